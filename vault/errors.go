@@ -1,0 +1,65 @@
+package vault
+
+import (
+	"errors"
+	"strings"
+)
+
+// The reasons for which a caller may want to decide.
+var (
+	ErrNotFound        = errors.New("no such item")
+	ErrExists          = errors.New("another secret is stored under this name")
+	ErrLocked          = errors.New("vault is locked")
+	ErrTimeout         = errors.New("no answer in time")
+	ErrUnavailable     = errors.New("vault is not available")
+	ErrWrongPassphrase = errors.New("wrong passphrase")
+
+	// ErrLost is returned when the index knows an item that the store no
+	// longer holds: somebody removed it by other means. It is not ErrNotFound,
+	// so that nobody makes a new secret in its place without noticing.
+	ErrLost = errors.New("secret is gone from the store")
+
+	// ErrDamaged is returned for a file that was changed by something else
+	// than Keyturn. The file is left as it is.
+	ErrDamaged = errors.New("vault is damaged")
+
+	// ErrBusy is returned when another process keeps the vault locked for
+	// longer than a person wants to wait.
+	ErrBusy = errors.New("vault is in use by another process")
+)
+
+// Error is a failure with what to do about it. It never quotes a secret.
+type Error struct {
+	Op      string // what was tried, such as "get"
+	Subject string // on what: a name or a path
+	Kind    error  // one of the sentinels of this package
+	Cause   error  // may be nil
+	Advice  string // what a person can do next; may be empty
+}
+
+var _ error = (*Error)(nil)
+
+// Error implements error: "get staging/v2: vault is locked: CAUSE".
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Op)
+	if e.Subject != "" {
+		b.WriteString(" " + e.Subject)
+	}
+	b.WriteString(": " + e.Kind.Error())
+	if e.Cause != nil {
+		b.WriteString(": " + e.Cause.Error())
+	}
+	return b.String()
+}
+
+// Unwrap lets errors.Is find both the kind and the cause.
+func (e *Error) Unwrap() []error {
+	if e.Cause == nil {
+		return []error{e.Kind}
+	}
+	return []error{e.Kind, e.Cause}
+}
+
+// Hint says what a person can do next.
+func (e *Error) Hint() string { return e.Advice }
