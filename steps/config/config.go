@@ -1,0 +1,223 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// FileName is the name of the configuration file.
+const FileName = "keyturn.toml"
+
+// The environment variables that hold what must not be in the file.
+const (
+	EnvVercelToken     = "VERCEL_TOKEN"
+	EnvRequestLogToken = "KEYTURN_LOG_TOKEN"
+)
+
+// The vaults that can be chosen.
+const (
+	VaultAuto     = "auto"
+	VaultKeychain = "keychain"
+	VaultFile     = "file"
+)
+
+const (
+	defaultAPI          = "https://api.vercel.com"
+	defaultRotationDays = 90 // the runbook's standard rotation
+	defaultDualKeyDays  = 7  // the runbook's dual-key period
+	defaultRequired     = 1  // approvals by others: two people in all
+	maxFile             = 1 << 20
+)
+
+// Config is what keyturn.toml says, with the defaults filled in. A value made
+// by Load or Parse is complete and valid.
+type Config struct {
+	Service      string     `toml:"service"`       // name of what is rotated, for people
+	Vault        string     `toml:"vault"`         // VaultAuto, VaultKeychain or VaultFile
+	Operator     string     `toml:"operator"`      // principal of who runs it, as in allowed_signers
+	RotationDays int        `toml:"rotation_days"` // age from which a key is due
+	DualKeyDays  int        `toml:"dual_key_days"` // how long both keys are valid
+	Documents    string     `toml:"documents"`     // folder that has decisions.md; "" if none
+	Vercel       Vercel     `toml:"vercel"`
+	Targets      []Target   `toml:"targets"` // at least one
+	RequestLog   RequestLog `toml:"request_log"`
+	Profile      Profile    `toml:"profile"`
+	Approval     Approval   `toml:"approval"`
+}
+
+// Vercel says where the projects are.
+type Vercel struct {
+	Team string `toml:"team"` // id (team_…) or slug; "" for a personal account
+	API  string `toml:"api"`  // base URL
+}
+
+// Target is one Vercel project that holds the secrets.
+type Target struct {
+	Project string `toml:"project"` // id (prj_…) or name
+	Probe   Probe  `toml:"probe"`
+}
+
+// Probe has the URLs that verify signatures, one for each environment.
+type Probe struct {
+	Staging    string `toml:"staging"`
+	Production string `toml:"production"`
+}
+
+// URL returns the URL of an environment, "" if it is neither staging nor
+// production.
+func (p Probe) URL(environment string) string {
+	switch environment {
+	case "staging":
+		return p.Staging
+	case "production":
+		return p.Production
+	}
+	return ""
+}
+
+// RequestLog says where the log of signed requests is.
+type RequestLog struct {
+	URL string `toml:"url"` // "" if there is none
+}
+
+// Profile says how requests are signed. What is "" or empty is as in the
+// default profile, hmac-v1.
+type Profile struct {
+	Name            string   `toml:"name"`
+	KeyIDHeader     string   `toml:"key_id_header"`
+	TimestampHeader string   `toml:"timestamp_header"`
+	NonceHeader     string   `toml:"nonce_header"`
+	SignatureHeader string   `toml:"signature_header"`
+	Separator       string   `toml:"separator"`
+	Fields          []string `toml:"fields"`    // method, path, timestamp, nonce, body, in the order signed
+	Timestamp       string   `toml:"timestamp"` // iso, unix or unixms
+	Body            string   `toml:"body"`      // raw or sha256hex
+	Encoding        string   `toml:"encoding"`  // hex or base64
+	SignQuery       bool     `toml:"sign_query"`
+}
+
+// Approval says who must agree to a change of production.
+type Approval struct {
+	Required       int    `toml:"required"`        // people other than the operator, at least 1
+	AllowedSigners string `toml:"allowed_signers"` // roster file; "" for the one in the state folder
+}
+
+// Load reads the file and makes its paths relative to its folder. The error is
+// Problems if the file can be read but has mistakes.
+func Load(file string) (Config, error) {
+	data, err := read(file)
+	if err != nil {
+		return Config{}, err
+	}
+	c, err := Parse(file, data)
+	if err != nil {
+		return Config{}, err
+	}
+	folder := filepath.Dir(file)
+	c.Documents = under(folder, c.Documents)
+	c.Approval.AllowedSigners = under(folder, c.Approval.AllowedSigners)
+	return c, nil
+}
+
+func under(folder, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(folder, path)
+}
+
+func read(file string) (data []byte, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	// Who can write the file decides where the token and the requests go.
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0 {
+		return nil, Problems{{File: file, Line: 1, Field: "(file)", Found: "writable by everybody", Fix: "chmod o-w " + filepath.Base(file)}}
+	}
+	data, err = io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return data, nil
+}
+
+// Parse reads the text of a configuration file; name is for the messages. Every
+// mistake is reported: the error is nil or Problems.
+func Parse(name string, data []byte) (Config, error) {
+	if len(data) > maxFile {
+		return Config{}, Problems{{File: name, Line: 1, Field: "(file)", Found: "more than 1 MiB", Fix: "is this the right file? a configuration has a few dozen lines"}}
+	}
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // Windows Notepad
+	if problems := examine(name, data); len(problems) > 0 {
+		return Config{}, problems
+	}
+	c := Config{
+		Vault: VaultAuto, RotationDays: defaultRotationDays, DualKeyDays: defaultDualKeyDays,
+		Vercel: Vercel{API: defaultAPI}, Approval: Approval{Required: defaultRequired},
+	}
+	err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(&c)
+	if err != nil {
+		return Config{}, decodeProblems(name, err)
+	}
+	return c, nil
+}
+
+// ErrNotFound: there is no configuration file; see NotFoundError.
+var ErrNotFound = errors.New("no configuration file")
+
+// NotFoundError says where a configuration file was looked for.
+type NotFoundError struct{ Tried []string }
+
+func (e *NotFoundError) Error() string {
+	words := "find configuration: no " + FileName
+	for i, path := range e.Tried {
+		words += []string{" at ", " or "}[min(i, 1)] + path
+	}
+	return words
+}
+
+// Is matches ErrNotFound.
+func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
+
+// Hint returns the next act.
+func (e *NotFoundError) Hint() string {
+	return "write one (the README shows it), name it with --config FILE, or try everything without one on the sandbox: keyturn --sandbox"
+}
+
+// Find returns the configuration file of the working folder, else that of the
+// user (keyturn/keyturn.toml in userConfigDir, which may be ""). Folders above
+// the working folder are not searched: whoever can write there could
+// redirect the requests. The error is a *NotFoundError if there is none.
+func Find(workdir, userConfigDir string) (string, error) {
+	candidates := []string{filepath.Join(workdir, FileName)}
+	if userConfigDir != "" {
+		candidates = append(candidates, filepath.Join(userConfigDir, "keyturn", FileName))
+	}
+	for _, path := range candidates {
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			return "", fmt.Errorf("find configuration: %w", err)
+		case info.IsDir():
+			return "", fmt.Errorf("find configuration: %s is a folder", path)
+		}
+		return path, nil
+	}
+	return "", &NotFoundError{Tried: candidates}
+}
