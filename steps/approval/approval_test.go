@@ -1,0 +1,360 @@
+package approval_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"keyturn/keygen"
+	"keyturn/keygen/sshsig"
+	"keyturn/steps/approval"
+)
+
+var noon = time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+func mustKey(t testing.TB, name string) sshsig.Key {
+	t.Helper()
+	seed, err := keygen.ParseSecret(digest("test seed " + name))
+	require.NoError(t, err)
+	key, err := sshsig.NewKey(seed)
+	require.NoError(t, err)
+	return key
+}
+
+// mustRequest is a request by alice to add v2 to production.
+func mustRequest(t testing.TB) approval.Request {
+	t.Helper()
+	r, err := approval.Issue(bytes.NewReader(bytes.Repeat([]byte{0xa5, 0x17}, 8)), noon, approval.Request{
+		Trail: "7b9c7a4e-6f55-4b0e-9d3a-1f2e3d4c5b6a", Records: 4, Head: digest("record 4"),
+		Rotation: "rot-7f3a", Events: 31, Journal: digest("event 31"),
+		Environment: "production", Action: "add new key, redeploy",
+		OldKey: "v1", OldFp: keygen.Fingerprint(digest("v1")), NewKey: "v2", NewFp: keygen.Fingerprint(digest("v2")),
+		Targets: []string{"payments-api", "orders-api"}, Plan: digest("plan"),
+		Requester: "alice@example.com", RequesterKey: mustKey(t, "alice").Fingerprint(), Reason: "scheduled rotation",
+	})
+	require.NoError(t, err)
+	return r
+}
+
+func mustText(t testing.TB, r approval.Request) string {
+	t.Helper()
+	text, err := r.Text()
+	require.NoError(t, err)
+	return text
+}
+
+func TestRequestText(t *testing.T) {
+	t.Parallel()
+	r := mustRequest(t)
+	text := mustText(t, r)
+	assert.Equal(t, `keyturn approval request v1
+Request: uul2-kf5f-c6sr-pjix-uul2-kf5f-c4
+Trail: 7b9c7a4e-6f55-4b0e-9d3a-1f2e3d4c5b6a
+Records: 4
+Head: `+digest("record 4")+`
+Rotation: rot-7f3a
+Events: 31
+Journal: `+digest("event 31")+`
+Environment: production
+Action: add new key, redeploy
+Old-Key: v1
+Old-Key-Fp: `+digest("v1")+`
+New-Key: v2
+New-Key-Fp: `+digest("v2")+`
+Targets: 2 orders-api payments-api
+Target-Sum: `+digest("orders-api\npayments-api\n")+`
+Plan: `+digest("plan")+`
+Requester: alice@example.com
+Requester-Key: `+mustKey(t, "alice").Fingerprint()+`
+Requested: 2026-01-05T12:00:00Z
+Expires: 2026-01-05T14:00:00Z
+Reason: scheduled rotation
+Signing this text approves exactly the action above
+`, text)
+	for line := range strings.SplitSeq(text, "\n") {
+		assert.LessOrEqual(t, len(line), 76, line)
+	}
+
+	parsed, err := approval.Parse(text)
+	require.NoError(t, err)
+	assert.Equal(t, r, parsed)
+
+	fields, err := approval.Fields(text)
+	require.NoError(t, err)
+	assert.Equal(t, "rot-7f3a", fields["Rotation"])
+	assert.Len(t, fields, 21)
+	_, err = approval.Fields(text + " ")
+	require.ErrorIs(t, err, approval.ErrMalformed)
+}
+
+func TestIssue(t *testing.T) {
+	t.Parallel()
+
+	t.Run("binds targets that do not fit into a line by their sum", func(t *testing.T) {
+		base := mustRequest(t)
+		for range 12 {
+			base.Targets = append(base.Targets, "a-service-"+string(rune('a'+len(base.Targets))))
+		}
+		r, err := approval.Issue(bytes.NewReader(make([]byte, 16)), noon, base)
+		require.NoError(t, err)
+		text := mustText(t, r)
+		assert.Contains(t, text, "\nTargets: 14 (listed in the plan)\n")
+		parsed, err := approval.Parse(text)
+		require.NoError(t, err)
+		assert.Empty(t, parsed.Targets)
+		assert.Equal(t, 14, parsed.TargetCount)
+		assert.Equal(t, approval.SumTargets(base.Targets), parsed.TargetSum)
+		assert.Equal(t, text, mustText(t, parsed))
+	})
+
+	t.Run("makes free text fit", func(t *testing.T) {
+		base := mustRequest(t)
+		base.Reason = "Schlüssel\nRequest: x " + strings.Repeat("very long ", 20)
+		r, err := approval.Issue(bytes.NewReader(make([]byte, 16)), noon, base)
+		require.NoError(t, err)
+		assert.Equal(t, "Schl?ssel Request: x very long very long very long very long very...", r.Reason)
+		assert.Equal(t, "none given", approval.Fit(" \n", 20))
+	})
+
+	t.Run("a drill has no old key", func(t *testing.T) {
+		base := mustRequest(t)
+		base.OldKey, base.OldFp = "", ""
+		r, err := approval.Issue(bytes.NewReader(make([]byte, 16)), noon, base)
+		require.NoError(t, err)
+		assert.Contains(t, mustText(t, r), "\nOld-Key: none\nOld-Key-Fp: none\n")
+	})
+
+	t.Run("needs randomness", func(t *testing.T) {
+		_, err := approval.Issue(strings.NewReader("short"), noon, mustRequest(t))
+		require.ErrorContains(t, err, "issue approval request: read 16 random bytes")
+	})
+
+	for name, spoil := range map[string]func(*approval.Request){
+		"line feed in a name":   func(r *approval.Request) { r.Rotation = "rot\nEnvironment: staging" },
+		"space in a target":     func(r *approval.Request) { r.Targets = []string{"a b"} },
+		"target given twice":    func(r *approval.Request) { r.Targets = []string{"a", "a"} },
+		"no trail":              func(r *approval.Request) { r.Trail = "" },
+		"short digest":          func(r *approval.Request) { r.Plan = "abc" },
+		"capital digest":        func(r *approval.Request) { r.Plan = strings.ToUpper(digest("plan")) },
+		"unknown key id":        func(r *approval.Request) { r.NewKey = "V2" },
+		"fingerprint alone":     func(r *approval.Request) { r.OldKey = "" },
+		"negative count":        func(r *approval.Request) { r.Records = -1 },
+		"expires in the past":   func(r *approval.Request) { r.Expires = noon.Add(-time.Hour) },
+		"principal with spaces": func(r *approval.Request) { r.Requester = "alice and bob" },
+	} {
+		t.Run("refuses "+name, func(t *testing.T) {
+			r := mustRequest(t)
+			spoil(&r)
+			_, err := approval.Issue(bytes.NewReader(make([]byte, 16)), noon, r)
+			require.ErrorIs(t, err, approval.ErrMalformed)
+		})
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	text := mustText(t, mustRequest(t))
+	swap := func(old, new string) string {
+		require.Contains(t, text, old)
+		return strings.Replace(text, old, new, 1)
+	}
+	for name, spoiled := range map[string]string{
+		"nothing":                  "",
+		"no final line feed":       strings.TrimSuffix(text, "\n"),
+		"CRLF":                     strings.ReplaceAll(text, "\n", "\r\n"),
+		"text before":              "hello\n" + text,
+		"text after":               text + "hello\n",
+		"another version":          swap("request v1", "request v2"),
+		"a line more":              swap("Plan: ", "Note: x\nPlan: "),
+		"a line less":              swap("Reason: scheduled rotation\n", ""),
+		"lines swapped":            swap("Records: 4\nHead: "+digest("record 4"), "Head: "+digest("record 4")+"\nRecords: 4"),
+		"other case":               swap("Environment:", "environment:"),
+		"two spaces":               swap("Environment: ", "Environment:  "),
+		"blank at the end":         swap("production\n", "production \n"),
+		"empty value":              swap("Reason: scheduled rotation", "Reason: "),
+		"tab":                      swap("scheduled rotation", "scheduled\trotation"),
+		"letter that looks alike":  swap("production", "prоduction"),
+		"no-break space":           swap("scheduled rotation", "scheduled\u00a0rotation"),
+		"escape sequence":          swap("scheduled", "\x1b[2Kscheduled"),
+		"line too wide":            swap("scheduled rotation", strings.Repeat("x", 80)),
+		"leading zero":             swap("Records: 4", "Records: 04"),
+		"plus sign":                swap("Records: 4", "Records: +4"),
+		"time with an offset":      swap("12:00:00Z", "12:00:00+00:00"),
+		"time with a fraction":     swap("12:00:00Z", "12:00:00.0Z"),
+		"unsorted targets":         swap("2 orders-api payments-api", "2 payments-api orders-api"),
+		"target added":             swap("2 orders-api payments-api", "3 orders-api payments-api x"),
+		"target exchanged":         swap("payments-api", "other-api"),
+		"count that is not so":     swap("2 orders-api", "3 orders-api"),
+		"names hidden in the plan": swap("2 orders-api payments-api", "x (listed in the plan)"),
+		"id with a spare bit":      swap("-c4\n", "-c5\n"),
+		"id in capitals":           swap("uul2-kf5f", "UUL2-kf5f"),
+		"no closing line":          swap("Signing this text approves", "Reading this text approves"),
+		"larger than any":          strings.Repeat("x", 5000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := approval.Parse(spoiled)
+			require.ErrorIs(t, err, approval.ErrMalformed)
+		})
+	}
+}
+
+func TestVerify(t *testing.T) {
+	t.Parallel()
+	alice, bob, carol, mallory := mustKey(t, "alice"), mustKey(t, "bob"), mustKey(t, "carol"), mustKey(t, "mallory")
+	spare := mustKey(t, "alice's spare")
+	line := func(principal string, key sshsig.Key, options string) string {
+		return principal + " " + options + " " + key.PublicLine("") + "\n"
+	}
+	const both = `namespaces="keyturn-record,keyturn-approval"`
+	roster, err := sshsig.ParseRoster("allowed_signers", []byte(
+		line("alice@example.com", alice, both)+line("alice@example.com", spare, both)+
+			line("bob@example.com", bob, `namespaces="keyturn-approval",valid-before="20260105133000Z"`)+
+			line("carol@example.com", carol, `namespaces="keyturn-record"`)))
+	require.NoError(t, err)
+
+	request := mustRequest(t)
+	text := mustText(t, request)
+	sign := func(key sshsig.Key) string {
+		armor, err := approval.Sign(key, text)
+		require.NoError(t, err)
+		return armor
+	}
+	want := approval.Expectation{Request: request, Signer: "alice@example.com"}
+	later := noon.Add(time.Hour)
+
+	got, err := approval.Verify(text, sign(bob), roster, later, want)
+	require.NoError(t, err)
+	assert.Equal(t, approval.Approval{Principal: "bob@example.com", Key: bob.Fingerprint(), At: later}, got)
+
+	with := func(f func(*approval.Request)) approval.Expectation {
+		e := want
+		f(&e.Request)
+		return e
+	}
+	inRecord, err := sshsig.Sign(bob, sshsig.NamespaceRecord, []byte(text))
+	require.NoError(t, err)
+	for name, tc := range map[string]struct {
+		text, armor string
+		now         time.Time
+		want        approval.Expectation
+		err         error
+		detail      string
+	}{
+		"self approval":                      {text, sign(alice), later, want, approval.ErrSelfApproval, "alice@example.com"},
+		"self approval with a spare key":     {text, sign(spare), later, want, approval.ErrSelfApproval, ""},
+		"by the record's signer":             {text, sign(bob), later, approval.Expectation{Request: request, Signer: "bob@example.com"}, approval.ErrSelfApproval, ""},
+		"by a stranger":                      {text, sign(mallory), later, want, approval.ErrUnknownSigner, mallory.Fingerprint()},
+		"by somebody who may only sign":      {text, sign(carol), later, want, approval.ErrUnknownSigner, "not for \"keyturn-approval\""},
+		"by a key that is valid no more":     {text, sign(bob), noon.Add(100 * time.Minute), want, approval.ErrUnknownSigner, "valid until"},
+		"after the window":                   {text, sign(bob), noon.Add(2*time.Hour + time.Second), want, approval.ErrExpired, "14:00:00Z"},
+		"before the window":                  {text, sign(bob), noon.Add(-time.Second), want, approval.ErrTooEarly, ""},
+		"in another namespace":               {text, inRecord, later, want, approval.ErrBadSignature, "another purpose"},
+		"no signature":                       {text, "yes", later, want, approval.ErrBadSignature, "armor"},
+		"text changed after signing":         {strings.Replace(text, "v2", "v3", 1), sign(bob), later, want, approval.ErrTextDiffers, `"New-Key: v3", want "New-Key: v2"`},
+		"another environment was asked":      {text, sign(bob), later, with(func(r *approval.Request) { r.Environment = "staging" }), approval.ErrTextDiffers, "Environment"},
+		"one more target was asked":          {text, sign(bob), later, with(func(r *approval.Request) { r.TargetCount = 3 }), approval.ErrTextDiffers, "Targets"},
+		"another plan was asked":             {text, sign(bob), later, with(func(r *approval.Request) { r.Plan = digest("x") }), approval.ErrTextDiffers, "Plan"},
+		"replayed: another request was sent": {text, sign(bob), later, with(func(r *approval.Request) { r.ID = "x" }), approval.ErrTextDiffers, "Request"},
+		"the trail went on meanwhile":        {text, sign(bob), later, with(func(r *approval.Request) { r.Head = digest("record 5") }), approval.ErrTextDiffers, "Head"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := approval.Verify(tc.text, tc.armor, roster, tc.now, tc.want)
+			require.ErrorIs(t, err, tc.err)
+			var refusal *approval.Refusal
+			require.ErrorAs(t, err, &refusal)
+			assert.Contains(t, refusal.Detail, tc.detail)
+			assert.NotEmpty(t, refusal.Hint())
+		})
+	}
+
+	t.Run("a text that is no request", func(t *testing.T) {
+		_, err := approval.Verify("yes\n", sign(bob), roster, later, want)
+		require.ErrorIs(t, err, approval.ErrMalformed)
+		_, err = approval.Sign(bob, "yes\n")
+		require.ErrorIs(t, err, approval.ErrMalformed)
+	})
+
+	t.Run("the requester under another name", func(t *testing.T) {
+		alias := request
+		alias.Requester, alias.RequesterKey = "operator", spare.Fingerprint()
+		aliasText := mustText(t, alias)
+		armor, err := approval.Sign(alice, aliasText)
+		require.NoError(t, err)
+		_, err = approval.Verify(aliasText, armor, roster, later, approval.Expectation{Request: alias, Signer: "operator"})
+		require.ErrorIs(t, err, approval.ErrSelfApproval)
+	})
+
+	t.Run("after a way through mail", func(t *testing.T) {
+		quoted := "> " + strings.ReplaceAll(text, "\n", "\r\n> ")
+		armor := strings.ReplaceAll(sign(bob), "\n", "  \r\n")
+		_, err := approval.Verify(sshsig.NormalizePasted(quoted), sshsig.NormalizePasted(armor), roster, later, want)
+		require.NoError(t, err)
+	})
+}
+
+// An approver needs nothing of ours.
+func TestApproveWithOpenSSH(t *testing.T) {
+	t.Parallel()
+	program, err := exec.LookPath("ssh-keygen")
+	if err != nil {
+		if os.Getenv("KEYTURN_TEST_REQUIRE") == "all" {
+			t.Fatal("ssh-keygen is required and not installed")
+		}
+		t.Skip("ssh-keygen is not installed")
+	}
+	dir := t.TempDir()
+	run := func(args ...string) {
+		cmd := exec.CommandContext(t.Context(), program, args...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(out))
+	}
+	request := mustRequest(t)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "request.txt"), []byte(mustText(t, request)), 0o600))
+	run("-q", "-t", "ed25519", "-N", "", "-C", "bob", "-f", "key")
+	run("-q", "-Y", "sign", "-f", "key", "-n", sshsig.NamespaceApproval, "request.txt")
+	public, err := os.ReadFile(filepath.Join(dir, "key.pub"))
+	require.NoError(t, err)
+	armor, err := os.ReadFile(filepath.Join(dir, "request.txt.sig"))
+	require.NoError(t, err)
+	roster, err := sshsig.ParseRoster("signers", append([]byte(`bob namespaces="keyturn-approval" `), public...))
+	require.NoError(t, err)
+	got, err := approval.Verify(mustText(t, request), string(armor), roster, noon, approval.Expectation{Request: request, Signer: "alice@example.com"})
+	require.NoError(t, err)
+	assert.Equal(t, "bob", got.Principal)
+}
+
+func FuzzParse(f *testing.F) {
+	text := mustText(f, mustRequest(f))
+	f.Add(text)
+	f.Add(strings.Replace(text, "2 orders-api payments-api", "14 (listed in the plan)", 1))
+	f.Add(strings.ReplaceAll(text, "\n", "\r\n"))
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := approval.Parse(text)
+		if err != nil {
+			return
+		}
+		again, err := r.Text()
+		if err != nil || again != text {
+			t.Fatalf("parsed %q, wrote %q: %v", text, again, err)
+		}
+		if normal := sshsig.NormalizePasted(text); normal != text {
+			t.Fatalf("a request is not normal: %q, %q", text, normal)
+		}
+	})
+}

@@ -1,0 +1,124 @@
+package approval
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"keyturn/keygen"
+)
+
+// DefaultValidity is how long a request may be answered. Only the verifier's
+// clock enforces it.
+const DefaultValidity = 2 * time.Hour
+
+const idBytes = 16 // 128 random bits, for a request is used once
+
+// Request is what a second person is asked to approve.
+type Request struct {
+	ID string // random, single use: see Issue
+
+	Trail   string // the trail's id
+	Records int    // how many records the trail has
+	Head    string // SHA-256 of the last record in hex; 64 zeros for none
+
+	Rotation string // the session's id
+	Events   int    // how many events of the journal Journal covers
+	Journal  string // SHA-256 of line Events of the journal, with its line feed
+
+	Environment    string
+	Action         string             // one line for people; Plan is what binds
+	OldKey, NewKey keygen.KeyID       // empty where there is none
+	OldFp, NewFp   keygen.Fingerprint // in Environment; empty where there is none
+
+	// Targets are the names, sorted. A parsed request has none when they did
+	// not fit into a line; TargetCount and TargetSum bind them all the same.
+	Targets     []string
+	TargetCount int
+	TargetSum   string // SHA-256 of the sorted names, each with a line feed
+
+	Plan string // SHA-256 of the exact plan
+
+	Requester    string // principal
+	RequesterKey string // fingerprint "SHA256:…"
+	Requested    time.Time
+	Expires      time.Time
+	Reason       string
+}
+
+// Issue completes a request: it draws the id, fills in what follows from other
+// fields, sets Requested to now and, unless set, Expires to DefaultValidity
+// later, and makes Action and Reason fit into their lines (see Fit).
+func Issue(random io.Reader, now time.Time, r Request) (Request, error) {
+	raw := make([]byte, idBytes)
+	if _, err := io.ReadFull(random, raw); err != nil {
+		return Request{}, fmt.Errorf("issue approval request: read %d random bytes: %w", idBytes, err)
+	}
+	r.ID = formatID(raw)
+	r.Requested = now.UTC().Truncate(time.Second)
+	if r.Expires.IsZero() {
+		r.Expires = r.Requested.Add(DefaultValidity)
+	}
+	r.Expires = r.Expires.UTC().Truncate(time.Second)
+	r.Targets = slices.Sorted(slices.Values(r.Targets))
+	r.TargetCount, r.TargetSum = len(r.Targets), SumTargets(r.Targets)
+	r.Action = Fit(r.Action, lineWidth-len("Action: "))
+	r.Reason = Fit(r.Reason, lineWidth-len("Reason: "))
+	if _, err := r.Text(); err != nil {
+		return Request{}, fmt.Errorf("issue approval request: %w", err)
+	}
+	return r, nil
+}
+
+// SumTargets returns the digest that binds any number of target names.
+func SumTargets(names []string) string {
+	h := sha256.New()
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		_, _ = io.WriteString(h, name+"\n") // a hash never returns an error
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Fit makes free text safe for one line of a request: what is not printable
+// ASCII becomes a question mark, runs of white space become one space, and what
+// is longer than width ends in "...".
+func Fit(text string, width int) string {
+	text = strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return '?'
+		}
+		return c
+	}, strings.Join(strings.Fields(text), " "))
+	if text == "" {
+		return "none given"
+	}
+	if len(text) > width {
+		text = strings.TrimRight(text[:width-3], " ") + "..."
+	}
+	return text
+}
+
+// formatID writes random bytes as people can read them aloud:
+// "k7qm-3fzd-9x2p-…".
+func formatID(raw []byte) string {
+	text := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(raw))
+	var groups []string
+	for group := range slices.Chunk([]byte(text), 4) {
+		groups = append(groups, string(group))
+	}
+	return strings.Join(groups, "-")
+}
+
+func checkID(id string) error {
+	raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).
+		DecodeString(strings.ToUpper(strings.ReplaceAll(id, "-", "")))
+	if err != nil || len(raw) != idBytes || formatID(raw) != id {
+		return fmt.Errorf("%q is no request id", id)
+	}
+	return nil
+}
