@@ -1,0 +1,249 @@
+package sandbox
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"keyturn/keygen"
+)
+
+// The environments of the company's service. Staging runs preview deployments,
+// production the production ones.
+const (
+	Staging    = "staging"
+	Production = "production"
+)
+
+// DefaultBuildTime is how long a deployment takes to be READY when Options says
+// nothing: long enough to be seen, short enough to be waited for.
+const DefaultBuildTime = 3 * time.Second
+
+// lockFile keeps a second process out of a world.
+const lockFile = "world.lock"
+
+// ErrInUse is returned by Open when another process holds the world.
+var ErrInUse = errors.New("another process has this sandbox open")
+
+// Options says where a world lives and what it is made of.
+type Options struct {
+	Dir       string           // made if missing, mode 0700
+	Seal      keygen.Secret    // encrypts the secrets in the world's file; keep it in the vault
+	BuildTime time.Duration    // from QUEUED to READY on the world's clock; 0 is DefaultBuildTime
+	RealNow   func() time.Time // nil is time.Now
+	Random    io.Reader        // nil is crypto/rand.Reader
+	Fault     Fault            // "" keeps the fault that was in force when the world was closed
+}
+
+// Project is one Vercel project of the company.
+type Project struct {
+	ID   string `json:"id"` // prj_…
+	Name string `json:"name"`
+}
+
+// World is a running sandbox. Its methods may be called from any goroutine.
+type World struct {
+	options Options
+	seal    sealer
+	fresh   bool
+	lock    *flock.Flock
+
+	writing sync.Mutex            // held from reading the state to publishing its successor
+	state   atomic.Pointer[state] // never changed once published
+
+	vercel, log, service *server
+}
+
+// Open loads the world of a folder, or makes it, and begins to serve on
+// loopback. The addresses of the last time are kept where they are still free.
+//
+// It returns ErrInUse when another process has the world, ErrWrongSeal when the
+// seal is not the one the file was written with, and an error that wraps
+// ErrDamaged and names the file when the file is not as it was written.
+func Open(ctx context.Context, options Options) (*World, error) {
+	if options.Seal.IsZero() {
+		return nil, errors.New("open sandbox: no seal given")
+	}
+	if options.BuildTime <= 0 {
+		options.BuildTime = DefaultBuildTime
+	}
+	if options.RealNow == nil {
+		options.RealNow = time.Now
+	}
+	if options.Random == nil {
+		options.Random = rand.Reader
+	}
+	w := &World{options: options}
+	if err := w.open(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open sandbox: %w", err), w.Close())
+	}
+	return w, nil
+}
+
+func (w *World) open(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(w.options.Dir, 0o700); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	lock := flock.New(filepath.Join(w.options.Dir, lockFile), flock.SetPermissions(0o600))
+	switch locked, err := lock.TryLock(); {
+	case err != nil:
+		return fmt.Errorf("lock folder: %w", err)
+	case !locked:
+		return fmt.Errorf("%s: %w", w.options.Dir, ErrInUse)
+	}
+	w.lock = lock
+
+	var err error
+	if w.seal, err = newSealer(w.options.Seal); err != nil {
+		return fmt.Errorf("prepare seal: %w", err)
+	}
+	s, err := loadState(w.path(), w.seal)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		w.fresh = true
+		if s, err = newState(w.options); err != nil {
+			return fmt.Errorf("make world: %w", err)
+		}
+	case err != nil:
+		return err
+	}
+	s.keepClockForward(w.options.RealNow())
+	w.state.Store(s)
+
+	if err := w.listen(ctx, s.Ports); err != nil {
+		return err
+	}
+	return w.update(func(s *state, now time.Time) error {
+		s.Ports = ports{Vercel: w.vercel.port, Log: w.log.port, Service: w.service.port}
+		if w.options.Fault != "" && w.options.Fault != s.Fault.name() {
+			return s.setFault(w.options.Fault, now)
+		}
+		return nil
+	})
+}
+
+func (w *World) listen(ctx context.Context, last ports) error {
+	var err error
+	if w.vercel, err = serve(ctx, last.Vercel, w.vercelHandler()); err != nil {
+		return fmt.Errorf("serve vercel api: %w", err)
+	}
+	if w.log, err = serve(ctx, last.Log, w.logHandler()); err != nil {
+		return fmt.Errorf("serve request log: %w", err)
+	}
+	if w.service, err = serve(ctx, last.Service, w.serviceHandler()); err != nil {
+		return fmt.Errorf("serve the company's service: %w", err)
+	}
+	return nil
+}
+
+// Close stops serving, waits for requests that are under way, and lets other
+// processes open the world. Everything was saved when it happened.
+func (w *World) Close() error {
+	var errs []error
+	for _, s := range []*server{w.vercel, w.log, w.service} {
+		if s != nil {
+			errs = append(errs, s.close())
+		}
+	}
+	if w.lock != nil {
+		errs = append(errs, w.lock.Unlock())
+	}
+	return errors.Join(errs...)
+}
+
+func (w *World) path() string { return filepath.Join(w.options.Dir, worldFile) }
+
+// Fresh reports whether this Open made the world.
+func (w *World) Fresh() bool { return w.fresh }
+
+// Clock returns the world's clock.
+func (w *World) Clock() *Clock { return &Clock{world: w} }
+
+// VercelURL returns the base of the Vercel API.
+func (w *World) VercelURL() string { return w.vercel.url() }
+
+// VercelToken returns the token that the Vercel API accepts.
+func (w *World) VercelToken() string { return w.state.Load().secret(w.state.Load().VercelToken) }
+
+// LogURL returns the base of the request log.
+func (w *World) LogURL() string { return w.log.url() }
+
+// LogToken returns the token that the request log accepts.
+func (w *World) LogToken() string { return w.state.Load().secret(w.state.Load().LogToken) }
+
+// Projects returns the company's projects.
+func (w *World) Projects() []Project { return slices.Clone(w.state.Load().Projects) }
+
+// ServiceURL returns the address under which a project's service is reached in
+// an environment, whatever deployment serves it. A path is appended to it.
+func (w *World) ServiceURL(project, environment string) string {
+	return w.service.url() + aliasPath(project, environment)
+}
+
+// DeploymentURL returns the address of one deployment, which goes on serving
+// there when a newer one has taken the environment's address.
+func (w *World) DeploymentURL(id string) string { return w.service.url() + deploymentPath(id) }
+
+// Seeded returns the secrets of key v1 with which the world began, by
+// environment. They are still returned after a restart, so that a caller who
+// died before storing them can finish.
+func (w *World) Seeded() map[string]keygen.Secret {
+	s := w.state.Load()
+	seeded := make(map[string]keygen.Secret, len(s.Seeds))
+	for environment, ref := range s.Seeds {
+		// The text was generated by keygen, so it parses.
+		if secret, err := keygen.ParseSecret(s.secret(ref)); err == nil {
+			seeded[environment] = secret
+		}
+	}
+	return seeded
+}
+
+// Fault returns the fault in force, None if there is none.
+func (w *World) Fault() Fault { return w.state.Load().Fault.name() }
+
+// SetFault puts a fault in force instead of the present one, with its full
+// number of strikes; None lifts it. The change is saved.
+func (w *World) SetFault(fault Fault) error {
+	if err := w.update(func(s *state, now time.Time) error { return s.setFault(fault, now) }); err != nil {
+		return fmt.Errorf("set sandbox fault: %w", err)
+	}
+	return nil
+}
+
+// look returns the present state and the world's time.
+func (w *World) look() (*state, time.Time) {
+	s := w.state.Load()
+	return s, s.now(w.options.RealNow())
+}
+
+// update lets change work on a copy of the state, saves the copy and only then
+// publishes it: an error leaves the world, in memory and on disk, as it was.
+func (w *World) update(change func(s *state, now time.Time) error) error {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	next := w.state.Load().clone()
+	if err := change(next, next.now(w.options.RealNow())); err != nil {
+		return err
+	}
+	next.ClockSeen = next.now(w.options.RealNow())
+	next.dropUnusedSecrets()
+	if err := saveState(w.path(), w.seal, next); err != nil {
+		return fmt.Errorf("save sandbox: %w", err)
+	}
+	w.state.Store(next)
+	return nil
+}
