@@ -1,0 +1,125 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"keyturn/checklist"
+	"keyturn/vault"
+)
+
+// archiveOldKey marks the old key in the vault as out of use. It stays
+// readable for a rollback.
+type archiveOldKey struct{ *Outside }
+
+func (a archiveOldKey) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	plan := checklist.Plan{Summary: fmt.Sprintf("Archive %s", sc.Session.Key(checklist.OldKey)), Risk: checklist.Change}
+	for _, e := range sc.Environments() {
+		plan.Actions = append(plan.Actions, checklist.Action{
+			Environment: e, Words: fmt.Sprintf("mark %s in %s as archived", secretName(e, sc.Session.Key(checklist.OldKey)), a.Vault.Describe()),
+		})
+	}
+	return plan, nil
+}
+
+func (a archiveOldKey) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
+	for _, e := range sc.Environments() {
+		_, entry, err := a.Vault.Get(ctx, secretName(e, sc.Session.Key(checklist.OldKey)))
+		if err != nil || entry.Status != vault.Archived {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (a archiveOldKey) Do(ctx context.Context, sc *checklist.Scope) error {
+	for _, e := range sc.Environments() {
+		name := secretName(e, sc.Session.Key(checklist.OldKey))
+		effect := checklist.Effect{Name: "vault.archive", Environment: e, Words: "archive " + string(name)}
+		err := sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
+			_, err := a.Vault.Archive(ctx, name)
+			return "", unknown(err)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a archiveOldKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	evidence := checklist.Evidence{Tables: []checklist.Table{{
+		Title: "Archived keys", Columns: []string{"Vault item", "Fingerprint", "Archived"},
+	}}}
+	for _, e := range sc.Environments() {
+		name := secretName(e, sc.Session.Key(checklist.OldKey))
+		if _, err := a.secret(ctx, sc.Session, e, checklist.OldKey); err != nil {
+			return evidence, fmt.Errorf("read the archived key back: %w", err)
+		}
+		_, entry, err := a.Vault.Get(ctx, name)
+		if err != nil {
+			return evidence, err
+		}
+		if entry.Status != vault.Archived {
+			return evidence, fmt.Errorf("%s is %s, want archived", name, entry.Status)
+		}
+		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{
+			string(name), sc.Session.Fingerprint(e, checklist.OldKey).Short(), entry.Archived.UTC().Format("2006-01-02 15:04"),
+		})
+	}
+	evidence.Summary = fmt.Sprintf("%s is archived in %s and still readable", sc.Session.Key(checklist.OldKey), a.Vault.Describe())
+	return evidence, nil
+}
+
+// discardNewKey deletes the drill's test key from the vault.
+type discardNewKey struct{ *Outside }
+
+func (d discardNewKey) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	plan := checklist.Plan{Summary: "Delete the test key from the vault", Risk: checklist.Change}
+	for _, e := range sc.Environments() {
+		plan.Actions = append(plan.Actions, checklist.Action{
+			Environment: e, Words: fmt.Sprintf("delete %s from %s", secretName(e, sc.Session.Key(checklist.NewKey)), d.Vault.Describe()),
+		})
+	}
+	return plan, nil
+}
+
+func (d discardNewKey) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
+	for _, e := range sc.Environments() {
+		_, _, err := d.Vault.Get(ctx, secretName(e, sc.Session.Key(checklist.NewKey)))
+		if !errors.Is(err, vault.ErrNotFound) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (d discardNewKey) Do(ctx context.Context, sc *checklist.Scope) error {
+	for _, e := range sc.Environments() {
+		name := secretName(e, sc.Session.Key(checklist.NewKey))
+		effect := checklist.Effect{Name: "vault.delete", Environment: e, Words: "delete " + string(name)}
+		err := sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
+			err := d.Vault.Delete(ctx, name)
+			if errors.Is(err, vault.ErrNotFound) {
+				return "it was gone already", nil
+			}
+			return "", unknown(err)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d discardNewKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	gone, err := d.Check(ctx, sc)
+	if err != nil {
+		return checklist.Evidence{}, err
+	}
+	if !gone {
+		return checklist.Evidence{}, errors.New("the vault still holds the test key")
+	}
+	return checklist.Evidence{Summary: "the vault holds no test key any more"}, nil
+}

@@ -1,0 +1,224 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/keygen"
+	"keyturn/steps/probe"
+	"keyturn/steps/requestlog"
+)
+
+// agentPatience is how long the test agent's first request is waited for, and
+// agentPause the time between two looks at the log.
+const (
+	agentPatience = 2 * time.Minute
+	agentPause    = 500 * time.Millisecond
+)
+
+// updateTestAgent lets the operator point the test agent at the test key, and
+// waits until its requests are seen.
+type updateTestAgent struct {
+	ask
+	*Outside
+}
+
+func (u updateTestAgent) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	return checklist.Plan{
+		Summary: "Point the test agent at key id test", Risk: checklist.Look,
+		Actions: []checklist.Action{
+			{Environment: checklist.Staging, Words: "set keyId: 'test' in the test agent (you)", Command: "signRequest('POST', '/api/test', {}, 'test')"},
+			{Environment: checklist.Staging, Words: "wait for its accepted requests in the log (Keyturn)"},
+		},
+	}, nil
+}
+
+func (u updateTestAgent) Do(ctx context.Context, sc *checklist.Scope) error {
+	a, err := sc.Ask(ctx, checklist.Question{
+		Kind: checklist.Confirm, Default: checklist.No, Title: "Does the test agent sign with key id test now?",
+		Body: "Keyturn then looks for its requests in the log.",
+	})
+	if err != nil {
+		return err
+	}
+	if a.Text != checklist.Yes {
+		return checklist.WithHint(fmt.Errorf("the test agent was not changed"), "change it, then run the item again")
+	}
+	return nil
+}
+
+func (u updateTestAgent) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	served := sc.Session.State("redeploy-add").At
+	for waited := time.Duration(0); ; waited += agentPause {
+		log, err := u.traffic(ctx, checklist.Staging, served.Truncate(time.Hour), sc.Now())
+		if err != nil {
+			return checklist.Evidence{}, err
+		}
+		used := requestlog.Usage(log).Of(keygen.Test)
+		if used.Accepted == 0 && used.Refused > 0 {
+			// The agent has moved and is refused: say why, instead of waiting.
+			if err := u.whyRefused(ctx, sc); err != nil {
+				return checklist.Evidence{}, err
+			}
+		}
+		if used.Accepted > 0 {
+			return checklist.Evidence{
+				Summary: fmt.Sprintf("%d requests with key id test were accepted", used.Accepted),
+				Tables:  usageTables(log, sc.Session.Key(checklist.OldKey)),
+			}, nil
+		}
+		if waited >= agentPatience {
+			return checklist.Evidence{}, checklist.WithHint(fmt.Errorf("no accepted request with key id test in the log after %s", agentPatience),
+				"see that the agent runs and signs with test, then run the item again")
+		}
+		sc.Report(checklist.Progress{Words: "waiting for the test agent's first request", Until: sc.Now().Add(agentPatience - waited)})
+		if err := u.Pause(ctx, agentPause); err != nil {
+			return checklist.Evidence{}, err
+		}
+	}
+}
+
+// whyRefused probes with the test key, and returns what is wrong with it.
+func (u updateTestAgent) whyRefused(ctx context.Context, sc *checklist.Scope) error {
+	for _, c := range u.cells(sc.Environments()) {
+		suite, err := u.suite(ctx, sc, c, []expectedKey{{probe.Key{ID: keygen.Test, Expect: probe.Accepted}, checklist.NewKey}})
+		if err != nil {
+			return err
+		}
+		report, err := suite.Run(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if report.Failed() {
+			return probeFailure(sc, c, report)
+		}
+	}
+	return nil
+}
+
+// triggerAlerts sends badly signed requests until the alert's threshold is
+// crossed in the log.
+type triggerAlerts struct{ *Outside }
+
+const alertConcurrency = 8
+
+func (t triggerAlerts) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	return checklist.Plan{
+		Summary: "Send badly signed requests to staging", Risk: checklist.Change,
+		Actions: []checklist.Action{{
+			Target: t.Targets[0].Name, Environment: checklist.Staging,
+			Words: fmt.Sprintf("%d requests with a wrong signature to %s, to cross the alert at %d an hour",
+				requestlog.FailureThreshold+1, t.Targets[0].URLs[checklist.Staging], requestlog.FailureThreshold),
+		}},
+		Warnings: []string{"Whoever is on call may be alerted: that is the purpose. Tell them."},
+	}, nil
+}
+
+// failures counts what staging refused in the hours since the drill opened.
+func (t triggerAlerts) failures(ctx context.Context, sc *checklist.Scope) (requestlog.Failures, error) {
+	// Keyturn's own requests are what is to be counted here.
+	log, err := t.Log.Read(ctx, string(checklist.Staging), sc.Session.OpenedAt.Truncate(time.Hour), sc.Now())
+	if err != nil {
+		return requestlog.Failures{}, fmt.Errorf("read the request log of staging: %w", err)
+	}
+	return requestlog.FailuresOf(log), nil
+}
+
+func (t triggerAlerts) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
+	f, err := t.failures(ctx, sc)
+	return f.Alert(), err
+}
+
+func (t triggerAlerts) Do(ctx context.Context, sc *checklist.Scope) error {
+	c := cell{t.Targets[0], checklist.Staging}
+	suite, err := t.suite(ctx, sc, c, []expectedKey{{probe.Key{ID: keygen.Test, Expect: probe.Accepted}, checklist.NewKey}})
+	if err != nil {
+		return err
+	}
+	const n = requestlog.FailureThreshold + 1
+	effect := checklist.Effect{
+		Name: "probe.burst", Target: c.target.Name, Environment: c.environment, Words: fmt.Sprintf("send %d badly signed requests", n),
+	}
+	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
+		refused, err := suite.SendBad(ctx, n, alertConcurrency, func(done, total int, _ string) {
+			sc.Report(checklist.Progress{Words: "sending badly signed requests", Done: done, Total: total})
+		})
+		return fmt.Sprintf("%d refused", refused), err
+	})
+}
+
+func (t triggerAlerts) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	f, err := t.failures(ctx, sc)
+	if err != nil {
+		return checklist.Evidence{}, err
+	}
+	if !f.Alert() {
+		return checklist.Evidence{}, checklist.WithHint(
+			fmt.Errorf("the log shows at most %d refused signatures in an hour, the alert is over %d", f.Worst.Count, requestlog.FailureThreshold),
+			"run the item again; the hour may have ended in between")
+	}
+	return checklist.Evidence{
+		Summary: fmt.Sprintf("the log shows %d refused signatures in the hour of %s: the alert condition is met", f.Worst.Count, f.Worst.Start.UTC().Format("2 Jan 15:04")),
+	}, nil
+}
+
+// documentDrill ticks the runbook's test checklist from the evidence of the
+// items before, and asks for what was noticed.
+type documentDrill struct {
+	ask
+	*Outside
+}
+
+// drillChecks are the lines of the runbook's test checklist, each with the
+// item that proves it. The last is proved by this item itself.
+var drillChecks = []struct{ line, item string }{
+	{"New key generated correctly", "generate-test"},
+	{"Added to Vercel without typos", "verify-test"},
+	{"Requests with new key succeed", "verify-test"},
+	{"Requests with old key fail after removal", "verify-removed"},
+	{"Monitoring alerts triggered appropriately", "alerts"},
+	{"Documentation updated", "document-issues"},
+}
+
+func (d documentDrill) Plan(context.Context, *checklist.Scope) (checklist.Plan, error) {
+	return checklist.Plan{Summary: "Write down what was noticed", Risk: checklist.Look, Actions: []checklist.Action{
+		{Words: "tick the runbook's test checklist from the evidence"},
+		{Words: "add an entry to " + decisionsPath(d.Documents)},
+	}}, nil
+}
+
+func (d documentDrill) Do(ctx context.Context, sc *checklist.Scope) error {
+	return d.document(ctx, sc, "Issues of the drill")
+}
+
+func (d documentDrill) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	evidence := checklist.Evidence{Tables: []checklist.Table{{
+		Title: "Test checklist", Columns: []string{"", "Line", "Evidence"},
+	}}}
+	if err := d.documented(sc); err != nil {
+		return evidence, err
+	}
+	done := 0
+	for _, c := range drillChecks {
+		st := sc.Session.State(c.item)
+		tick, proof := "[ ]", "not proved: "+string(st.Status)
+		switch {
+		case c.item == sc.Item.ID:
+			tick, proof = "[x]", decisionsPath(d.Documents)
+		case st.Status == checklist.StatusPassed && st.Evidence != nil:
+			tick, proof = "[x]", st.Evidence.Summary
+		default:
+			evidence.Issues = append(evidence.Issues, "the drill did not show: "+strings.ToLower(c.line))
+		}
+		if tick == "[x]" {
+			done++
+		}
+		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{tick, c.line, proof})
+	}
+	evidence.Issues = append(evidence.Issues, answeredIssues(sc)...)
+	evidence.Summary = fmt.Sprintf("%d of %d lines of the test checklist are proved", done, len(drillChecks))
+	return evidence, nil
+}

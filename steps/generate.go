@@ -1,0 +1,120 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"keyturn/checklist"
+	"keyturn/keygen"
+	"keyturn/vault"
+)
+
+// generateKey makes the new key of each environment, straight into the vault.
+//
+// A key is in the vault before its fingerprint is in the journal. A crash in
+// between leaves a vault item whose note names the session; Check finds it and
+// nothing is generated twice.
+type generateKey struct{ *Outside }
+
+func (g generateKey) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	plan := checklist.Plan{
+		Summary: fmt.Sprintf("Generate key %s", sc.Session.Key(checklist.NewKey)),
+		Risk:    checklist.Change,
+	}
+	for _, e := range sc.Environments() {
+		name := secretName(e, sc.Session.Key(checklist.NewKey))
+		plan.Actions = append(plan.Actions, checklist.Action{
+			Environment: e,
+			Words:       fmt.Sprintf("32 random bytes into %s as %s", g.Vault.Describe(), name),
+		})
+	}
+	return plan, nil
+}
+
+func (g generateKey) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
+	for _, e := range sc.Environments() {
+		mine, err := g.generated(ctx, sc, e)
+		if err != nil || !mine {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// generated reports whether the vault holds the key that this session made.
+func (g generateKey) generated(ctx context.Context, sc *checklist.Scope, e checklist.Environment) (bool, error) {
+	name := secretName(e, sc.Session.Key(checklist.NewKey))
+	_, entry, err := g.Vault.Get(ctx, name)
+	switch {
+	case errors.Is(err, vault.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("look for %s in the vault: %w", name, err)
+	case entry.Note == mark(sc):
+		return true, nil
+	case strings.HasPrefix(entry.Note, sc.Session.ID()+" "): // an earlier round
+		return false, nil
+	case entry.Status == vault.Active && name != secretName(e, keygen.Test):
+		return false, checklist.WithHint(
+			fmt.Errorf("the vault holds an active %s that this session did not make (%s)", name, entry.Note),
+			"abandon this session and start one with the next free key id")
+	}
+	return false, nil
+}
+
+func (g generateKey) Do(ctx context.Context, sc *checklist.Scope) error {
+	for _, e := range sc.Environments() {
+		if mine, err := g.generated(ctx, sc, e); err != nil {
+			return err
+		} else if mine {
+			continue
+		}
+		name := secretName(e, sc.Session.Key(checklist.NewKey))
+		effect := checklist.Effect{Name: "vault.put", Environment: e, Words: "generate " + string(name) + " into the vault"}
+		err := sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
+			secret, err := keygen.Generate(g.Random)
+			if err != nil {
+				return "", err
+			}
+			fingerprint := secret.Fingerprint(sc.Session.Opening.Trail)
+			// Replace: what is there is an archived key or a drill's leftover.
+			_, err = g.Vault.Put(ctx, name, secret, vault.PutOptions{Fingerprint: fingerprint, Note: mark(sc), Replace: true})
+			return "fingerprint " + fingerprint.Short(), unknown(err)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g generateKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	id := sc.Session.Key(checklist.NewKey)
+	evidence := checklist.Evidence{
+		Facts: map[string]string{},
+		Tables: []checklist.Table{{
+			Title: "Generated keys", Columns: []string{"Key", "Environment", "Vault item", "Fingerprint"},
+		}},
+	}
+	var secrets []keygen.Secret
+	for _, e := range sc.Environments() {
+		secret, entry, err := g.Vault.Get(ctx, secretName(e, id))
+		if err != nil {
+			return evidence, fmt.Errorf("read %s back: %w", secretName(e, id), err)
+		}
+		for _, other := range secrets {
+			if other.Equal(secret) {
+				return evidence, fmt.Errorf("two environments hold the same secret under %s", id)
+			}
+		}
+		secrets = append(secrets, secret)
+		fingerprint := secret.Fingerprint(sc.Session.Opening.Trail)
+		evidence.Facts[checklist.Fact(checklist.FactFingerprint, e, checklist.NewKey)] = string(fingerprint)
+		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows,
+			[]string{string(id), string(e), string(entry.Name), fingerprint.Short()})
+	}
+	evidence.Summary = fmt.Sprintf("key %s is in the vault, one secret for each of %d environments", id, len(secrets))
+	return evidence, nil
+}

@@ -1,0 +1,93 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/keygen"
+	"keyturn/steps/probe"
+	"keyturn/steps/requestlog"
+	"keyturn/steps/vercel"
+	"keyturn/vault"
+)
+
+// Target is one Vercel project whose deployments verify signatures.
+type Target struct {
+	Project string // id or name
+	Name    string // for people
+	// URLs is where each environment's service is probed.
+	URLs map[checklist.Environment]string
+}
+
+// Outside is everything that the steps of one session reach: one client for
+// each outside system.
+type Outside struct {
+	Vault    vault.Vault
+	Vercel   *vercel.Client
+	Prober   *probe.Prober
+	Log      requestlog.Source
+	Approver checklist.Approver
+	Trail    Trail
+	Targets  []Target
+	// Documents is the folder that holds decisions.md.
+	Documents string
+	Random    io.Reader
+	// Poll says how often and how long a deployment is watched.
+	Poll vercel.Poll
+	// Pause waits between two looks at something that takes a moment.
+	Pause func(context.Context, time.Duration) error
+}
+
+// secretName is where the vault keeps a key of an environment.
+func secretName(e checklist.Environment, id keygen.KeyID) vault.Name {
+	return vault.Name(string(e) + "/" + string(id))
+}
+
+// secret reads a key of the session from the vault.
+func (o *Outside) secret(ctx context.Context, s *checklist.Session, e checklist.Environment, r checklist.Role) (keygen.Secret, error) {
+	secret, _, err := o.Vault.Get(ctx, secretName(e, s.Key(r)))
+	if err != nil {
+		return keygen.Secret{}, fmt.Errorf("get the %s key of %s from the vault: %w", r, e, err)
+	}
+	if want := s.Fingerprint(e, r); want != "" && secret.Fingerprint(s.Opening.Trail) != want {
+		return keygen.Secret{}, checklist.WithHint(
+			fmt.Errorf("the vault's %s is not the key that this session recorded (%s)", secretName(e, s.Key(r)), want.Short()),
+			"somebody replaced it; find out who before going on")
+	}
+	return secret, nil
+}
+
+// vercelTargets returns the Vercel targets that make up an environment, the
+// one that is deployed first.
+func vercelTargets(e checklist.Environment) []string {
+	if e == checklist.Production {
+		return []string{vercel.TargetProduction}
+	}
+	return []string{vercel.TargetPreview, vercel.TargetDevelopment}
+}
+
+// unknown marks a lost answer for the engine.
+func unknown(err error) error {
+	var lost *vercel.UnknownOutcomeError
+	if errors.As(err, &lost) || errors.Is(err, vault.ErrTimeout) {
+		return fmt.Errorf("%w: %w", checklist.ErrUnknown, err)
+	}
+	return err
+}
+
+// look is embedded by steps that only read: there is nothing to do, and all is
+// in Verify.
+type look struct{}
+
+func (look) Check(context.Context, *checklist.Scope) (bool, error) { return true, nil }
+func (look) Do(context.Context, *checklist.Scope) error            { return nil }
+
+// ask is embedded by steps whose work is a question to the operator, who may
+// be asked again without harm.
+type ask struct{}
+
+func (ask) Check(context.Context, *checklist.Scope) (bool, error) { return false, nil }

@@ -1,0 +1,196 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"keyturn/checklist"
+	"keyturn/keygen"
+	"keyturn/steps/probe"
+)
+
+// prove runs the probe suite against every target: the keys as expected, and
+// every control refused. A key with no expectation takes no part.
+type prove struct {
+	look
+	*Outside
+	newKey, oldKey probe.Expectation
+}
+
+func (p prove) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	expected := p.expected(sc)
+	words := make([]string, len(expected))
+	for i, k := range expected {
+		words[i] = fmt.Sprintf("%s %s", k.ID, k.Expect)
+	}
+	plan := checklist.Plan{Summary: "Probe " + environmentWords(sc), Risk: checklist.Look}
+	for _, c := range p.cells(sc.Environments()) {
+		plan.Actions = append(plan.Actions, checklist.Action{
+			Target: c.target.Name, Environment: c.environment,
+			Words: fmt.Sprintf("signed requests to %s: %s, and every forgery refused", c.target.URLs[c.environment], strings.Join(words, ", ")),
+		})
+	}
+	return plan, nil
+}
+
+type expectedKey struct {
+	probe.Key
+	role checklist.Role
+}
+
+func (p prove) expected(sc *checklist.Scope) []expectedKey {
+	var keys []expectedKey
+	if p.newKey != "" {
+		keys = append(keys, expectedKey{probe.Key{ID: sc.Session.Key(checklist.NewKey), Expect: p.newKey}, checklist.NewKey})
+	}
+	if p.oldKey != "" && sc.Session.Key(checklist.OldKey) != "" {
+		keys = append(keys, expectedKey{probe.Key{ID: sc.Session.Key(checklist.OldKey), Expect: p.oldKey}, checklist.OldKey})
+	}
+	return keys
+}
+
+func (p prove) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	evidence := checklist.Evidence{Facts: map[string]string{}}
+	cells := p.cells(sc.Environments())
+	sent := 0
+	for i, c := range cells {
+		suite, err := p.suite(ctx, sc, c)
+		if err != nil {
+			return evidence, err
+		}
+		report, err := suite.Run(ctx, func(done, total int, now string) {
+			sc.Report(checklist.Progress{Words: fmt.Sprintf("%s (%d of %d): %s", c, i+1, len(cells), now), Done: done, Total: total})
+		})
+		if err != nil {
+			return evidence, err
+		}
+		sent += report.Sent
+		evidence.Tables = append(evidence.Tables, probeTable(report))
+		evidence.Commands = append(evidence.Commands, report.Rows[0].Curl)
+		if report.Failed() {
+			evidence.Summary = c.String() + " did not answer as it must"
+			return evidence, probeFailure(sc, c, report)
+		}
+		for _, k := range p.expected(sc) {
+			// Accepted and refused are both facts, and each ends the other.
+			now, before := checklist.FactAccepted, checklist.FactRefused
+			if k.Expect == probe.Refused {
+				now, before = before, now
+			}
+			evidence.Facts[checklist.Fact(now, c.environment, k.role)] = "by " + strings.Join(report.Deployments(), ", ")
+			evidence.Facts[checklist.Fact(before, c.environment, k.role)] = ""
+		}
+	}
+	evidence.Summary = fmt.Sprintf("%d signed requests to %d services were answered as they must be", sent, len(cells))
+	return evidence, nil
+}
+
+// suite returns the probe suite for one target in one environment.
+func (o *Outside) suite(ctx context.Context, sc *checklist.Scope, c cell, keys []expectedKey) (probe.Suite, error) {
+	suite := probe.Suite{
+		Prober: o.Prober, Name: c.String(), URL: c.target.URLs[c.environment],
+		Deployment: sc.Session.Facts[deploymentFact(c)],
+	}
+	for _, k := range keys {
+		secret, err := o.secret(ctx, sc.Session, c.environment, k.role)
+		if err != nil {
+			return suite, err
+		}
+		key := k.Key
+		key.Secret = secret
+		if k.role == checklist.NewKey {
+			suite.New = &key
+		} else {
+			suite.Old = &key
+		}
+	}
+	return suite, nil
+}
+
+func (p prove) suite(ctx context.Context, sc *checklist.Scope, c cell) (probe.Suite, error) {
+	suite, err := p.Outside.suite(ctx, sc, c, p.expected(sc))
+	if err != nil {
+		return suite, err
+	}
+	suite.WrongEnvironment, err = p.otherEnvironment(ctx, sc, c.environment)
+	return suite, err
+}
+
+// otherEnvironment returns the secret that the new key has in the other
+// environment, where the session made one: it must not be accepted here.
+func (o *Outside) otherEnvironment(ctx context.Context, sc *checklist.Scope, here checklist.Environment) (keygen.Secret, error) {
+	for _, e := range sc.Session.Checklist.Environments {
+		if e != here && sc.Session.Fingerprint(e, checklist.NewKey) != "" {
+			return o.secret(ctx, sc.Session, e, checklist.NewKey)
+		}
+	}
+	return keygen.Secret{}, nil
+}
+
+func probeTable(r probe.Report) checklist.Table {
+	t := checklist.Table{Title: r.Suite, Columns: []string{"Request", "Expected", "Got", "Status", "Verdict"}}
+	for _, row := range r.Rows {
+		t.Rows = append(t.Rows, []string{row.Name, string(row.Expect), string(row.Got), statusText(row.Status), string(row.Verdict)})
+	}
+	return t
+}
+
+func statusText(status int) string {
+	if status == 0 {
+		return "-"
+	}
+	return fmt.Sprint(status)
+}
+
+// StoredValueError says that a service holds another value for a key than the
+// vault does, and in what they differ.
+type StoredValueError struct {
+	Where, Words string
+	hint         string
+}
+
+func (e *StoredValueError) Error() string { return e.Where + ": " + e.Words }
+
+// Hint says what to do next.
+func (e *StoredValueError) Hint() string { return e.hint }
+
+// probeFailure says what a failed suite found, and what to do about it.
+func probeFailure(sc *checklist.Scope, c cell, r probe.Report) error {
+	if d := r.Diagnosis; d != nil {
+		hint := d.Fix
+		if item, ok := addedBy(sc, c.environment); ok {
+			hint += fmt.Sprintf(" — do %q again, which replaces the value", item.Title)
+		}
+		return &StoredValueError{Where: c.String(), Words: d.Words, hint: hint}
+	}
+	for _, row := range r.Rows {
+		if row.Verdict == probe.OK {
+			continue
+		}
+		hint := "run the item again once the service answers as it should"
+		if row.Expect == probe.Refused && row.Got == probe.GotAccepted {
+			hint = "the service lets forged or revoked requests in: stop, and have its verifier looked at"
+		}
+		return checklist.WithHint(
+			fmt.Errorf("%s: %s was %s, want %s%s", c, row.Name, row.Got, row.Expect, after(": ", row.Detail)), "%s", hint)
+	}
+	return fmt.Errorf("%s: the suite sent no request", c)
+}
+
+func after(sep, text string) string {
+	if text == "" {
+		return ""
+	}
+	return sep + text
+}
+
+// addedBy returns the item that added the new key in the environment.
+func addedBy(sc *checklist.Scope, e checklist.Environment) (checklist.Item, bool) {
+	for _, i := range sc.Session.Checklist.Items() {
+		if i.Step == AddNewKey && i.In(e) {
+			return i, true
+		}
+	}
+	return checklist.Item{}, false
+}

@@ -1,0 +1,65 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+
+	"keyturn/checklist"
+	"keyturn/steps/probe"
+)
+
+// proveVault reads the new key back and proves that the old one could be
+// restored: Vercel cannot give back a sensitive variable, so without the
+// vault's copy there is no rollback.
+type proveVault struct {
+	look
+	*Outside
+}
+
+func (p proveVault) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	plan := checklist.Plan{Summary: "Read both keys back from the vault", Risk: checklist.Look}
+	for _, e := range sc.Environments() {
+		plan.Actions = append(plan.Actions, checklist.Action{
+			Environment: e,
+			Words: fmt.Sprintf("read %s and %s; sign one request to each target with %s", secretName(e, sc.Session.Key(checklist.NewKey)),
+				secretName(e, sc.Session.Key(checklist.OldKey)), sc.Session.Key(checklist.OldKey)),
+		})
+	}
+	return plan, nil
+}
+
+func (p proveVault) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	evidence := checklist.Evidence{Facts: map[string]string{}, Tables: []checklist.Table{{
+		Title: "Vault", Columns: []string{"Key", "Environment", "Fingerprint", "Proof"},
+	}}}
+	old := sc.Session.Key(checklist.OldKey)
+	for _, e := range sc.Environments() {
+		if _, err := p.secret(ctx, sc.Session, e, checklist.NewKey); err != nil {
+			return evidence, err
+		}
+		secret, err := p.secret(ctx, sc.Session, e, checklist.OldKey)
+		if err != nil {
+			return evidence, checklist.WithHint(err, "put the old key into the vault first; without it a rollback is impossible")
+		}
+		for _, t := range p.Targets {
+			sc.Progress("signing a request to %s %s with %s", t.Name, e, old)
+			row, err := p.Prober.Probe(ctx, probe.Target{URL: t.URLs[e]}, probe.Key{ID: old, Secret: secret, Expect: probe.Accepted})
+			if err != nil {
+				return evidence, fmt.Errorf("probe %s %s with %s: %w", t.Name, e, old, err)
+			}
+			if row.Verdict != probe.OK {
+				return evidence, checklist.WithHint(
+					fmt.Errorf("%s %s does not accept the vault's copy of %s: %s", t.Name, e, old, row.Detail),
+					"the vault's copy of the old key is not the one in service; a rollback would fail")
+			}
+		}
+		fingerprint := secret.Fingerprint(sc.Session.Opening.Trail)
+		evidence.Facts[checklist.Fact(checklist.FactFingerprint, e, checklist.OldKey)] = string(fingerprint)
+		evidence.Facts[checklist.Fact(checklist.FactRecoverable, e, checklist.OldKey)] = "read back and accepted by every target"
+		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows,
+			[]string{string(sc.Session.Key(checklist.NewKey)), string(e), sc.Session.Fingerprint(e, checklist.NewKey).Short(), "read back, fingerprint equal"},
+			[]string{string(old), string(e), fingerprint.Short(), fmt.Sprintf("read back, accepted by %d targets", len(p.Targets))})
+	}
+	evidence.Summary = "both keys were read back from " + p.Vault.Describe()
+	return evidence, nil
+}

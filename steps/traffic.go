@@ -1,0 +1,325 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/keygen"
+	"keyturn/steps/probe"
+	"keyturn/steps/requestlog"
+)
+
+// traffic reads an environment's request log without Keyturn's own probes,
+// which use every key on purpose.
+func (o *Outside) traffic(ctx context.Context, e checklist.Environment, since, until time.Time) (requestlog.Log, error) {
+	log, err := o.Log.Read(ctx, string(e), since, until)
+	if err != nil {
+		return log, fmt.Errorf("read the request log of %s: %w", e, err)
+	}
+	kept := log.Rows[:0:0]
+	for _, r := range log.Rows {
+		if !strings.HasPrefix(r.Sender, probe.UserAgent) {
+			kept = append(kept, r)
+		}
+	}
+	log.Rows = kept
+	return log, nil
+}
+
+// day is how far back usage is counted.
+const day = 24 * time.Hour
+
+// Measure implements checklist.Meter on the request log of production.
+func (o *Outside) Measure(ctx context.Context, s *checklist.Session, m checklist.Metric) (checklist.Reading, error) {
+	now := o.Prober.Now().UTC()
+	log, err := o.traffic(ctx, checklist.Production, now.Add(-day), now)
+	if err != nil {
+		return checklist.Reading{}, err
+	}
+	if fresh := requestlog.FreshnessOf(log, now); fresh.Stale || fresh.Empty {
+		return checklist.Reading{}, checklist.WithHint(
+			fmt.Errorf("the request log is silent or %s old, which proves nothing", fresh.Age.Round(time.Minute)),
+			"see that the log is being written, then run the item again")
+	}
+	reading := checklist.Reading{Metric: m, At: now}
+	switch m {
+	case checklist.OldKeyRequests:
+		stragglers := requestlog.Stragglers(log, s.Key(checklist.OldKey))
+		for _, st := range stragglers {
+			reading.Value += float64(st.Total)
+		}
+		reading.Detail = stragglerWords(stragglers)
+	case checklist.FailuresPerHour:
+		failures := requestlog.FailuresOf(log)
+		reading.Value = float64(failures.Last.Count)
+		if len(failures.Causes) > 0 {
+			reading.Detail = "most often " + failures.Causes[0].Name
+		}
+	default:
+		return reading, fmt.Errorf("metric %q is not known", m)
+	}
+	return reading, nil
+}
+
+func stragglerWords(stragglers []requestlog.Straggler) string {
+	var words []string
+	for _, s := range stragglers {
+		words = append(words, fmt.Sprintf("%s (%d, last %s)", s.Sender, s.Total, s.LastSeen.UTC().Format("2 Jan 15:04")))
+	}
+	return strings.Join(words, ", ")
+}
+
+// usageTables shows the requests of each key, how they moved from day to day,
+// who still uses the old one, and the refused signatures.
+func usageTables(log requestlog.Log, old keygen.KeyID) []checklist.Table {
+	usage := requestlog.Usage(log)
+	keys := checklist.Table{Title: "Requests by key id", Columns: []string{"Key", "Requests", "Share", "Refused"}}
+	for _, k := range usage.Keys {
+		keys.Rows = append(keys.Rows, []string{
+			k.KeyID, fmt.Sprint(k.Total), fmt.Sprintf("%.1f%%", 100*k.Share), fmt.Sprint(k.Refused),
+		})
+	}
+	tables := []checklist.Table{keys}
+	if usage.Hours > 24 {
+		tables = append(tables, movement(usage, old))
+	}
+	if stragglers := requestlog.Stragglers(log, old); len(stragglers) > 0 {
+		t := checklist.Table{Title: fmt.Sprintf("Senders seen with %s", old), Columns: []string{"Sender", "Requests", "Last seen"}}
+		for _, s := range stragglers {
+			t.Rows = append(t.Rows, []string{s.Sender, fmt.Sprint(s.Total), s.LastSeen.UTC().Format("2 Jan 15:04")})
+		}
+		tables = append(tables, t)
+	}
+	f := requestlog.FailuresOf(log)
+	worst := "none"
+	if f.Worst.Count > 0 {
+		worst = fmt.Sprintf("%d at %s", f.Worst.Count, f.Worst.Start.UTC().Format("2 Jan 15:04"))
+	}
+	return append(tables, checklist.Table{
+		Title: "Refused signatures", Columns: []string{"Total", "Worst hour", "Last hour", "Alert at"},
+		Rows: [][]string{{
+			fmt.Sprint(f.Total), worst, fmt.Sprint(f.Last.Count), fmt.Sprintf("over %d an hour", requestlog.FailureThreshold),
+		}},
+	})
+}
+
+// movement charts the share of the old key from day to day.
+func movement(usage requestlog.Distribution, old keygen.KeyID) checklist.Table {
+	t := checklist.Table{
+		Title:   fmt.Sprintf("Share of %s by day", old),
+		Columns: []string{"From", "Requests", "Of them " + string(old), ""},
+	}
+	all, ofOld := make([]int, usage.Hours), usage.Of(old).Series
+	for _, k := range usage.Keys {
+		for i, n := range k.Series {
+			all[i] += n
+		}
+	}
+	for start := 0; start < usage.Hours; start += 24 {
+		end := min(start+24, usage.Hours)
+		total, part := sum(all[start:end]), sum(ofOld[start:end])
+		t.Rows = append(t.Rows, []string{
+			usage.Start.Add(time.Duration(start) * time.Hour).UTC().Format("Mon 2 Jan 15:04"),
+			fmt.Sprint(total), percent(part, total), bar(part, total),
+		})
+	}
+	return t
+}
+
+func sum(series []int) int {
+	total := 0
+	for _, n := range series {
+		total += n
+	}
+	return total
+}
+
+func percent(part, whole int) string {
+	if whole == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f%%", 100*float64(part)/float64(whole))
+}
+
+// barWidth is the length of a full bar, in characters.
+const barWidth = 20
+
+// bar draws a share. It is made of ASCII, which every terminal and record
+// shows, and any share above zero is seen.
+func bar(part, whole int) string {
+	if whole == 0 {
+		return ""
+	}
+	return strings.Repeat("#", (part*barWidth+whole-1)/whole)
+}
+
+// updateClients shows who still signs with the old key, and lets the operator
+// say that they have been told to move.
+type updateClients struct {
+	ask
+	*Outside
+}
+
+func (u updateClients) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	plan := checklist.Plan{
+		Summary: fmt.Sprintf("Tell every client to sign with %s", sc.Session.Key(checklist.NewKey)), Risk: checklist.Look,
+	}
+	now := sc.Now()
+	log, err := u.traffic(ctx, checklist.Production, now.Add(-day), now)
+	if err != nil {
+		return plan, err
+	}
+	for _, s := range requestlog.Stragglers(log, sc.Session.Key(checklist.OldKey)) {
+		plan.Actions = append(plan.Actions, checklist.Action{
+			Environment: checklist.Production,
+			Words:       fmt.Sprintf("%s: %d requests with %s in the last 24 hours", s.Sender, s.Total, sc.Session.Key(checklist.OldKey)),
+		})
+	}
+	return plan, nil
+}
+
+func (u updateClients) Do(ctx context.Context, sc *checklist.Scope) error {
+	a, err := sc.Ask(ctx, checklist.Question{
+		Kind: checklist.Confirm, Default: checklist.No,
+		Title: fmt.Sprintf("Have the owners of all clients been told to sign with %s?", sc.Session.Key(checklist.NewKey)),
+		Body:  "The request log will show who has moved. Nobody needs to have moved yet.",
+	})
+	if err != nil {
+		return err
+	}
+	if a.Text != checklist.Yes {
+		return checklist.WithHint(fmt.Errorf("the clients have not been told"), "tell them, then run the item again")
+	}
+	return nil
+}
+
+func (u updateClients) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	now := sc.Now()
+	log, err := u.traffic(ctx, checklist.Production, now.Add(-day), now)
+	if err != nil {
+		return checklist.Evidence{}, err
+	}
+	return checklist.Evidence{
+		Summary: "the owners of all clients have been told", Tables: usageTables(log, sc.Session.Key(checklist.OldKey)),
+	}, nil
+}
+
+// monitor takes readings during the dual-key days, and passes once they are over.
+type monitor struct {
+	look
+	*Outside
+}
+
+func (m monitor) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	return checklist.Plan{
+		Summary: "Read the request log of production", Risk: checklist.Look,
+		Actions: []checklist.Action{{
+			Environment: checklist.Production,
+			Words:       fmt.Sprintf("requests for each key id, senders still on %s, refused signatures for each hour", sc.Session.Key(checklist.OldKey)),
+		}},
+	}, nil
+}
+
+func (m monitor) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	now := sc.Now()
+	served := sc.Session.State("verify-production").At
+	log, err := m.traffic(ctx, checklist.Production, served, now)
+	if err != nil {
+		return checklist.Evidence{}, err
+	}
+	old, recent := sc.Session.Key(checklist.OldKey), requestlog.Usage(log.Since(now.Add(-day)))
+	evidence := checklist.Evidence{
+		Summary: fmt.Sprintf("%s has %.1f%% and %s %.1f%% of the requests of the last 24 hours",
+			sc.Session.Key(checklist.NewKey), 100*recent.Of(sc.Session.Key(checklist.NewKey)).Share, old, 100*recent.Of(old).Share),
+		Tables: usageTables(log, old),
+	}
+	if none := recent.WithoutKeyID(); none.Total > 0 {
+		evidence.Issues = append(evidence.Issues, fmt.Sprintf("%d requests named no key id: find out who sends them", none.Total))
+	}
+	if failures := requestlog.FailuresOf(log.Since(now.Add(-day))); failures.Alert() {
+		return evidence, checklist.WithHint(
+			fmt.Errorf("%d signatures were refused in the hour of %s, over the alert at %d",
+				failures.Worst.Count, failures.Worst.Start.UTC().Format("2 Jan 15:04"), requestlog.FailureThreshold),
+			"find the cause before the old key goes; a rollback puts nothing at risk now")
+	}
+	over := served.AddDate(0, 0, sc.Session.Opening.DualKeyDays)
+	if now.Before(over) {
+		return evidence, &checklist.NotYet{
+			Why:   fmt.Sprintf("the dual-key period lasts until %s; %s", over.UTC().Format("Mon 2 Jan 15:04"), evidence.Summary),
+			Until: over, Evidence: evidence,
+		}
+	}
+	return evidence, nil
+}
+
+// verifyUsage proves that nobody used the old key since it was removed.
+type verifyUsage struct {
+	look
+	*Outside
+}
+
+func (v verifyUsage) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	return checklist.Plan{
+		Summary: fmt.Sprintf("See that no request names %s any more", sc.Session.Key(checklist.OldKey)), Risk: checklist.Look,
+		Actions: []checklist.Action{{Environment: checklist.Production, Words: "read the request log since the removal"}},
+	}, nil
+}
+
+func (v verifyUsage) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	now, old := sc.Now(), sc.Session.Key(checklist.OldKey)
+	removed := sc.Session.State("redeploy-removal").At
+	log, err := v.traffic(ctx, checklist.Production, removed, now)
+	if err != nil {
+		return checklist.Evidence{}, err
+	}
+	usage := requestlog.Usage(log)
+	evidence := checklist.Evidence{
+		Summary: fmt.Sprintf("none of %d requests since %s named %s", usage.Total, removed.UTC().Format("2 Jan 15:04"), old),
+		Tables:  usageTables(log, old),
+	}
+	if n := usage.Of(old).Total; n > 0 {
+		return evidence, checklist.WithHint(
+			fmt.Errorf("%d requests named %s since it was removed, and were refused: %s", n, old, stragglerWords(requestlog.Stragglers(log, old))),
+			"move these clients, or pass the item over and name them in the reason")
+	}
+	return evidence, nil
+}
+
+// confirmNoErrors reads a day of requests without the old key.
+type confirmNoErrors struct {
+	look
+	*Outside
+}
+
+func (c confirmNoErrors) Plan(context.Context, *checklist.Scope) (checklist.Plan, error) {
+	return checklist.Plan{
+		Summary: "See that signatures are not refused", Risk: checklist.Look,
+		Actions: []checklist.Action{{Environment: checklist.Production, Words: "read the request log of the last 24 hours"}},
+	}, nil
+}
+
+func (c confirmNoErrors) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	now := sc.Now()
+	log, err := c.traffic(ctx, checklist.Production, now.Add(-day), now)
+	if err != nil {
+		return checklist.Evidence{}, err
+	}
+	failures := requestlog.FailuresOf(log)
+	evidence := checklist.Evidence{
+		Summary: fmt.Sprintf("%d signatures were refused in 24 hours, at most %d in one hour", failures.Total, failures.Worst.Count),
+		Tables:  usageTables(log, sc.Session.Key(checklist.OldKey)),
+	}
+	if requestlog.FreshnessOf(log, now).Empty {
+		return evidence, checklist.WithHint(fmt.Errorf("the request log of the last 24 hours is empty, which proves nothing"),
+			"see that the log is being written, then run the item again")
+	}
+	if failures.Alert() {
+		return evidence, checklist.WithHint(
+			fmt.Errorf("%d signatures were refused in the hour of %s", failures.Worst.Count, failures.Worst.Start.UTC().Format("2 Jan 15:04")),
+			"find the cause; the old key is still in the vault")
+	}
+	return evidence, nil
+}
