@@ -1,0 +1,422 @@
+package program
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/checklist/journal"
+	"keyturn/keygen"
+	"keyturn/steps"
+	"keyturn/steps/vercel"
+	"keyturn/vault"
+)
+
+// Checklists returns the checklists that this build can run to their end.
+func (p *Program) Checklists() []checklist.Checklist {
+	var complete []checklist.Checklist
+	for _, c := range checklist.All(p.dualKeyDays) {
+		if checklist.Complete(c, steps.NewCatalog(p.outside)) {
+			complete = append(complete, c)
+		}
+	}
+	return complete
+}
+
+// InProgress returns the id of the session of a checklist that has not ended;
+// "" when there is none.
+func (p *Program) InProgress(checklistID string) (string, error) {
+	sessions, problems, err := p.sessions()
+	if err != nil {
+		return "", err
+	}
+	for _, s := range sessions {
+		if s.Checklist.ID == checklistID && s.Outcome == "" {
+			return s.ID(), nil
+		}
+	}
+	// A journal that cannot be read may be the one that is looked for.
+	return "", errors.Join(problems...)
+}
+
+// sessions folds every journal, the newest session first. A journal that
+// cannot be read is a problem, and keeps none of the others from being shown.
+func (p *Program) sessions() (all []*checklist.Session, problems []error, err error) {
+	ids, err := journal.List(p.sessionsDir())
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, id := range ids {
+		events, err := journal.Read(p.sessionsDir(), id)
+		if errors.Is(err, journal.ErrEmpty) {
+			continue // a crash came before the session was opened
+		}
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		s, err := checklist.Fold(events, checklist.Find)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("session %s: %w", id, err))
+			continue
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b *checklist.Session) int {
+		return cmp.Or(b.OpenedAt.Compare(a.OpenedAt), strings.Compare(b.ID(), a.ID()))
+	})
+	return all, problems, nil
+}
+
+// lastEvent returns the time of the newest event of all sessions.
+func (p *Program) lastEvent() (time.Time, error) {
+	latest := p.options.RealNow()
+	sessions, _, err := p.sessions()
+	for _, s := range sessions {
+		if s.LastEvent.At.After(latest) {
+			latest = s.LastEvent.At
+		}
+	}
+	return latest, err
+}
+
+// Overview reads what the home screen shows.
+func (p *Program) Overview(ctx context.Context) (checklist.Overview, error) {
+	o := checklist.Overview{Sandbox: p.Sandbox(), Service: p.service, Now: p.clock().UTC(), Vault: p.vault.Describe()}
+	if p.watched != nil {
+		o.Problems = append(o.Problems, "sessions can only be watched here: "+p.watched.Error())
+	}
+	sessions, problems, err := p.sessions()
+	if err != nil {
+		return o, err
+	}
+	for _, problem := range problems {
+		o.Problems = append(o.Problems, problem.Error()+after(" — ", checklist.Hint(problem)))
+	}
+	busy := map[string]string{}
+	for _, s := range sessions {
+		holder, err := journal.Holder(p.sessionsDir(), s.ID())
+		if err != nil {
+			o.Problems = append(o.Problems, err.Error())
+		}
+		o.Sessions = append(o.Sessions, checklist.Summarize(s, o.Now, holder))
+		if s.Outcome == "" {
+			busy[s.Checklist.ID] = s.ID()
+		}
+	}
+	slices.SortStableFunc(o.Sessions, func(a, b checklist.Summary) int {
+		return cmp.Compare(min(len(a.Outcome), 1), min(len(b.Outcome), 1))
+	})
+	for _, c := range checklist.All(p.dualKeyDays) {
+		offer := checklist.Offer{Checklist: c.ID, Title: c.Title, Purpose: c.Purpose}
+		switch {
+		case !checklist.Complete(c, steps.NewCatalog(p.outside)):
+			continue
+		case p.watched != nil:
+			offer.WhyNot = "another Keyturn runs here"
+		case busy[c.ID] != "":
+			offer.WhyNot = busy[c.ID] + " is in progress"
+		}
+		o.Offers = append(o.Offers, offer)
+	}
+	if err := p.keys(ctx, &o); err != nil {
+		o.Problems = append(o.Problems, err.Error()+after(" — ", checklist.Hint(err)))
+	}
+	return o, nil
+}
+
+func after(sep, text string) string {
+	if text == "" {
+		return ""
+	}
+	return sep + text
+}
+
+// keys fills in what the vault and Vercel know of each key.
+func (p *Program) keys(ctx context.Context, o *checklist.Overview) error {
+	type at struct {
+		e  checklist.Environment
+		id keygen.KeyID
+	}
+	known := map[at]checklist.KeyStatus{}
+	entries, err := p.vault.List(ctx)
+	if err != nil {
+		return fmt.Errorf("list the vault: %w", err)
+	}
+	for _, e := range entries {
+		environment, id, ok := keyOf(e.Name)
+		if !ok {
+			continue
+		}
+		k := checklist.KeyStatus{ID: id, Environment: environment, Fingerprint: e.Fingerprint, Created: e.Created, Status: "in vault only"}
+		if e.Status == vault.Archived {
+			k.Status = "archived"
+		}
+		known[at{environment, id}] = k // a later version stands for the name
+	}
+	served, err := p.served(ctx)
+	for e, variables := range served {
+		for id, since := range variables {
+			k, inVault := known[at{e, id}]
+			k.ID, k.Environment, k.Status, k.Created = id, e, "in service", since
+			if !inVault {
+				k.Status = "in service, not in vault"
+			}
+			if id != keygen.Test && id != keygen.Emergency {
+				k.RotateBy = since.AddDate(0, 0, p.rotationDays)
+			}
+			known[at{e, id}] = k
+		}
+	}
+	for _, k := range known {
+		o.Keys = append(o.Keys, k)
+	}
+	slices.SortFunc(o.Keys, func(a, b checklist.KeyStatus) int {
+		return cmp.Or(strings.Compare(string(a.Environment), string(b.Environment)), a.Created.Compare(b.Created), strings.Compare(string(a.ID), string(b.ID)))
+	})
+	o.NextRotation = nextRotation(o.Keys)
+	return err
+}
+
+// nextRotation is when the newest key in service of an environment is due; the
+// earliest of all environments. An older key in service is on its way out.
+func nextRotation(keys []checklist.KeyStatus) time.Time {
+	newest := map[checklist.Environment]time.Time{}
+	for _, k := range keys {
+		if k.RotateBy.After(newest[k.Environment]) {
+			newest[k.Environment] = k.RotateBy
+		}
+	}
+	var next time.Time
+	for _, due := range newest {
+		if next.IsZero() || due.Before(next) {
+			next = due
+		}
+	}
+	return next
+}
+
+// keyOf reads a vault name such as "staging/v2".
+func keyOf(name vault.Name) (checklist.Environment, keygen.KeyID, bool) {
+	environment, text, _ := strings.Cut(string(name), "/")
+	id, err := keygen.ParseKeyID(text)
+	e := checklist.Environment(environment)
+	return e, id, err == nil && (e == checklist.Staging || e == checklist.Production)
+}
+
+// served returns since when each key is at Vercel, by environment.
+func (p *Program) served(ctx context.Context) (map[checklist.Environment]map[keygen.KeyID]time.Time, error) {
+	served := map[checklist.Environment]map[keygen.KeyID]time.Time{checklist.Staging: {}, checklist.Production: {}}
+	if p.watched != nil {
+		return served, nil
+	}
+	for _, t := range p.outside.Targets {
+		variables, err := p.outside.Vercel.Variables(ctx, t.Project)
+		if err != nil {
+			return served, fmt.Errorf("look at the keys of %s: %w", t.Name, err)
+		}
+		for _, v := range variables {
+			id, ok := keygen.ParseVariable(v.Key)
+			if !ok {
+				continue
+			}
+			created := time.UnixMilli(v.CreatedAt).UTC()
+			for e, target := range map[checklist.Environment]string{
+				checklist.Staging: vercel.TargetPreview, checklist.Production: vercel.TargetProduction,
+			} {
+				if since, seen := served[e][id]; v.Serves(target) && (!seen || created.Before(since)) {
+					served[e][id] = created
+				}
+			}
+		}
+	}
+	return served, nil
+}
+
+// Begin opens a new session of a checklist.
+func (p *Program) Begin(ctx context.Context, checklistID string, op checklist.Operator) (*checklist.Engine, error) {
+	if p.watched != nil {
+		return nil, p.watched
+	}
+	if id, err := p.InProgress(checklistID); err != nil {
+		return nil, err
+	} else if id != "" {
+		return nil, checklist.WithHint(fmt.Errorf("session %s is in progress", id), "resume it with %s", p.ReturnCommand(id))
+	}
+	opening, err := p.propose(ctx, checklistID, op)
+	if err != nil {
+		return nil, err
+	}
+	j, err := journal.Create(p.sessionsDir(), opening.Session, journal.Options{Clock: p.clock, By: p.operator})
+	if err != nil {
+		return nil, err
+	}
+	if err := checklist.Open(ctx, p.wrapped(j), opening, p.clock()); err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	return p.engine(j)
+}
+
+// propose finds out what a new session is about.
+func (p *Program) propose(ctx context.Context, checklistID string, op checklist.Operator) (checklist.Opening, error) {
+	var o checklist.Opening
+	c, err := checklist.Find(checklist.Opening{Checklist: checklistID, DualKeyDays: p.dualKeyDays})
+	if err != nil {
+		return o, err
+	}
+	if !checklist.Complete(c, steps.NewCatalog(p.outside)) {
+		return o, fmt.Errorf("checklist %s is not complete in this version", c.ID)
+	}
+	served, err := p.served(ctx)
+	if err != nil {
+		return o, err
+	}
+	// The last environment of a checklist is the one that matters most.
+	e := c.Environments[len(c.Environments)-1]
+	old, err := chooseOld(ctx, e, served[e], op)
+	if err != nil {
+		return o, err
+	}
+	next, err := p.nextKey(ctx, c, served)
+	if err != nil {
+		return o, err
+	}
+	reason, err := op.Ask(ctx, checklist.Question{
+		Kind: checklist.Write, Title: "Why is this done?", Default: "scheduled: " + strings.ToLower(c.Title),
+		Body: "The reason goes into the record.",
+	})
+	if err != nil {
+		return o, err
+	}
+	id, err := p.newSessionID(c.ID)
+	if err != nil {
+		return o, err
+	}
+	head := p.trail.head()
+	_, offset := p.options.RealNow().Zone()
+	o = checklist.Opening{
+		Session: id, Checklist: c.ID, Digest: c.Digest(), Sandbox: p.Sandbox(), Operator: p.operator,
+		Reason: cmp.Or(strings.TrimSpace(reason.Text), "none given"), Service: p.service, Environments: c.Environments,
+		Old: old, New: next, DualKeyDays: p.dualKeyDays, RotationDays: p.rotationDays, UTCOffset: offset,
+		Trail: p.trail.id(), TrailHead: head.Digest, TrailSeq: head.Seq, Tool: "keyturn " + Version,
+	}
+	for _, t := range p.outside.Targets {
+		o.Targets = append(o.Targets, t.Name)
+	}
+	return o, nil
+}
+
+// chooseOld returns the key that is in service, asking where there are several.
+func chooseOld(ctx context.Context, e checklist.Environment, served map[keygen.KeyID]time.Time, op checklist.Operator) (keygen.KeyID, error) {
+	var ids []keygen.KeyID
+	for id := range served {
+		if id != keygen.Test && id != keygen.Emergency {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b keygen.KeyID) int {
+		return cmp.Or(cmp.Compare(b.Version(), a.Version()), strings.Compare(string(a), string(b)))
+	})
+	switch len(ids) {
+	case 0:
+		return "", checklist.WithHint(fmt.Errorf("no key is in service in %s", e), "there is nothing to rotate: see that the targets are the right projects")
+	case 1:
+		return ids[0], nil
+	}
+	q := checklist.Question{Kind: checklist.Choose, Title: "Which key is to be replaced?", Default: string(ids[0]),
+		Body: "Several keys are in service in " + string(e) + "."}
+	for _, id := range ids {
+		q.Choices = append(q.Choices, checklist.Choice{ID: string(id), Label: id.Variable(), Help: "there since " + served[id].Format("2 Jan 2006")})
+	}
+	a, err := op.Ask(ctx, q)
+	if err != nil {
+		return "", err
+	}
+	return keygen.ParseKeyID(a.Text)
+}
+
+// nextKey returns the id of the key that a session of the checklist makes.
+func (p *Program) nextKey(ctx context.Context, c checklist.Checklist, served map[checklist.Environment]map[keygen.KeyID]time.Time) (keygen.KeyID, error) {
+	if c.ID == checklist.Drill().ID {
+		return keygen.Test, nil
+	}
+	var existing []keygen.KeyID
+	for _, ids := range served {
+		for id := range ids {
+			existing = append(existing, id)
+		}
+	}
+	entries, err := p.vault.List(ctx)
+	if err != nil {
+		return "", fmt.Errorf("list the vault: %w", err)
+	}
+	for _, e := range entries {
+		if _, id, ok := keyOf(e.Name); ok {
+			existing = append(existing, id)
+		}
+	}
+	return keygen.Next(existing), nil
+}
+
+func (p *Program) newSessionID(checklistID string) (string, error) {
+	random := make([]byte, 2)
+	if _, err := io.ReadFull(p.options.Random, random); err != nil {
+		return "", fmt.Errorf("make a session id: %w", err)
+	}
+	return fmt.Sprintf("%s-%s-%s", checklistID, p.clock().UTC().Format("20060102"), hex.EncodeToString(random)), nil
+}
+
+// Open returns the engine of an existing session, read-only when somebody else
+// drives it.
+func (p *Program) Open(_ context.Context, sessionID string) (*checklist.Engine, error) {
+	j, err := journal.Open(p.sessionsDir(), sessionID, journal.Options{Clock: p.clock, By: p.operator})
+	if err != nil {
+		return nil, err
+	}
+	return p.engine(j)
+}
+
+func (p *Program) wrapped(j *journal.File) checklist.Journal {
+	if p.options.WrapJournal != nil {
+		return p.options.WrapJournal(j)
+	}
+	return j
+}
+
+func (p *Program) engine(j *journal.File) (*checklist.Engine, error) {
+	// Each session's export needs its own journal.
+	outside := *p.outside
+	outside.Trail = p.trail.of(j)
+	e, err := checklist.NewEngine(checklist.Config{
+		Journal: p.wrapped(j), Find: checklist.Find, Steps: steps.NewCatalog(&outside),
+		Meter: &outside, Observer: &outside, Approver: outside.Approver, Clock: p.clock, Operator: p.operator,
+	})
+	if err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	return e, nil
+}
+
+// TurnClock turns the sandbox's clock forward and journals it.
+func (p *Program) TurnClock(ctx context.Context, e *checklist.Engine, to time.Time, op checklist.Operator) error {
+	if p.world == nil {
+		return errors.New("only the sandbox's clock can be turned")
+	}
+	if err := p.world.Clock().AdvanceTo(to); err != nil {
+		return err
+	}
+	return e.Turn(ctx, to, op)
+}
+
+// ReturnCommand is the one command that returns to a session.
+func (p *Program) ReturnCommand(sessionID string) string {
+	name, _, _ := strings.Cut(sessionID, "-")
+	return p.options.Return + " " + name
+}

@@ -1,0 +1,93 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"keyturn/checklist"
+	"keyturn/checklist/journal"
+	"keyturn/checklist/record"
+	"keyturn/steps"
+	"keyturn/steps/approval"
+)
+
+// trail is the realm's trail of records, signed with the operator's key.
+type trail struct {
+	program *Program
+	records *record.Trail
+	journal *journal.File // of the session that is exported; nil for reading
+}
+
+var _ steps.Trail = (*trail)(nil)
+
+func openTrail(p *Program) (*trail, error) {
+	records, err := record.OpenTrail(filepath.Join(p.dir, "trail"))
+	if err != nil {
+		return nil, err
+	}
+	return &trail{program: p, records: records}, nil
+}
+
+func (t *trail) id() string        { return t.records.ID() }
+func (t *trail) head() record.Head { return t.records.Head() }
+
+// of returns the trail for exporting the session of a journal.
+func (t *trail) of(j *journal.File) *trail {
+	return &trail{program: t.program, records: t.records, journal: j}
+}
+
+// Review implements steps.Trail.
+func (t *trail) Review(ctx context.Context) (steps.Reviewed, bool, error) {
+	last, ok, err := t.records.Last()
+	if err != nil || !ok {
+		return steps.Reviewed{}, false, err
+	}
+	roster, err := t.program.roster()
+	if err != nil {
+		return steps.Reviewed{}, false, err
+	}
+	if _, err := record.VerifyTrail(ctx, []string{filepath.Join(t.records.Dir(), last.Name())}, record.Options{Roster: roster, Requests: approval.Fields}); err != nil {
+		return steps.Reviewed{}, false, err
+	}
+	return steps.Reviewed{Name: last.Name(), Words: last.Summary(), Issues: last.Issues}, true, nil
+}
+
+// Exported implements steps.Trail.
+func (t *trail) Exported(_ context.Context, session string) (steps.Exported, bool, error) {
+	e, ok, err := t.records.Find(session)
+	return steps.Exported{Dir: e.Dir, Head: e.Head, Digest: e.Digest}, ok, err
+}
+
+// Export implements steps.Trail.
+func (t *trail) Export(ctx context.Context, s *checklist.Session) (steps.Exported, error) {
+	key, err := t.program.signingKey(ctx, operatorKey)
+	if err != nil {
+		return steps.Exported{}, err
+	}
+	roster, err := os.ReadFile(t.program.RosterPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return steps.Exported{}, checklist.WithHint(fmt.Errorf("read the roster: %w", err), "keyturn doctor prints the line that lets you sign")
+	}
+	if err != nil {
+		return steps.Exported{}, fmt.Errorf("read the roster: %w", err)
+	}
+	text, err := t.journal.Bytes()
+	if err != nil {
+		return steps.Exported{}, err
+	}
+	required := 0
+	for _, e := range s.Checklist.Environments {
+		if e == checklist.Production {
+			required = 1
+		}
+	}
+	exported, err := t.records.Append(ctx, record.Draft{
+		Journal: text, Signer: t.program.operator, Policy: record.PolicyOf(roster, required),
+		CreatedAt: t.program.clock(), Tool: "keyturn " + Version,
+	}, key)
+	return steps.Exported{Dir: exported.Dir, Head: exported.Head, Digest: exported.Digest}, err
+}

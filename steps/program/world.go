@@ -1,0 +1,161 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/keygen"
+	"keyturn/keygen/sshsig"
+	"keyturn/steps"
+	"keyturn/steps/probe"
+	"keyturn/steps/requestlog"
+	"keyturn/steps/sandbox"
+	"keyturn/steps/vercel"
+	"keyturn/vault"
+)
+
+const (
+	sandboxPoll     = 50 * time.Millisecond
+	sandboxPatience = 30 // build times until a deployment is given up
+	probePath       = "/api/test"
+)
+
+// openSandbox opens the embedded world and points the same clients at it that
+// work in production.
+func (p *Program) openSandbox(ctx context.Context) error {
+	p.service = "sandbox"
+	p.operator = sandboxOperator
+	if err := p.prepare("sandbox"); err != nil {
+		return err
+	}
+	// The folder's own keychain service: two sandboxes of one user never meet.
+	if err := p.openVault(ctx, p.options.Vault, "keyturn-sandbox-"+p.trail.id()); err != nil {
+		return err
+	}
+	seal, err := p.keep(ctx, "sandbox/world", "seals the sandbox's world")
+	if err != nil {
+		return fmt.Errorf("read the sandbox's seal: %w", err)
+	}
+	buildTime := p.options.BuildTime
+	if buildTime == 0 {
+		buildTime = sandbox.DefaultBuildTime
+	}
+	p.world, err = sandbox.Open(ctx, sandbox.Options{
+		Dir: filepath.Join(p.dir, "world"), Seal: seal, BuildTime: buildTime,
+		RealNow: p.options.RealNow, Random: p.options.Random, Fault: p.options.Fault,
+	})
+	if errors.Is(err, sandbox.ErrInUse) {
+		return p.watch(err)
+	}
+	if err != nil {
+		return err
+	}
+	p.clock = p.world.Clock().Now
+	if err := p.storeSeeds(ctx); err != nil {
+		return err
+	}
+	return p.wireSandbox(ctx, vercel.Poll{Deadline: sandboxPatience * buildTime, Interval: vercel.Every(min(sandboxPoll, buildTime))})
+}
+
+// storeSeeds puts the keys with which the world began into the vault, as if
+// the rotation before had. Once is enough, but a crash may have come between.
+func (p *Program) storeSeeds(ctx context.Context) error {
+	for environment, secret := range p.world.Seeded() {
+		name := vault.Name(environment + "/v1")
+		_, _, err := p.vault.Get(ctx, name)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, vault.ErrNotFound) {
+			return fmt.Errorf("look for the sandbox's first key: %w", err)
+		}
+		if _, err := p.vault.Put(ctx, name, secret, vault.PutOptions{
+			Fingerprint: secret.Fingerprint(p.trail.id()), Note: "the sandbox's first key",
+		}); err != nil {
+			return fmt.Errorf("store the sandbox's first key: %w", err)
+		}
+	}
+	return nil
+}
+
+func (p *Program) wireSandbox(ctx context.Context, poll vercel.Poll) error {
+	token, err := vercel.ParseToken(p.world.VercelToken())
+	if err != nil {
+		return fmt.Errorf("read the sandbox's vercel token: %w", err)
+	}
+	api, err := vercel.New(vercel.Options{API: p.world.VercelURL(), Token: token, Now: p.options.RealNow})
+	if err != nil {
+		return err
+	}
+	logToken, err := requestlog.ParseToken(p.world.LogToken())
+	if err != nil {
+		return fmt.Errorf("read the sandbox's log token: %w", err)
+	}
+	log, err := requestlog.NewHTTP(requestlog.HTTPOptions{URL: p.world.LogURL(), Token: logToken, Now: p.clock})
+	if err != nil {
+		return err
+	}
+	var targets []steps.Target
+	for _, project := range p.world.Projects() {
+		targets = append(targets, steps.Target{Project: project.ID, Name: project.Name, URLs: map[checklist.Environment]string{
+			checklist.Staging:    p.world.ServiceURL(project.Name, sandbox.Staging) + probePath,
+			checklist.Production: p.world.ServiceURL(project.Name, sandbox.Production) + probePath,
+		}})
+	}
+	second := steps.SandboxSecond{Principal: sandboxApprover, Key: func(ctx context.Context) (sshsig.Key, error) {
+		return p.signingKey(ctx, approverKey)
+	}}
+	if err := p.enrol(ctx); err != nil {
+		return err
+	}
+	p.wire(api, log, targets, second, poll, probe.HMACV1(), filepath.Join(p.dir, "docs"))
+	return nil
+}
+
+// wire makes what the steps reach.
+func (p *Program) wire(api *vercel.Client, log requestlog.Source, targets []steps.Target, second steps.Second,
+	poll vercel.Poll, profile probe.Profile, documents string) {
+	p.outside = &steps.Outside{
+		Vault: p.vault, Vercel: api, Log: log, Targets: targets, Documents: documents,
+		Random: p.options.Random, Poll: poll, Pause: pause,
+		Prober: &probe.Prober{Profile: profile, Now: p.clock, Random: p.options.Random},
+		Approver: &steps.Approver{
+			Second: second, Roster: p.roster, Requester: p.operator, Clock: p.clock, Random: p.options.Random,
+			Key: func(ctx context.Context) (sshsig.Key, error) { return p.signingKey(ctx, operatorKey) },
+		},
+	}
+}
+
+// watch leaves a realm that another process drives: its sessions can be read.
+func (p *Program) watch(cause error) error {
+	p.watched = cause
+	latest, err := p.lastEvent()
+	if err != nil {
+		return err
+	}
+	p.clock = func() time.Time { return latest }
+	p.wire(nil, nil, nil, nil, vercel.Poll{}, probe.HMACV1(), filepath.Join(p.dir, "docs"))
+	return nil
+}
+
+// The names and vault items of the people who sign.
+const (
+	sandboxOperator            = "operator@sandbox"
+	sandboxApprover            = "approver@sandbox"
+	operatorKey     vault.Name = "signing/operator"
+	approverKey     vault.Name = "signing/approver"
+)
+
+// signingKey returns an Ed25519 key whose seed is in the vault.
+func (p *Program) signingKey(ctx context.Context, name vault.Name) (sshsig.Key, error) {
+	var seed keygen.Secret
+	seed, err := p.keep(ctx, name, "signs records and approvals")
+	if err != nil {
+		return sshsig.Key{}, fmt.Errorf("read signing key %s: %w", name, err)
+	}
+	return sshsig.NewKey(seed)
+}
