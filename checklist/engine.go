@@ -1,0 +1,406 @@
+package checklist
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Journal keeps a session's events.
+type Journal interface {
+	// Append fills in Seq and Prev and returns once the event is durable. It
+	// must complete even when ctx is cancelled meanwhile.
+	Append(context.Context, Event) (Event, error)
+	// Events returns all events from the first.
+	Events() []Event
+	// Holder says who writes to the journal, and is empty when it is us.
+	Holder() string
+	Close() error
+}
+
+// ErrReadOnly says that somebody else drives the session.
+var ErrReadOnly = errors.New("session is open read-only")
+
+// ErrBusy says that the engine is running an item already.
+var ErrBusy = errors.New("an item is being done already")
+
+// ErrDeclined says that the operator did not agree to a plan.
+var ErrDeclined = errors.New("the operator did not agree")
+
+// Config is what an engine needs. All fields are required except Meter,
+// Observer and Approver, without which gates of their kind stay closed.
+type Config struct {
+	Journal  Journal
+	Find     func(Opening) (Checklist, error)
+	Steps    Catalog
+	Meter    Meter
+	Observer Observer
+	Approver Approver
+	Clock    func() time.Time
+	Operator string // the principal that events name in By
+}
+
+// Engine runs the items of one session.
+type Engine struct {
+	cfg Config
+
+	// writing keeps events in one order in the journal, in the session and
+	// before the operator: a note may be written while an item is being done.
+	writing sync.Mutex
+
+	mu      sync.Mutex
+	session *Session
+	busy    bool
+}
+
+// NewEngine folds the journal and returns an engine for its session.
+func NewEngine(cfg Config) (*Engine, error) {
+	s, err := Fold(cfg.Journal.Events(), cfg.Find)
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{cfg: cfg, session: s}, nil
+}
+
+// Session returns a snapshot.
+func (e *Engine) Session() *Session {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.session.Clone()
+}
+
+// Holder says who drives the session, and is empty when it is this engine.
+func (e *Engine) Holder() string { return e.cfg.Journal.Holder() }
+
+// Close ends the engine's hold on the journal.
+func (e *Engine) Close() error { return e.cfg.Journal.Close() }
+
+// Now returns the engine's time.
+func (e *Engine) Now() time.Time { return e.clock() }
+
+func (e *Engine) clock() time.Time { return e.cfg.Clock().UTC().Truncate(time.Millisecond) }
+
+// record writes an event, folds it, and shows it, in that order. The operator
+// must not write another from within Show.
+func (e *Engine) record(ctx context.Context, op Operator, ev Event) error {
+	e.writing.Lock()
+	defer e.writing.Unlock()
+	ev.At, ev.By = e.clock(), e.cfg.Operator
+	e.mu.Lock()
+	err := e.writable()
+	if err == nil {
+		err = e.session.admit(ev)
+	}
+	e.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("write %q to the journal: %w", ev.Kind, err)
+	}
+	// A cancelled context must not lose what has happened.
+	written, err := e.cfg.Journal.Append(context.WithoutCancel(ctx), ev)
+	if err != nil {
+		return fmt.Errorf("write %q to the journal: %w", ev.Kind, err)
+	}
+	e.mu.Lock()
+	err = e.session.apply(written)
+	e.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("fold event %d: %w", written.Seq, err)
+	}
+	op.Show(written)
+	return nil
+}
+
+// writable says why nothing may be written, and is nil when it may. The caller
+// holds mu.
+func (e *Engine) writable() error {
+	if holder := e.Holder(); holder != "" {
+		return fmt.Errorf("%w: it is driven by %s", ErrReadOnly, holder)
+	}
+	if e.session.Outcome != "" {
+		return fmt.Errorf("session %s is %s", e.session.ID(), e.session.Outcome)
+	}
+	return nil
+}
+
+// acquire makes the engine busy, or says why it cannot be.
+func (e *Engine) acquire() (release func(), err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.busy {
+		return nil, ErrBusy
+	}
+	if err := e.writable(); err != nil {
+		return nil, err
+	}
+	e.busy = true
+	return func() {
+		e.mu.Lock()
+		e.busy = false
+		e.mu.Unlock()
+	}, nil
+}
+
+// Resume writes that a driver came back, and compares the outside with what
+// the session saw last. Drift is journalled, and the operator asked whether to
+// go on with what is there now. Where nothing was seen since our own last
+// effect there is nothing to compare; Run, whose Check resolves it, looks anew.
+func (e *Engine) Resume(ctx context.Context, op Operator) error {
+	release, err := e.acquire()
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := e.record(ctx, op, Event{Kind: Resumed}); err != nil {
+		return err
+	}
+	if item, ok := e.Session().Next(); ok {
+		return e.checkDrift(ctx, op, item)
+	}
+	return nil
+}
+
+func (e *Engine) checkDrift(ctx context.Context, op Operator, item Item) error {
+	s := e.Session()
+	if e.cfg.Observer == nil || !s.current {
+		return nil
+	}
+	now, err := e.cfg.Observer.Observe(ctx, s)
+	if err != nil {
+		return fmt.Errorf("look for drift: %w", err)
+	}
+	drift := compare(s.Seen, now)
+	if len(drift) == 0 {
+		return nil
+	}
+	lines := make([]string, len(drift))
+	for i, d := range drift {
+		lines[i] = d.String()
+	}
+	a, left := op.Ask(ctx, Question{
+		Kind: Confirm, Item: item.ID, Default: No,
+		Title: "Something changed outside this session. Go on with what is there now?",
+		Body:  strings.Join(lines, "\n"),
+	})
+	text := "the operator went on with what was found"
+	if left != nil || a.Text != Yes {
+		text = "the operator stopped"
+	}
+	// A question left open makes the change no less one.
+	if err := e.record(ctx, op, Event{Kind: Drifted, Item: item.ID, Drift: drift, Text: text}); err != nil {
+		return errors.Join(left, err)
+	}
+	switch {
+	case left != nil:
+		return left
+	case a.Text != Yes:
+		return WithHint(fmt.Errorf("%d things changed outside this session: %s", len(drift), strings.Join(lines, "; ")),
+			"put them back, or run the item again and accept what is there")
+	}
+	return e.record(ctx, op, Event{Kind: Observed, Seen: now})
+}
+
+func compare(believed, found map[string]string) []Drift {
+	var drift []Drift
+	subjects := slices.Collect(maps.Keys(believed))
+	for subject := range found {
+		if _, ok := believed[subject]; !ok {
+			subjects = append(subjects, subject)
+		}
+	}
+	slices.Sort(subjects)
+	for _, subject := range subjects {
+		if believed[subject] != found[subject] {
+			drift = append(drift, Drift{Subject: subject, Believed: believed[subject], Found: found[subject]})
+		}
+	}
+	return drift
+}
+
+// Run does one item: gates, plan, consent, check, do, verify. It returns nil
+// when the item passed, a *NotYet when it waits, a *GateError when it may not
+// be done, ErrDeclined or ErrCancelled when the operator left, and the cause
+// when it failed. Whatever it returns, the session can be resumed.
+func (e *Engine) Run(ctx context.Context, itemID string, op Operator) error {
+	release, err := e.acquire()
+	if err != nil {
+		return err
+	}
+	defer release()
+	s := e.Session()
+	item, _, ok := s.Checklist.Item(itemID)
+	if !ok {
+		return fmt.Errorf("checklist %s has no item %q", s.Checklist.ID, itemID)
+	}
+	if s.state(itemID).Status.Settled() {
+		if err := s.CanRepeat(itemID); err != nil {
+			return err
+		}
+	}
+	step, ok := e.cfg.Steps.Step(item.Step)
+	if !ok {
+		return fmt.Errorf("item %s: this build has no step %q", itemID, item.Step)
+	}
+	if err := e.measure(ctx, op, item); err != nil {
+		return err
+	}
+	if closed := e.Session().Closed(item, e.clock()); len(closed) > 0 {
+		return &GateError{Item: item, Closed: closed}
+	}
+	r := &run{engine: e, item: item, step: step, operator: op}
+	return r.do(ctx)
+}
+
+// measure refreshes the readings that the item's gates rely on. An overridden
+// gate relies on none, so that a meter that is gone cannot hold the item up.
+func (e *Engine) measure(ctx context.Context, op Operator, item Item) error {
+	s := e.Session()
+	for _, g := range item.Gates {
+		_, overridden := s.state(item.ID).Overrides[g.id()]
+		if g.Kind != GateMetric || e.cfg.Meter == nil || overridden {
+			continue
+		}
+		r, err := e.cfg.Meter.Measure(ctx, s, g.Metric)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", g.Metric, err)
+		}
+		if err := e.record(ctx, op, Event{Kind: Measured, Item: item.ID, Evidence: &Evidence{
+			Summary: fmt.Sprintf("%s is %g", r.Metric, r.Value), Readings: []Reading{r},
+		}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Note journals a remark about an item, or about the session when item is "".
+func (e *Engine) Note(ctx context.Context, itemID, text string, op Operator) error {
+	if strings.TrimSpace(text) == "" {
+		return errors.New("note is empty")
+	}
+	return e.record(ctx, op, Event{Kind: Noted, Item: itemID, Text: text})
+}
+
+// PassOver leaves the next item out, with a written reason. Where the item
+// touches production, a second person must agree.
+func (e *Engine) PassOver(ctx context.Context, itemID, reason string, op Operator) error {
+	return e.deviate(ctx, itemID, reason, op, Event{Kind: PassedOver, Item: itemID, Text: reason}, func(item Item, s *Session) error {
+		switch next, ok := s.Next(); {
+		case item.Required:
+			return WithHint(fmt.Errorf("%s cannot be passed over: a rotation without it proves nothing", itemID),
+				"run the item again, or leave; the session waits")
+		case !ok || next.ID != itemID:
+			return fmt.Errorf("%s is not the next item", itemID)
+		}
+		return nil
+	})
+}
+
+// Reopen makes an item, and all that were done after it, open again, with a
+// written reason: such as adding a key once more after its value was found
+// corrupted. Nothing outside is changed before the items are run. It is refused
+// once something irreversible was done in between.
+func (e *Engine) Reopen(ctx context.Context, itemID, reason string, op Operator) error {
+	release, err := e.acquire()
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := e.Session().CanReopen(itemID); err != nil {
+		return err
+	}
+	if strings.TrimSpace(reason) == "" {
+		return errors.New("a reason is needed: it is printed first in the record")
+	}
+	return e.record(ctx, op, Event{Kind: Reopened, Item: itemID, Text: reason})
+}
+
+// Override lets an item go on although one of its gates is closed, with a
+// written reason and, in production, a second person's consent.
+func (e *Engine) Override(ctx context.Context, itemID, gateID, reason string, op Operator) error {
+	return e.deviate(ctx, itemID, reason, op, Event{Kind: Overridden, Item: itemID, Gate: gateID, Text: reason}, func(item Item, s *Session) error {
+		for _, c := range s.Closed(item, e.clock()) {
+			if c.ID == gateID && !c.CanOverride {
+				return fmt.Errorf("gate %s of %s takes no override: %s", gateID, itemID, c.Why)
+			} else if c.ID == gateID {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s has no closed gate %s", itemID, gateID)
+	})
+}
+
+func (e *Engine) deviate(ctx context.Context, itemID, reason string, op Operator, ev Event, allowed func(Item, *Session) error) error {
+	release, err := e.acquire()
+	if err != nil {
+		return err
+	}
+	defer release()
+	s := e.Session()
+	item, _, ok := s.Checklist.Item(itemID)
+	if !ok {
+		return fmt.Errorf("checklist %s has no item %q", s.Checklist.ID, itemID)
+	}
+	if strings.TrimSpace(reason) == "" {
+		return errors.New("a reason is needed: it is printed first in the record")
+	}
+	if err := allowed(item, s); err != nil {
+		return err
+	}
+	if item.In(Production) {
+		if e.cfg.Approver == nil {
+			return errors.New("a deviation in production needs a second person, and no approver is configured")
+		}
+		what := fmt.Sprintf("%s %s %s", ev.Kind, itemID, ev.Gate)
+		a, err := e.cfg.Approver.Approve(ctx, s, item, what, reason, op.Ask)
+		if err != nil {
+			return fmt.Errorf("ask a second person: %w", err)
+		}
+		ev.Approval = &a
+	}
+	return e.record(ctx, op, ev)
+}
+
+// Turn journals that the sandbox's clock was turned to a time.
+func (e *Engine) Turn(ctx context.Context, to time.Time, op Operator) error {
+	return e.record(ctx, op, Event{Kind: Turned, Until: &to})
+}
+
+// Finish ends a session whose items are all settled.
+func (e *Engine) Finish(ctx context.Context, op Operator) error {
+	release, err := e.acquire()
+	if err != nil {
+		return err
+	}
+	defer release()
+	if next, ok := e.Session().Next(); ok {
+		return fmt.Errorf("%q is still to be done", next.Title)
+	}
+	return e.record(ctx, op, Event{Kind: Finished})
+}
+
+// Abandon ends a session before its end. It changes nothing outside.
+func (e *Engine) Abandon(ctx context.Context, reason string, op Operator) error {
+	release, err := e.acquire()
+	if err != nil {
+		return err
+	}
+	defer release()
+	if strings.TrimSpace(reason) == "" {
+		return errors.New("a reason is needed to abandon a session")
+	}
+	return e.record(ctx, op, Event{Kind: Abandoned, Text: reason})
+}
+
+// Open writes the first event of a session to an empty journal.
+func Open(ctx context.Context, j Journal, o Opening, at time.Time) error {
+	_, err := j.Append(ctx, Event{Kind: Opened, At: at.UTC().Truncate(time.Millisecond), By: o.Operator, Opening: &o})
+	if err != nil {
+		return fmt.Errorf("open session %s: %w", o.Session, err)
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package checklist
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Operator is whoever is shown what happens and answers questions: the TUI,
+// the line mode, or a test's script. The engine calls it from one goroutine at
+// a time.
+type Operator interface {
+	// Show is told of each event once it is durable.
+	Show(Event)
+	// Progress reports how a long act goes on. It is not journalled.
+	Progress(Progress)
+	// Ask waits for an answer. It returns ErrCancelled when the operator
+	// leaves the question, and the context's error when that ends.
+	Ask(context.Context, Question) (Answer, error)
+}
+
+// ErrCancelled says that the operator left a question unanswered.
+var ErrCancelled = errors.New("cancelled by the operator")
+
+// QuestionKind says what answers a question admits.
+type QuestionKind string
+
+// The kinds of question.
+const (
+	Confirm QuestionKind = "confirm" // Yes or No
+	Choose  QuestionKind = "choose"  // the ID of a choice
+	Write   QuestionKind = "write"   // free text
+	Type    QuestionKind = "type"    // exactly the text in Expect
+)
+
+// The answers to Confirm.
+const (
+	Yes = "yes"
+	No  = "no"
+)
+
+// Question is what the engine or a step wants to know.
+type Question struct {
+	Kind  QuestionKind
+	Item  string
+	Title string
+	// Body explains, in plain text with line feeds.
+	Body    string
+	Choices []Choice // Choose
+	// Default is the answer that a bare enter gives; empty for none.
+	Default string
+	Expect  string // Type
+	// Optional allows an empty text for Write.
+	Optional bool
+	// Copy is text worth having on the clipboard, such as a message to post.
+	Copy string
+}
+
+// Choice is one answer to Choose.
+type Choice struct{ ID, Label, Help string }
+
+// Answer is what the operator said.
+type Answer struct{ Text string }
+
+// Progress is how far a long act has come.
+type Progress struct {
+	Item  string
+	Words string
+	// Done of Total, where the act can be counted; Total is zero otherwise.
+	Done, Total int
+	// Until is when the act will be given up or is expected to end.
+	Until time.Time
+	Table *Table // interim results
+}

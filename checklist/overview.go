@@ -1,0 +1,80 @@
+package checklist
+
+import (
+	"time"
+
+	"keyturn/keygen"
+)
+
+// Overview is what the home screen and the status command show.
+type Overview struct {
+	Sandbox bool
+	Service string
+	Now     time.Time
+	Vault   string // where secrets are kept, in words
+	Keys    []KeyStatus
+	// NextRotation is when the oldest key in service reaches the rotation
+	// period; zero when there is no such key.
+	NextRotation time.Time
+	Sessions     []Summary // in progress first, then the newest
+	Offers       []Offer
+	// Problems are what could not be read, each with what to do.
+	Problems []string
+}
+
+// KeyStatus is one key in one environment.
+type KeyStatus struct {
+	ID          keygen.KeyID
+	Environment Environment
+	Fingerprint keygen.Fingerprint // empty when the vault does not hold the key
+	Status      string             // "in service", "in vault only", "archived", "not in vault"
+	Created     time.Time          // zero when not known
+	RotateBy    time.Time          // zero when it is not due, such as an archived key
+}
+
+// Summary is one session in a list.
+type Summary struct {
+	ID        string
+	Checklist string
+	Title     string
+	Opened    time.Time
+	Day       int
+	LastDay   int
+	Settled   int
+	Total     int
+	Next      string    // title of the next item; empty when ended
+	Opens     time.Time // when the next item opens; zero for now
+	Why       string    // why it is not open
+	Outcome   Kind      // empty while in progress
+	Holder    string    // who drives it now; empty for nobody
+	Problem   string    // why it cannot be read
+}
+
+// Offer is a checklist that can be started, or why not.
+type Offer struct {
+	Checklist string
+	Title     string
+	Purpose   string
+	WhyNot    string // empty when it can be started
+}
+
+// Summarize returns the summary of a session at a time.
+func Summarize(s *Session, now time.Time, holder string) Summary {
+	sum := Summary{
+		ID: s.ID(), Checklist: s.Checklist.ID, Title: s.Checklist.Title,
+		Opened: s.OpenedAt, Day: s.Day(now), LastDay: s.Checklist.LastDay(),
+		Outcome: s.Outcome, Holder: holder,
+	}
+	sum.Settled, sum.Total = s.Settled()
+	next, ok := s.Next()
+	if !ok {
+		return sum
+	}
+	sum.Next, sum.Opens = next.Title, s.NextOpens(now)
+	if closed := s.Closed(next, now); len(closed) > 0 {
+		sum.Why = closed[0].Why
+	} else if st := s.State(next.ID); st.Status == StatusWaiting {
+		sum.Why = st.Text
+	}
+	return sum
+}
