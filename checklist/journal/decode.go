@@ -1,0 +1,78 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"keyturn/checklist"
+)
+
+// DamagedError says that a journal is not what Keyturn wrote. Nothing has been
+// changed in the file.
+type DamagedError struct {
+	File   string
+	Line   int // 1 for the first
+	Reason string
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("journal %s is damaged at line %d: %s", e.File, e.Line, e.Reason)
+}
+
+// Hint says what to do about it.
+func (e *DamagedError) Hint() string {
+	return fmt.Sprintf("the file was left as it is; put back a copy of it in which line %d and the one before are whole", e.Line)
+}
+
+// Decode reads a whole journal, such as the copy in a record. name is what
+// errors call it. Everything that is not exactly a journal is a *DamagedError,
+// a torn last line too.
+func Decode(r io.Reader, name string) ([]checklist.Event, error) {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("read journal %s: %w", name, err)
+	}
+	c, err := parse(text, name)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.torn) > 0 {
+		return nil, &DamagedError{File: name, Line: len(c.events) + 1, Reason: "the last line is torn"}
+	}
+	return c.events, nil
+}
+
+// content is a journal's text, understood.
+type content struct {
+	events []checklist.Event
+	chain  chain
+	size   int64  // of the whole lines, in bytes
+	torn   []byte // the last line, when a crash left it in pieces
+}
+
+// parse splits a journal into its events and a torn last line. What else is
+// wrong is a *DamagedError.
+func parse(text []byte, name string) (content, error) {
+	c := content{chain: newChain()}
+	for rest := text; len(rest) > 0; {
+		end := bytes.IndexByte(rest, '\n') + 1
+		last := end == 0 || end == len(rest)
+		// A file system may have kept the length of a line and lost a part of
+		// its bytes: a last line that is no JSON is torn as well.
+		if end == 0 || last && !json.Valid(rest[:end]) {
+			c.torn = rest
+			return c, nil
+		}
+		e, next, err := c.chain.follow(rest[:end])
+		if err != nil {
+			return content{}, &DamagedError{File: name, Line: len(c.events) + 1, Reason: err.Error()}
+		}
+		c.events = append(c.events, e)
+		c.chain = next
+		c.size += int64(end)
+		rest = rest[end:]
+	}
+	return c, nil
+}
