@@ -1,0 +1,239 @@
+package record
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/google/uuid"
+)
+
+const (
+	idFile   = "id"
+	headFile = "HEAD"
+	lockFile = ".lock"
+
+	temporaryPrefix = ".unfinished-"
+	lockRetry       = 50 * time.Millisecond
+	lockPatience    = 10 * time.Second // an append takes milliseconds
+)
+
+// ErrDamaged says that a trail is not as Append left it. Nothing is repaired
+// then: VerifyTrail says where it was changed.
+var ErrDamaged = errors.New("trail is damaged")
+
+// Trail is a folder of records. Several programs may append to one trail: each
+// takes the folder's lock.
+type Trail struct {
+	dir     string
+	id      string
+	folders []folder
+	head    Head
+}
+
+// folder is one record's place.
+type folder struct {
+	seq      int
+	rotation string
+	name     string
+}
+
+// OpenTrail opens the trail in dir, and begins one when dir is missing or
+// empty. What a crash during Append left behind is put right. An error wraps
+// ErrDamaged when records or HEAD were changed by somebody else.
+func OpenTrail(dir string) (*Trail, error) {
+	t, err := openTrail(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open trail %s: %w", dir, err)
+	}
+	return t, nil
+}
+
+func openTrail(dir string) (*Trail, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	t := &Trail{dir: dir}
+	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
+	defer cancel()
+	lock := flock.New(filepath.Join(dir, lockFile))
+	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
+		return nil, fmt.Errorf("lock it: %w", err)
+	}
+	if err := errors.Join(t.load(), lock.Unlock()); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// load reads the folder anew. The caller holds the lock.
+func (t *Trail) load() error {
+	id, err := loadID(t.dir)
+	if err != nil {
+		return err
+	}
+	t.id = id
+	if err := removeUnfinished(t.dir); err != nil {
+		return err
+	}
+	listing, err := listTrail(t.dir)
+	if err != nil {
+		return err
+	}
+	t.folders = listing.folders
+	return t.loadHead()
+}
+
+func loadID(dir string) (string, error) {
+	path := filepath.Join(dir, idFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		listing, err := listTrail(dir)
+		if err != nil {
+			return "", err
+		}
+		if len(listing.folders) > 0 {
+			return "", fmt.Errorf("%w: it has records and no file %s", ErrDamaged, idFile)
+		}
+		made, err := uuid.NewRandom()
+		if err != nil {
+			return "", fmt.Errorf("make an id: %w", err)
+		}
+		return made.String(), replaceFile(path, []byte(made.String()+"\n"))
+	}
+	if err != nil {
+		return "", err
+	}
+	return parseID(text)
+}
+
+func parseID(text []byte) (string, error) {
+	id, err := uuid.ParseBytes(bytes.TrimSuffix(text, []byte("\n")))
+	if err != nil || id.String()+"\n" != string(text) {
+		return "", fmt.Errorf("%w: file %s holds no UUID and a line feed", ErrDamaged, idFile)
+	}
+	return id.String(), nil
+}
+
+// loadHead compares HEAD with the last record, and writes it when a crash came
+// between the record and HEAD.
+func (t *Trail) loadHead() error {
+	t.head = Head{Trail: t.id, Digest: noDigest}
+	prev := noDigest
+	if n := len(t.folders); n > 0 {
+		text, err := readFile(filepath.Join(t.dir, t.folders[n-1].name, recordFile))
+		if err != nil {
+			return err
+		}
+		last, err := decode(text)
+		if err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrDamaged, t.folders[n-1].name, err)
+		}
+		prev = last.Trail.PrevSHA256
+		t.head.Seq, t.head.Digest = n, digestOf(text)
+	}
+	stored, err := t.storedHead()
+	if err != nil {
+		return err
+	}
+	switch {
+	case stored == t.head:
+		return nil
+	case stored.Trail == t.id && stored.Seq == t.head.Seq-1 && stored.Digest == prev:
+		return t.writeHead()
+	case stored.Seq > t.head.Seq:
+		return fmt.Errorf("%w: HEAD names record %d and the last one is %d", ErrDamaged, stored.Seq, t.head.Seq)
+	}
+	return fmt.Errorf("%w: HEAD does not name the last record, %d", ErrDamaged, t.head.Seq)
+}
+
+func (t *Trail) storedHead() (Head, error) {
+	text, err := os.ReadFile(filepath.Join(t.dir, headFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Head{Trail: t.id, Digest: noDigest}, nil
+	}
+	if err != nil {
+		return Head{}, err
+	}
+	head, err := ParseHead(string(text))
+	if err != nil {
+		return Head{}, fmt.Errorf("%w: HEAD: %w", ErrDamaged, err)
+	}
+	return head, nil
+}
+
+func (t *Trail) writeHead() error {
+	return replaceFile(filepath.Join(t.dir, headFile), []byte(t.head.Line()+"\n"))
+}
+
+// ID returns the trail's id, a UUID made on first use.
+func (t *Trail) ID() string { return t.id }
+
+// Dir returns the trail's folder.
+func (t *Trail) Dir() string { return t.dir }
+
+// Head names the last record, as of OpenTrail or the last Append.
+func (t *Trail) Head() Head { return t.head }
+
+// Records reads all records, oldest first, without verifying them.
+func (t *Trail) Records() ([]Record, error) {
+	records := make([]Record, 0, len(t.folders))
+	for _, f := range t.folders {
+		r, err := t.read(f)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, r)
+	}
+	return records, nil
+}
+
+// Last reads the newest record without verifying it; ok is false when there is
+// none.
+func (t *Trail) Last() (last Record, ok bool, err error) {
+	if len(t.folders) == 0 {
+		return Record{}, false, nil
+	}
+	last, err = t.read(t.folders[len(t.folders)-1])
+	return last, err == nil, err
+}
+
+func (t *Trail) read(f folder) (Record, error) {
+	text, err := readFile(filepath.Join(t.dir, f.name, recordFile))
+	if err != nil {
+		return Record{}, fmt.Errorf("read record %s: %w", f.name, err)
+	}
+	r, err := decode(text)
+	if err != nil {
+		return Record{}, fmt.Errorf("read record %s: %w", f.name, err)
+	}
+	return r, nil
+}
+
+// Find returns the record of a session; ok is false when there is none.
+func (t *Trail) Find(rotation string) (exported Exported, ok bool, err error) {
+	for _, f := range t.folders {
+		if f.rotation != rotation {
+			continue
+		}
+		text, err := readFile(filepath.Join(t.dir, f.name, recordFile))
+		if err != nil {
+			return Exported{}, false, fmt.Errorf("read record %s: %w", f.name, err)
+		}
+		return t.exported(f, digestOf(text)), true, nil
+	}
+	return Exported{}, false, nil
+}
+
+func (t *Trail) exported(f folder, digest string) Exported {
+	return Exported{
+		Dir: filepath.Join(t.dir, f.name), Seq: f.seq, Digest: digest,
+		Head: Head{Trail: t.id, Seq: f.seq, Digest: digest}.Line(),
+	}
+}
