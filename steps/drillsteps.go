@@ -51,7 +51,7 @@ func (u updateTestAgent) Do(ctx context.Context, sc *checklist.Scope) error {
 }
 
 func (u updateTestAgent) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	served := sc.Session.State("redeploy-add").At
+	served := sc.Session.State("redeploy-add").PassedAt
 	for waited := time.Duration(0); ; waited += agentPause {
 		log, err := u.traffic(ctx, checklist.Staging, served.Truncate(time.Hour), sc.Now())
 		if err != nil {

@@ -97,7 +97,7 @@ func (n scheduleNext) Plan(_ context.Context, sc *checklist.Scope) (checklist.Pl
 }
 
 func (n scheduleNext) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	due := sc.Session.State("add-production").At.AddDate(0, 0, sc.Session.Opening.RotationDays).UTC()
+	due := sc.Session.State("add-production").PassedAt.AddDate(0, 0, sc.Session.Opening.RotationDays).UTC()
 	return checklist.Evidence{
 		Summary: "the next rotation is due on " + due.Format("Monday 2 January 2006"),
 		Facts:   map[string]string{"next-rotation": due.Format("2006-01-02")},

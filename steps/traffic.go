@@ -225,7 +225,7 @@ func (m monitor) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, e
 
 func (m monitor) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	now := sc.Now()
-	served := sc.Session.State("verify-production").At
+	served := sc.Session.State("verify-production").PassedAt
 	log, err := m.traffic(ctx, checklist.Production, served, now)
 	if err != nil {
 		return checklist.Evidence{}, err
@@ -270,7 +270,7 @@ func (v verifyUsage) Plan(_ context.Context, sc *checklist.Scope) (checklist.Pla
 
 func (v verifyUsage) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	now, old := sc.Now(), sc.Session.Key(checklist.OldKey)
-	removed := sc.Session.State("redeploy-removal").At
+	removed := sc.Session.State("redeploy-removal").PassedAt
 	log, err := v.traffic(ctx, checklist.Production, removed, now)
 	if err != nil {
 		return checklist.Evidence{}, err
