@@ -72,3 +72,15 @@ type Progress struct {
 	Until time.Time
 	Table *Table // interim results
 }
+
+// progressKey finds the running item's operator in a context.
+type progressKey struct{}
+
+// ReportProgress reports to whoever drives the item that ctx belongs to, and
+// does nothing where there is none. It is for clients of outside systems that
+// wait on their own, such as for a rate limit, and know no Scope.
+func ReportProgress(ctx context.Context, p Progress) {
+	if report, ok := ctx.Value(progressKey{}).(func(Progress)); ok {
+		report(p)
+	}
+}

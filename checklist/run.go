@@ -29,6 +29,10 @@ func (r *run) scope() *Scope {
 func (r *run) state() ItemState { return r.engine.Session().State(r.item.ID) }
 
 func (r *run) do(ctx context.Context) error {
+	ctx = context.WithValue(ctx, progressKey{}, func(p Progress) {
+		p.Item = r.item.ID
+		r.operator.Progress(p)
+	})
 	// An item that was started before may be done already: look before asking for
 	// consent to what needs none any more.
 	if st := r.state(); st.Attempts > 0 && (st.Status == StatusUnknown || st.Status == StatusWaiting || st.Status == StatusFailed) {

@@ -499,7 +499,11 @@ func (s *Session) learn(e Event) {
 	if e.Evidence.Approval != nil {
 		s.Approvals[e.Item] = *e.Evidence.Approval
 	}
-	s.Issues = append(s.Issues, e.Evidence.Issues...)
+	for _, issue := range e.Evidence.Issues {
+		if !slices.Contains(s.Issues, issue) { // a reading repeats what it found
+			s.Issues = append(s.Issues, issue)
+		}
+	}
 }
 
 func (s *Session) deviate(e Event, what string) {

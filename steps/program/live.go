@@ -35,7 +35,7 @@ func (p *Program) openLive(ctx context.Context) error {
 		return checklist.WithHint(fmt.Errorf("read %s: %w", config.EnvVercelToken, err),
 			"make a token in Vercel's account settings and export it as "+config.EnvVercelToken+"; or try everything on the sandbox with --sandbox")
 	}
-	api, err := vercel.New(vercel.Options{API: c.Vercel.API, Team: c.Vercel.Team, Token: token})
+	api, err := vercel.New(vercel.Options{API: c.Vercel.API, Team: c.Vercel.Team, Token: token, OnWait: tellWait})
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (p *Program) liveLog(c config.RequestLog) (requestlog.Source, error) {
 	if err != nil {
 		return nil, checklist.WithHint(fmt.Errorf("read %s: %w", config.EnvRequestLogToken, err), "export the token of the request log")
 	}
-	return requestlog.NewHTTP(requestlog.HTTPOptions{URL: c.URL, Token: token})
+	return requestlog.NewHTTP(requestlog.HTTPOptions{URL: c.URL, Token: token, OnWait: tellWait})
 }
 
 // profileOf fills the default profile with what the configuration changes.

@@ -173,6 +173,11 @@ func (p *Program) keep(ctx context.Context, name vault.Name, note string) (keyge
 
 func (p *Program) sessionsDir() string { return filepath.Join(p.dir, "sessions") }
 
+// tellWait shows the operator why a client waits, and until when.
+func tellWait(ctx context.Context, reason string, until time.Time) {
+	checklist.ReportProgress(ctx, checklist.Progress{Words: "waiting: " + reason, Until: until})
+}
+
 // pause waits, or returns the context's error.
 func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)

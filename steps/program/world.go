@@ -87,7 +87,7 @@ func (p *Program) wireSandbox(ctx context.Context, poll vercel.Poll) error {
 	if err != nil {
 		return fmt.Errorf("read the sandbox's vercel token: %w", err)
 	}
-	api, err := vercel.New(vercel.Options{API: p.world.VercelURL(), Token: token, Now: p.options.RealNow})
+	api, err := vercel.New(vercel.Options{API: p.world.VercelURL(), Token: token, Now: p.options.RealNow, OnWait: tellWait})
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (p *Program) wireSandbox(ctx context.Context, poll vercel.Poll) error {
 	if err != nil {
 		return fmt.Errorf("read the sandbox's log token: %w", err)
 	}
-	log, err := requestlog.NewHTTP(requestlog.HTTPOptions{URL: p.world.LogURL(), Token: logToken, Now: p.clock})
+	log, err := requestlog.NewHTTP(requestlog.HTTPOptions{URL: p.world.LogURL(), Token: logToken, Now: p.clock, OnWait: tellWait})
 	if err != nil {
 		return err
 	}

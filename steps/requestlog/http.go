@@ -33,14 +33,14 @@ type HTTPOptions struct {
 	URL   string // base; http only on loopback
 	Token Token
 
-	Timeout time.Duration                              // of one attempt; 30 s if 0
-	Tries   int                                        // attempts of one reading; 4 if 0
-	MaxWait time.Duration                              // longest wait between two, 1 min if 0; no attempt follows if the server asks for more
-	OnWait  func(reason string, until time.Time)       // told why a further attempt waits; may be nil
-	HTTP    *http.Client                               // its transport is used; http.DefaultTransport if nil
-	Now     func() time.Time                           // time.Now if nil
-	Sleep   func(context.Context, time.Duration) error // a timer if nil
-	Backoff func() backoff.BackOff                     // exponential from 0.5 s with jitter if nil
+	Timeout time.Duration                                             // of one attempt; 30 s if 0
+	Tries   int                                                       // attempts of one reading; 4 if 0
+	MaxWait time.Duration                                             // longest wait between two, 1 min if 0; no attempt follows if the server asks for more
+	OnWait  func(ctx context.Context, reason string, until time.Time) // told why a further attempt waits; may be nil
+	HTTP    *http.Client                                              // its transport is used; http.DefaultTransport if nil
+	Now     func() time.Time                                          // time.Now if nil
+	Sleep   func(context.Context, time.Duration) error                // a timer if nil
+	Backoff func() backoff.BackOff                                    // exponential from 0.5 s with jitter if nil
 }
 
 // HTTP is a Source that a server answers.
@@ -75,7 +75,7 @@ func NewHTTP(options HTTPOptions) (*HTTP, error) {
 		options.MaxWait = defaultMaxWait
 	}
 	if options.OnWait == nil {
-		options.OnWait = func(string, time.Time) {}
+		options.OnWait = func(context.Context, string, time.Time) {}
 	}
 	if options.Now == nil {
 		options.Now = time.Now
@@ -161,7 +161,7 @@ func (h *HTTP) Read(ctx context.Context, environment string, since, until time.T
 		if wait > h.options.MaxWait {
 			return Log{}, failure
 		}
-		h.options.OnWait(failure.Error(), h.options.Now().Add(wait))
+		h.options.OnWait(ctx, failure.Error(), h.options.Now().Add(wait))
 		if err := h.options.Sleep(ctx, wait); err != nil {
 			failure.Err = fmt.Errorf("%w while waiting to try again after: %w", err, failure.Err)
 			return Log{}, failure

@@ -59,7 +59,7 @@ func newServer(t *testing.T, options HTTPOptions, answers ...answer) *server {
 	options.HTTP = &http.Client{Transport: &http.Transport{}}
 	options.Backoff = func() backoff.BackOff { return backoff.NewConstantBackOff(time.Second) }
 	options.Now = func() time.Time { return s.now }
-	options.OnWait = func(reason string, until time.Time) {
+	options.OnWait = func(_ context.Context, reason string, until time.Time) {
 		s.waits = append(s.waits, until.Sub(s.now).String()+" "+reason)
 	}
 	options.Sleep = func(ctx context.Context, d time.Duration) error {

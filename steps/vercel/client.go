@@ -38,7 +38,7 @@ type Options struct {
 	MaxWait time.Duration
 	// OnWait, if set, is told why the next attempt waits, and until when. It is
 	// called from the goroutine of the request and must return soon.
-	OnWait func(reason string, until time.Time)
+	OnWait func(ctx context.Context, reason string, until time.Time)
 
 	HTTP    *http.Client                                     // its transport is used; http.DefaultTransport if nil
 	Now     func() time.Time                                 // time.Now if nil
@@ -68,7 +68,7 @@ func New(options Options) (*Client, error) {
 	options.MaxWait = first(options.MaxWait, defaultMaxWait)
 	options.Tries = first(options.Tries, defaultTries)
 	if options.OnWait == nil {
-		options.OnWait = func(string, time.Time) {}
+		options.OnWait = func(context.Context, string, time.Time) {}
 	}
 	if options.Now == nil {
 		options.Now = time.Now

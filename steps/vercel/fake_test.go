@@ -96,7 +96,7 @@ func (w *world) newClient(t *testing.T, options Options) *Client {
 	}
 	options.Now = w.clock
 	options.Sleep = w.sleep
-	options.OnWait = func(reason string, until time.Time) {
+	options.OnWait = func(_ context.Context, reason string, until time.Time) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.waits = append(w.waits, until.Sub(w.now).String()+" "+reason)

@@ -72,7 +72,7 @@ func (c *Client) do(ctx context.Context, request call) error {
 		if wait > c.options.MaxWait {
 			return request.subject.because(err)
 		}
-		c.options.OnWait(request.subject.subject()+": "+err.Error(), c.options.Now().Add(wait))
+		c.options.OnWait(ctx, request.subject.subject()+": "+err.Error(), c.options.Now().Add(wait))
 		if stop := c.options.Sleep(ctx, wait); stop != nil {
 			return request.subject.because(fmt.Errorf("%w while waiting to try again after: %w", stop, err))
 		}
