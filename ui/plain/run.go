@@ -1,0 +1,221 @@
+package plain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/ui/words"
+)
+
+// Desk is where sessions are begun and found.
+type Desk interface {
+	Begin(ctx context.Context, checklistID string, op checklist.Operator) (*checklist.Engine, error)
+	Open(ctx context.Context, sessionID string) (*checklist.Engine, error)
+	InProgress(checklistID string) (string, error)
+	TurnClock(ctx context.Context, e *checklist.Engine, to time.Time, op checklist.Operator) error
+	ReturnCommand(sessionID string) string
+	Sandbox() bool
+	Service() string
+}
+
+// ErrStopped says that the session was left before its end, and waits.
+var ErrStopped = errors.New("stopped; the session can be resumed")
+
+// driver walks one session.
+type driver struct {
+	desk   Desk
+	c      *console
+	t      *Transcript
+	out    io.Writer
+	engine *checklist.Engine
+}
+
+// Run walks the checklist's session line by line: the one in progress, or a
+// new one. It returns nil once the session has ended, and ErrStopped when the
+// operator left it before.
+func Run(ctx context.Context, desk Desk, checklistID string, in io.Reader, out io.Writer) error {
+	return walk(ctx, desk, checklistID, newConsole(in, out), out)
+}
+
+func walk(ctx context.Context, desk Desk, checklistID string, c *console, out io.Writer) (err error) {
+	d := &driver{desk: desk, c: c, out: out, t: NewTranscript(out, c.answer)}
+	if desk.Sandbox() {
+		fmt.Fprintln(out, "SANDBOX: nothing real is changed")
+	}
+	if err := d.open(ctx, checklistID); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.engine.Close()) }()
+	s := d.engine.Session()
+	d.t.Know(s.Checklist)
+	fmt.Fprintf(out, "%s of %s, session %s\n", s.Checklist.Title, desk.Service(), s.ID())
+	if holder := d.engine.Holder(); holder != "" {
+		return fmt.Errorf("%w: it is driven by %s", checklist.ErrReadOnly, holder)
+	}
+	for {
+		item, ok := d.engine.Session().Next()
+		if !ok {
+			if d.engine.Session().Outcome == "" {
+				return d.engine.Finish(ctx, d.t)
+			}
+			return nil
+		}
+		switch err := d.step(ctx, item); {
+		case errors.Is(err, ErrStopped), errors.Is(err, errEnd):
+			fmt.Fprintf(out, "\nNothing is lost. Return with: %s\n", desk.ReturnCommand(s.ID()))
+			return ErrStopped
+		case ctx.Err() != nil:
+			fmt.Fprintf(out, "\nInterrupted; nothing is lost. Return with: %s\n", desk.ReturnCommand(s.ID()))
+			return ctx.Err()
+		case err != nil:
+			d.report(err)
+		}
+	}
+}
+
+func (d *driver) open(ctx context.Context, checklistID string) error {
+	id, err := d.desk.InProgress(checklistID)
+	if err != nil {
+		return err
+	}
+	if id == "" {
+		d.engine, err = d.desk.Begin(ctx, checklistID, d.t)
+		return err
+	}
+	if d.engine, err = d.desk.Open(ctx, id); err != nil {
+		return err
+	}
+	if d.engine.Holder() != "" {
+		return nil
+	}
+	d.t.Know(d.engine.Session().Checklist)
+	if err := d.engine.Resume(ctx, d.t); err != nil {
+		return errors.Join(err, d.engine.Close())
+	}
+	return nil
+}
+
+// report prints what went wrong, where the transcript has not done so.
+func (d *driver) report(err error) {
+	d.t.Say("%v", err)
+	if hint := checklist.Hint(err); hint != "" {
+		d.t.Say("hint: %s", hint)
+	}
+}
+
+// act is one thing that the operator may do about the next item.
+type act struct {
+	key, words string
+	do         func(context.Context, checklist.Item) error
+}
+
+func (d *driver) step(ctx context.Context, item checklist.Item) error {
+	s, now := d.engine.Session(), d.engine.Now()
+	_, phase, _ := s.Checklist.Item(item.ID)
+	st := s.State(item.ID)
+	fmt.Fprintf(d.out, "\n%s, day %d of %d. Next: %s (%s)\n", phase.Title, s.Day(now), s.Checklist.LastDay(), item.Title, st.Status)
+	d.t.line("   ", item.Why)
+	closed := s.Closed(item, now)
+	for _, c := range closed {
+		until := ""
+		if !c.Until.IsZero() {
+			until = ", opens " + words.Until(c.Until, now)
+		}
+		d.t.labelled("gate", c.Why+until)
+	}
+	acts := d.acts(s, item, closed)
+	prompt := "   enter = do it"
+	for _, a := range acts {
+		prompt += ", " + a.key + " = " + a.words
+	}
+	for {
+		text, err := d.c.line(ctx, prompt+" > ")
+		if err != nil {
+			return err
+		}
+		if text == "" {
+			err := d.engine.Run(ctx, item.ID, d.t)
+			var notYet *checklist.NotYet
+			if errors.As(err, &notYet) {
+				return nil // the transcript said so
+			}
+			return err
+		}
+		for _, a := range acts {
+			if a.key == text {
+				return a.do(ctx, item)
+			}
+		}
+		fmt.Fprintln(d.out, "   there is no such act")
+	}
+}
+
+func (d *driver) acts(s *checklist.Session, item checklist.Item, closed []checklist.Closed) []act {
+	acts := []act{
+		{"n", "note", func(ctx context.Context, i checklist.Item) error {
+			return d.withText(ctx, "note", func(text string) error { return d.engine.Note(ctx, i.ID, text, d.t) })
+		}},
+		{"q", "leave", func(context.Context, checklist.Item) error { return ErrStopped }},
+	}
+	if !item.Required {
+		acts = append(acts, act{"s", "pass over", func(ctx context.Context, i checklist.Item) error {
+			return d.withText(ctx, "reason", func(text string) error { return d.engine.PassOver(ctx, i.ID, text, d.t) })
+		}})
+	}
+	for _, c := range closed {
+		if c.CanOverride {
+			acts = append(acts, act{"o", "override the gate", func(ctx context.Context, i checklist.Item) error {
+				return d.withText(ctx, "reason", func(text string) error { return d.engine.Override(ctx, i.ID, c.ID, text, d.t) })
+			}})
+			break
+		}
+	}
+	acts = append(acts, act{"d", "do an earlier item again", d.reopen})
+	if opens := s.NextOpens(d.engine.Now()); d.desk.Sandbox() && !opens.IsZero() {
+		acts = append(acts, act{"f", "turn the sandbox clock to " + words.Moment(opens), func(ctx context.Context, _ checklist.Item) error {
+			return d.desk.TurnClock(ctx, d.engine, opens, d.t)
+		}})
+	} else if d.desk.Sandbox() {
+		acts = append(acts, act{"f", "turn the sandbox clock by a day", func(ctx context.Context, _ checklist.Item) error {
+			return d.desk.TurnClock(ctx, d.engine, d.engine.Now().Add(24*time.Hour), d.t)
+		}})
+	}
+	return append(acts, act{"abandon", "end the session for good", func(ctx context.Context, _ checklist.Item) error {
+		return d.withText(ctx, "reason", func(text string) error { return d.engine.Abandon(ctx, text, d.t) })
+	}})
+}
+
+// withText asks for a text and does something with it.
+func (d *driver) withText(ctx context.Context, what string, do func(string) error) error {
+	text, err := d.c.line(ctx, "   "+what+" (empty to go back) > ")
+	if err != nil || text == "" {
+		return err
+	}
+	return do(text)
+}
+
+// reopen lets the operator choose an item to be done again.
+func (d *driver) reopen(ctx context.Context, _ checklist.Item) error {
+	s := d.engine.Session()
+	q := checklist.Question{Kind: checklist.Choose, Title: "Which item is to be done again, with all after it?"}
+	for _, i := range s.Checklist.Items() {
+		if s.CanReopen(i.ID) == nil {
+			q.Choices = append(q.Choices, checklist.Choice{ID: i.ID, Label: i.Title, Help: string(s.State(i.ID).Status)})
+		}
+	}
+	if len(q.Choices) == 0 {
+		return errors.New("no item can be done again now")
+	}
+	a, err := d.t.Ask(ctx, q)
+	if errors.Is(err, checklist.ErrCancelled) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return d.withText(ctx, "reason", func(text string) error { return d.engine.Reopen(ctx, a.Text, text, d.t) })
+}

@@ -1,0 +1,210 @@
+package plain
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"keyturn/checklist"
+	"keyturn/ui/words"
+)
+
+// width is how wide tables and wrapped text may be.
+const width = 100
+
+// Answerer gives the answer to a question.
+type Answerer func(context.Context, checklist.Question) (checklist.Answer, error)
+
+// Transcript is an operator that prints every event as lines.
+type Transcript struct {
+	out    io.Writer
+	answer Answerer
+
+	mu       sync.Mutex
+	titles   map[string]string // of items, by id
+	item     string            // the item whose lines are being printed
+	progress string            // the last progress that was printed
+}
+
+var _ checklist.Operator = (*Transcript)(nil)
+
+// NewTranscript returns an operator that prints to out and takes its answers
+// from answer.
+func NewTranscript(out io.Writer, answer Answerer) *Transcript {
+	return &Transcript{out: out, answer: answer, titles: map[string]string{}}
+}
+
+// Unattended answers for a rehearsal: it agrees, types what is to be typed,
+// and takes the default of everything else.
+func Unattended(_ context.Context, q checklist.Question) (checklist.Answer, error) {
+	switch {
+	case q.Kind == checklist.Confirm:
+		return checklist.Answer{Text: checklist.Yes}, nil
+	case q.Kind == checklist.Type:
+		return checklist.Answer{Text: q.Expect}, nil
+	case q.Default == "" && q.Kind == checklist.Choose && len(q.Choices) > 0:
+		return checklist.Answer{Text: q.Choices[0].ID}, nil
+	case q.Default == "" && q.Kind == checklist.Write && !q.Optional:
+		return checklist.Answer{Text: "rehearsal"}, nil
+	}
+	return checklist.Answer{Text: q.Default}, nil
+}
+
+// Know tells the transcript the titles of a checklist's items.
+func (t *Transcript) Know(c checklist.Checklist) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, i := range c.Items() {
+		t.titles[i.ID] = i.Title
+	}
+}
+
+// Say prints a sentence that belongs to no item.
+func (t *Transcript) Say(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.line("* ", fmt.Sprintf(format, args...))
+}
+
+// line prints text, cleaned and wrapped, with a first indent.
+func (t *Transcript) line(indent, text string) {
+	rest := strings.Repeat(" ", len(indent))
+	for _, part := range strings.Split(words.Clean(text), "\n") {
+		for _, wrapped := range words.Wrap(part, width-len(indent)) {
+			fmt.Fprintf(t.out, "%s%s\n", indent, wrapped)
+			indent = rest
+		}
+	}
+}
+
+// labelled prints text behind a label of ten columns.
+func (t *Transcript) labelled(label, text string) {
+	t.line(fmt.Sprintf("   %-10s ", label), text)
+}
+
+// Show implements checklist.Operator.
+func (t *Transcript) Show(e checklist.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e.Item != "" && e.Item != t.item {
+		t.item = e.Item
+		title := t.titles[e.Item]
+		if title == "" {
+			title = e.Item
+		}
+		fmt.Fprintf(t.out, "\n%s  %s\n", e.At.UTC().Format("2006-01-02 15:04"), words.Line(title))
+	}
+	t.progress = ""
+	switch e.Kind {
+	case checklist.Planned:
+		t.plan(*e.Plan)
+	case checklist.Done:
+		t.labelled("done", e.Effect.String())
+	case checklist.Unknown:
+		t.labelled("unknown", e.Text)
+	case checklist.Answered:
+		t.labelled("answered", fmt.Sprintf("%s %s", e.Question, orNothing(e.Text)))
+	case checklist.Agreed:
+		t.labelled("agreed", e.Text)
+	case checklist.Declined:
+		t.labelled("declined", "nothing was changed")
+	case checklist.Unmade:
+		t.labelled("not made", e.Effect.String())
+	case checklist.Left:
+		t.labelled("left", e.Text)
+	case checklist.Passed:
+		t.labelled("passed", e.Evidence.Summary)
+		t.evidence(*e.Evidence)
+	case checklist.Waiting:
+		t.labelled("waiting", e.Text)
+		t.evidence(*e.Evidence)
+	case checklist.Failed:
+		t.labelled("FAILED", e.Text)
+		if e.Hint != "" {
+			t.labelled("hint", e.Hint)
+		}
+		if e.Evidence != nil {
+			t.evidence(*e.Evidence)
+		}
+	case checklist.Measured:
+		t.labelled("measured", e.Evidence.Summary)
+	case checklist.Drifted:
+		for _, d := range e.Drift {
+			t.labelled("drift", d.String())
+		}
+	case checklist.Overridden, checklist.PassedOver, checklist.Reopened, checklist.Noted, checklist.Recovered, checklist.Abandoned:
+		t.labelled(string(e.Kind), e.Text)
+	case checklist.Finished:
+		fmt.Fprintln(t.out)
+		t.line("", "finished")
+	}
+}
+
+func orNothing(text string) string {
+	if text == "" {
+		return "(nothing)"
+	}
+	return text
+}
+
+func (t *Transcript) plan(p checklist.Plan) {
+	t.labelled("plan", p.Summary)
+	for _, a := range p.Actions {
+		where := strings.TrimSpace(a.Target + " " + string(a.Environment))
+		if where != "" {
+			where += ": "
+		}
+		t.labelled("", "- "+where+a.Words)
+		if a.Command != "" {
+			t.labelled("", "  "+a.Command)
+		}
+	}
+	for _, w := range p.Warnings {
+		t.labelled("warning", w)
+	}
+}
+
+func (t *Transcript) evidence(e checklist.Evidence) {
+	for _, table := range e.Tables {
+		t.labelled("", table.Title+":")
+		lines, _ := words.Table(table, width-14)
+		for _, l := range lines {
+			fmt.Fprintf(t.out, "%14s%s\n", "", strings.TrimRight(l, " "))
+		}
+	}
+	for _, issue := range e.Issues {
+		t.labelled("issue", issue)
+	}
+}
+
+// Progress implements checklist.Operator. A line is printed once for each act,
+// not for each count.
+func (t *Transcript) Progress(p checklist.Progress) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	act, _, _ := strings.Cut(p.Words, " (")
+	if act == t.progress {
+		return
+	}
+	t.progress = act
+	t.labelled("...", p.Words)
+}
+
+// Ask implements checklist.Operator.
+func (t *Transcript) Ask(ctx context.Context, q checklist.Question) (checklist.Answer, error) {
+	t.mu.Lock()
+	t.labelled("question", q.Title)
+	if q.Body != "" {
+		t.labelled("", q.Body)
+	}
+	t.mu.Unlock()
+	a, err := t.answer(ctx, q)
+	if err == nil && q.Kind != checklist.Write {
+		t.mu.Lock()
+		t.labelled("answer", a.Text)
+		t.mu.Unlock()
+	}
+	return a, err
+}
