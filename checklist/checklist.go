@@ -23,10 +23,12 @@ const (
 // Role says which of a rotation's two keys is meant.
 type Role string
 
-// A rotation replaces the old key by the new one. A drill's only key is new.
+// A rotation replaces the old key by the new one. A drill's only key is new. An
+// emergency may put the backup key into service until the new one is there.
 const (
-	OldKey Role = "old"
-	NewKey Role = "new"
+	OldKey    Role = "old"
+	NewKey    Role = "new"
+	BackupKey Role = "backup"
 )
 
 // Checklist is one of the runbook's checklists, as data.
@@ -69,6 +71,17 @@ type Item struct {
 	Covers []string `json:"covers,omitempty"`
 	// Required items cannot be passed over, whatever the reason.
 	Required bool `json:"required,omitempty"`
+	// Patience limits how long the items behind this one wait for it, counted
+	// from when PatienceFrom passed. Then it is put off, and what comes later in
+	// the checklist makes up for it.
+	Patience     time.Duration `json:"patience,omitempty"`
+	PatienceFrom string        `json:"patience_from,omitempty"`
+	// BreakGlass items may be passed over with a reason alone, also in
+	// production: when a second person is what is missing.
+	BreakGlass bool `json:"break_glass,omitempty"`
+	// Milestone names what has been reached once the item has passed, where the
+	// checklist has a limit.
+	Milestone string `json:"milestone,omitempty"`
 	// Repeat allows an item that has passed to be done again, such as a reading
 	// or an approval that has run out.
 	Repeat bool `json:"repeat,omitempty"`
@@ -141,6 +154,9 @@ func (c Checklist) Validate() error {
 				if g.Item != "" && !seen[g.Item] {
 					problems = append(problems, fmt.Errorf("item %s: gate names %q, which is no earlier item", i.ID, g.Item))
 				}
+			}
+			if i.Patience > 0 && !seen[i.PatienceFrom] {
+				problems = append(problems, fmt.Errorf("item %s: its patience counts from %q, which is no earlier item", i.ID, i.PatienceFrom))
 			}
 			for _, e := range i.Environments {
 				if !slices.Contains(c.Environments, e) {

@@ -40,7 +40,11 @@ func TestTheRunbooksChecklistsAreValid(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, c.Digest(), found.Digest())
 		items := c.Items()
-		assert.Equal(t, "export-record", items[len(items)-1].Step, "%s ends with its record", c.ID)
+		last := items[len(items)-1]
+		if last.Step == "approve-afterwards" { // comes when it comes, beside the record
+			last = items[len(items)-2]
+		}
+		assert.Equal(t, "export-record", last.Step, "%s ends with its record", c.ID)
 	}
 	_, err := checklist.Find(checklist.Opening{Checklist: "other"})
 	require.ErrorContains(t, err, `"other" is not known`)

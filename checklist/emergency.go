@@ -2,85 +2,147 @@ package checklist
 
 import "time"
 
+// newKeyPatience is how long the revocation waits for the new key.
+const newKeyPatience = 2 * time.Minute
+
 // Emergency returns the revocation of a compromised key, to be over within an
-// hour of its declaration.
-func Emergency() Checklist {
+// hour of its declaration. The runbook's order removes the key at once; with
+// grace the new key is in service before the old one goes.
+func Emergency(grace bool) Checklist {
+	revoke := emergencyRevokeNow()
+	if grace {
+		revoke = emergencyNewKeyFirst()
+	}
 	return Checklist{
 		ID:           "emergency",
 		Title:        "Emergency revocation",
 		Purpose:      "Revoke a compromised key everywhere, put a new one in service, and find out what was done with it.",
 		Environments: both,
 		Limit:        time.Hour,
-		Phases: []Phase{
-			{ID: "declare", Title: "Declare", Items: []Item{
-				{
-					ID: "declare", Title: "Declare the compromise", Step: "declare", Required: true,
-					Why: "Which key, where, since when, how it is known. The clock starts here.",
-				},
-				{
-					ID: "see-who-breaks", Title: "See who breaks, and choose", Step: "choose-revocation", Environments: both,
-					Why: "Revoke now, or new key first: the request log shows who would be refused.",
-				},
-			}},
-			{ID: "revoke", Title: "Revoke", Items: []Item{
-				{
-					ID: "remove-compromised", Title: "Remove the compromised key", Step: "remove-compromised-key", Environments: both, Required: true,
-					Why:     "From every environment, target, branch row and custom environment.",
-					Runbook: "The runbook's command names only preview and is refused by the real CLI, so it removes nothing; production would keep the compromised key.",
-					Covers:  []string{"Immediate"},
-				},
-				{
-					ID: "generate", Title: "Generate new key", Step: "generate-key", Environments: both,
-					Why:    "Straight into the vault, one for each environment.",
-					Covers: []string{"Generate and deploy new key (within 1 hour)"},
-				},
-				{
-					ID: "add", Title: "Add new key", Step: "add-new-key", Environments: both,
-					Why:     "By the API, in the body of the request, never on a command line.",
-					Runbook: "The runbook's command puts the key on the command line, where the CLI takes it for an environment, prints it, and saves nothing.",
-				},
-				{
-					ID: "redeploy", Title: "Redeploy", Step: "redeploy", Environments: both, Required: true,
-					Why:     "One redeploy makes both real: the compromised key gone and the new one served.",
-					Runbook: "The runbook says vercel --force, which deploys the local folder as a preview and leaves production untouched.",
-				},
-				{
-					ID: "prove-revoked", Title: "Prove the old key refused and the new one accepted", Step: "prove-new-only", Environments: both, Required: true, Repeat: true,
-					Why: "Not revoked before a signed request is refused.",
-				},
-				{
-					ID: "older-deployments", Title: "Find older deployments that still accept it", Step: "find-older-deployments", Environments: both,
-					Why: "Every older deployment keeps the old key at its own address.",
-				},
-			}},
-			{ID: "tell", Title: "Tell", Items: []Item{
-				{
-					ID: "notify", Title: "Notify #security and on-call", Step: "notify-emergency",
-					Why:    "Whoever is on call must know what is refused, and why.",
-					Covers: []string{"Notify team"},
-				},
-				{
-					ID: "incident-log", Title: "Incident log", Step: "incident-log",
-					Why: "The facts while they are fresh.",
-				},
-				{
-					ID: "audit", Title: "Audit requests since the compromise", Step: "audit", Environments: both,
-					Why:    "What was done with the key while it was in the wrong hands.",
-					Covers: []string{"Audit"},
-				},
-				{
-					ID: "update-clients", Title: "Update clients to the new key id", Step: "update-clients", Environments: production,
-					Why: "Whoever still signs with the revoked key is refused.",
-				},
-				{
-					ID: "post-mortem", Title: "Post-mortem draft", Step: "post-mortem",
-					Why: "The time line is written from the journal; people add the rest.",
-				},
-				{
-					ID: "export-record", Title: "Export the signed record", Step: "export-record", Required: true,
-					Why: "With the times of each milestone, and an approval that may still be missing.",
-				},
-			}},
-		},
+		Phases:       []Phase{emergencyDeclare(), revoke, emergencyContain(), emergencyTell()},
 	}
+}
+
+func emergencyDeclare() Phase {
+	return Phase{ID: "declare", Title: "Declare", Items: []Item{
+		{
+			ID: "declare", Title: "Declare the compromise", Step: "declare", Required: true,
+			Why: "Since when, and how it is known. The hour runs since the session was opened.",
+		},
+		{
+			ID: "see-who-breaks", Title: "See who breaks", Step: "see-who-breaks", Environments: both, Repeat: true,
+			Why: "Whoever signs with the compromised key now will be refused. The choice of the order, and the numbers behind it, go into the record.",
+		},
+	}}
+}
+
+// The items of both orders; an order only places them.
+var (
+	removeCompromised = Item{
+		ID: "remove-compromised", Title: "Remove the compromised key", Step: "remove-compromised-key", Environments: both, Required: true,
+		Why:     "From every environment, target, branch row and custom environment. It revokes nothing before the redeploy.",
+		Runbook: "The runbook's command names only preview and is refused by the real CLI, so it removes nothing; production would keep the compromised key.",
+		Covers:  []string{"Immediate"},
+	}
+	backupKey = Item{
+		ID: "backup-key", Title: "Put the emergency key into service", Step: "add-backup-key", Environments: both, BreakGlass: true,
+		Why: "Where the vault holds an emergency key, clients have something to sign with while the new key is prepared.",
+	}
+	generateNew = Item{
+		ID: "generate", Title: "Generate new key", Step: "generate-key", Environments: both, BreakGlass: true,
+		Why:    "Straight into the vault, one for each environment.",
+		Covers: []string{"Generate and deploy new key (within 1 hour)"},
+	}
+	addNew = Item{
+		ID: "add", Title: "Add new key", Step: "add-new-key", Environments: both, BreakGlass: true,
+		Why:     "By the API, in the body of the request, never on a command line.",
+		Runbook: "The runbook's command puts the key on the command line, where the CLI takes it for an environment, prints it, and saves nothing.",
+	}
+	redeployRevoked = Item{
+		ID: "redeploy", Title: "Redeploy", Step: "redeploy", Environments: both, Required: true,
+		Why:     "The compromised key is gone once the address answers from a deployment made now. The same redeploy serves the new key.",
+		Runbook: "The runbook says vercel --force, which deploys the local folder as a preview and leaves production untouched.",
+	}
+	proveRevoked = Item{
+		ID: "prove-revoked", Title: "Prove the compromised key refused", Step: "prove-revoked", Environments: both, Required: true, Repeat: true,
+		Why:       "Not revoked before a signed request is refused. Exit 0 is not evidence.",
+		Milestone: "compromised key refused",
+	}
+	newKeyInService = Item{
+		ID: "new-key-in-service", Title: "Prove the new key accepted", Step: "new-key-in-service", Environments: both, Required: true, Repeat: true,
+		Why:       "What was put off is made up for here: the new key is generated, added and served, and a signed request with it is accepted.",
+		Milestone: "new key accepted",
+	}
+)
+
+// emergencyRevokeNow waits for the new key no longer than newKeyPatience.
+func emergencyRevokeNow() Phase {
+	inTime := func(i Item) Item {
+		i.Patience, i.PatienceFrom = newKeyPatience, removeCompromised.ID
+		return i
+	}
+	return Phase{ID: "revoke", Title: "Revoke now", Items: []Item{
+		removeCompromised, inTime(backupKey), inTime(generateNew), inTime(addNew), redeployRevoked, proveRevoked, newKeyInService,
+	}}
+}
+
+func emergencyNewKeyFirst() Phase {
+	return Phase{ID: "revoke", Title: "New key first, then revoke", Items: []Item{
+		backupKey, generateNew, addNew,
+		{
+			ID: "redeploy-new", Title: "Redeploy with both keys", Step: "redeploy", Environments: both, Required: true,
+			Why: "Clients can move to the new key from now on. The compromised key is still accepted.",
+		},
+		newKeyInService, removeCompromised, redeployRevoked, proveRevoked,
+	}}
+}
+
+func emergencyContain() Phase {
+	return Phase{ID: "contain", Title: "Contain", Items: []Item{
+		{
+			ID: "older-deployments", Title: "Find older deployments that still accept it", Step: "find-older-deployments", Environments: both, Repeat: true,
+			Why: "Every older deployment keeps the compromised key at its own address. Each is probed there, and can be deleted.",
+		},
+		{
+			ID: "notify", Title: "Notify #security and on-call", Step: "notify-emergency",
+			Why:    "Whoever is on call must know what is refused, and why.",
+			Covers: []string{"Notify team"},
+		},
+		{
+			ID: "incident-log", Title: "Incident log", Step: "incident-log",
+			Why: "The facts while they are fresh.",
+		},
+		{
+			ID: "audit", Title: "Audit requests since the compromise", Step: "audit", Environments: both, Repeat: true,
+			Why:    "What was done with the key while it was in the wrong hands.",
+			Covers: []string{"Audit"},
+		},
+		{
+			ID: "update-clients", Title: "Update clients to the new key id", Step: "update-clients", Environments: production, BreakGlass: true,
+			Why: "Whoever still signs with the revoked key is refused.",
+		},
+	}}
+}
+
+func emergencyTell() Phase {
+	return Phase{ID: "afterwards", Title: "Afterwards", Items: []Item{
+		{
+			ID: "dispose", Title: "Destroy or seal the compromised key", Step: "dispose-compromised-key", Environments: both, Required: true,
+			Why:     "A compromised key is never archived as usable: it is destroyed, or sealed as evidence that nothing can put back into service.",
+			Runbook: "The runbook archives every old key.",
+		},
+		{
+			ID: "post-mortem", Title: "Post-mortem draft", Step: "post-mortem",
+			Why: "The time line is written from the journal; people add the rest.",
+		},
+		{
+			ID: "export-record", Title: "Export the signed record", Step: "export-record", Required: true,
+			Why: "With the time of each milestone, and with the approval if it is there.",
+		},
+		{
+			ID: "approve-afterwards", Title: "Approval by a second person, afterwards", Step: "approve-afterwards", Environments: production, Repeat: true, BreakGlass: true,
+			Why:    "Nobody waits for a second person while a key is abused. The record shows the approval as missing until it is here, beside the record.",
+			Covers: []string{"Key rotation requires 2-person approval (production)"},
+		},
+	}}
 }

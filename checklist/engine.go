@@ -252,7 +252,54 @@ func (e *Engine) Run(ctx context.Context, itemID string, op Operator) error {
 		return &GateError{Item: item, Closed: closed}
 	}
 	r := &run{engine: e, item: item, step: step, operator: op}
-	return r.do(ctx)
+	putOff := e.Session().PutOffAt(item)
+	if putOff.IsZero() {
+		return r.do(ctx)
+	}
+	return e.runInTime(ctx, r, putOff)
+}
+
+// errPatience ends the context of an item that the others wait for no longer.
+var errPatience = errors.New("the others wait no longer")
+
+// PutOff says that an item was not done in the time that the others wait for
+// it. It is passed over for now; a later item makes up for it.
+type PutOff struct {
+	Item  Item
+	Cause error // why it was not done; nil when it was not tried
+}
+
+func (e *PutOff) Error() string {
+	text := fmt.Sprintf("%s is put off: it was not done within %s", e.Item.ID, e.Item.Patience)
+	if e.Cause != nil {
+		text += ": " + e.Cause.Error()
+	}
+	return text
+}
+
+func (e *PutOff) Unwrap() error { return e.Cause }
+
+// Hint says how it goes on.
+func (e *PutOff) Hint() string { return "go on with the next item; a later one makes up for this" }
+
+// runInTime runs an item for as long as the others wait for it, and then puts
+// it off.
+func (e *Engine) runInTime(ctx context.Context, r *run, until time.Time) error {
+	var err error
+	if remaining := until.Sub(e.clock()); remaining > 0 {
+		limited, cancel := context.WithTimeoutCause(ctx, remaining, errPatience)
+		err = r.do(limited)
+		cancel()
+	}
+	over := !e.clock().Before(until)
+	if !over || ctx.Err() != nil || e.Session().state(r.item.ID).Status.Settled() {
+		return err
+	}
+	putOff := &PutOff{Item: r.item, Cause: err}
+	if err := r.record(ctx, Event{Kind: PassedOver, Text: putOff.Error()}); err != nil {
+		return errors.Join(err, putOff)
+	}
+	return putOff
 }
 
 // measure refreshes the readings that the item's gates rely on. An overridden
@@ -351,7 +398,7 @@ func (e *Engine) deviate(ctx context.Context, itemID, reason string, op Operator
 	if err := allowed(item, s); err != nil {
 		return err
 	}
-	if item.In(Production) {
+	if needsSecond := item.In(Production) && !(ev.Kind == PassedOver && item.BreakGlass); needsSecond {
 		if e.cfg.Approver == nil {
 			return errors.New("a deviation in production needs a second person, and no approver is configured")
 		}
@@ -363,6 +410,18 @@ func (e *Engine) deviate(ctx context.Context, itemID, reason string, op Operator
 		ev.Approval = &a
 	}
 	return e.record(ctx, op, ev)
+}
+
+// RollBack journals that another session put the old key back, and how the
+// outside looks after that. Items from itemID on are open again; "" leaves all
+// as they are.
+func (e *Engine) RollBack(ctx context.Context, itemID, by string, seen map[string]string, op Operator) error {
+	release, err := e.acquire()
+	if err != nil {
+		return err
+	}
+	defer release()
+	return e.record(ctx, op, Event{Kind: RolledBack, Item: itemID, Text: "by " + by, Seen: seen})
 }
 
 // Turn journals that the sandbox's clock was turned to a time.

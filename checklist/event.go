@@ -32,6 +32,7 @@ const (
 	Failed     Kind = "failed"      // the item is not done; the text says what was changed
 	PassedOver Kind = "passed over" // the operator left the item out, with a reason
 	Reopened   Kind = "reopened"    // the item, and all after it, are to be done again, with a reason
+	RolledBack Kind = "rolled back" // another session put the old key back; the text names it
 	Noted      Kind = "noted"       // a remark by the operator
 	Overridden Kind = "overridden"  // a gate was passed with a reason
 	Observed   Kind = "observed"    // what the outside looked like after a change
@@ -78,10 +79,15 @@ type Opening struct {
 	Service      string        `json:"service"`
 	Targets      []string      `json:"targets"`
 	Environments []Environment `json:"environments"`
-	Old          keygen.KeyID  `json:"old,omitempty"`
-	New          keygen.KeyID  `json:"new,omitempty"`
-	DualKeyDays  int           `json:"dual_key_days,omitempty"`
-	RotationDays int           `json:"rotation_days,omitempty"`
+	// Grace chooses the order of an emergency: the new key first, then the
+	// removal. The runbook's order, and the default, is to remove at once.
+	Grace bool `json:"grace,omitempty"`
+	// Parent is the session that a rollback is about; empty when it is alone.
+	Parent       string       `json:"parent,omitempty"`
+	Old          keygen.KeyID `json:"old,omitempty"`
+	New          keygen.KeyID `json:"new,omitempty"`
+	DualKeyDays  int          `json:"dual_key_days,omitempty"`
+	RotationDays int          `json:"rotation_days,omitempty"`
 	// UTCOffset is the operator's, in seconds, so that a day begins at the
 	// operator's midnight wherever the session is resumed.
 	UTCOffset int    `json:"utc_offset"`

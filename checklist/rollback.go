@@ -15,7 +15,7 @@ func Rollback() Checklist {
 				},
 				{
 					ID: "re-add-old", Title: "Re-add old key", Step: "re-add-old-key", Environments: both, Required: true,
-					Why:     "From the vault, since Vercel cannot give it back. The new key stays.",
+					Why:     "From the vault, since Vercel cannot give it back. Rows that are still there are left alone. The new key stays.",
 					Runbook: "The runbook puts the old key on a command line, where the CLI prints it and saves nothing.",
 					Covers:  []string{"Re-add old key"},
 				},
@@ -26,19 +26,19 @@ func Rollback() Checklist {
 					Covers:  []string{"Redeploy"},
 				},
 				{
-					ID: "verify-old", Title: "Verify the old key is accepted", Step: "prove-both-keys", Environments: both, Required: true, Repeat: true,
+					ID: "verify-old", Title: "Verify the old key is accepted", Step: "prove-old-key", Environments: both, Required: true, Repeat: true,
 					Why: "Only an accepted request proves that the service is back.",
 				},
 			}},
 			{ID: "decide", Title: "Decide", Items: []Item{
 				{
-					ID: "investigate", Title: "Investigate", Step: "investigate", Environments: both,
-					Why:    "Failures by key id and time, what changed since the session began, and the deployments.",
+					ID: "investigate", Title: "Investigate", Step: "investigate", Environments: both, Repeat: true,
+					Why:    "Failures by key id and time, what changed since the session began, and the deployments that must not be returned to.",
 					Covers: []string{"Investigate"},
 				},
 				{
-					ID: "decide", Title: "Decide: resume or abandon", Step: "decide", Required: true,
-					Why: "Resume the rotation once the cause is mended, or give it up and remove the new key.",
+					ID: "decide", Title: "Decide: resume or abandon", Step: "decide", Environments: both, Required: true,
+					Why: "Resume the rotation once the cause is mended, or give it up: then the new key is removed and marked as unused.",
 				},
 				{
 					ID: "notify", Title: "Notify", Step: "notify-rollback",

@@ -179,6 +179,9 @@ func (r *run) failWith(ctx context.Context, cause error, evidence *Evidence) err
 
 // left reports whether a run ended because the operator went away.
 func left(ctx context.Context, cause error) bool {
+	if errors.Is(context.Cause(ctx), errPatience) {
+		return false
+	}
 	return ctx.Err() != nil || errors.Is(cause, ErrCancelled) || errors.Is(cause, ErrDeclined)
 }
 
@@ -199,8 +202,8 @@ func (r *run) effect(ctx context.Context, e Effect, act func(context.Context) (s
 	if err := ctx.Err(); err != nil {
 		return err // left before it was begun
 	}
-	if allowed := r.engine.Session().Checklist.Environments; e.Environment != "" && !slices.Contains(allowed, e.Environment) {
-		return fmt.Errorf("%s: the checklist may not touch %s", e.Words, e.Environment)
+	if allowed := r.engine.Session().Environments(); e.Environment != "" && !slices.Contains(allowed, e.Environment) {
+		return fmt.Errorf("%s: the session may not touch %s", e.Words, e.Environment)
 	}
 	if err := r.record(ctx, Event{Kind: Intended, Effect: &e}); err != nil {
 		return err

@@ -512,7 +512,7 @@ func TestScope(t *testing.T) {
 		w := checklisttest.NewWorld(t, c)
 		w.Config.Steps = checklisttest.Steps{"a": step}
 		op := checklisttest.NewScript(t)
-		require.ErrorContains(t, w.Engine(t).Run(t.Context(), "a", op), "add v2: the checklist may not touch production")
+		require.ErrorContains(t, w.Engine(t).Run(t.Context(), "a", op), "add v2: the session may not touch production")
 		assert.False(t, acted)
 		assert.NotContains(t, op.Kinds(), checklist.Intended)
 	})

@@ -228,6 +228,54 @@ func (s *Session) DayOpens(day int) time.Time {
 	return time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, at.Location()).AddDate(0, 0, day).UTC()
 }
 
+// Environments returns where the session may act: what it was opened for, of
+// what its checklist may touch.
+func (s *Session) Environments() []Environment {
+	var in []Environment
+	for _, e := range s.Checklist.Environments {
+		if slices.Contains(s.Opening.Environments, e) {
+			in = append(in, e)
+		}
+	}
+	return in
+}
+
+// Milestone is something that a session with a limit has to reach.
+type Milestone struct {
+	Name  string
+	Item  string
+	At    time.Time     // when it was reached; zero while it was not
+	After time.Duration // from the opening to At
+	Late  time.Duration // over the limit; zero or less when it was met
+}
+
+// Milestones returns what the session has to reach, in order.
+func (s *Session) Milestones() []Milestone {
+	var all []Milestone
+	for _, i := range s.Checklist.Items() {
+		if i.Milestone == "" {
+			continue
+		}
+		m := Milestone{Name: i.Milestone, Item: i.ID}
+		if at := s.state(i.ID).PassedAt; !at.IsZero() {
+			m.At, m.After = at, at.Sub(s.OpenedAt)
+			m.Late = m.After - s.Checklist.Limit
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+// PutOffAt returns when the item is put off, so that what comes behind it need
+// not wait; zero when that does not happen or its time has not begun.
+func (s *Session) PutOffAt(item Item) time.Time {
+	from := s.state(item.PatienceFrom).PassedAt
+	if item.Patience == 0 || from.IsZero() || s.state(item.ID).Status.Settled() {
+		return time.Time{}
+	}
+	return from.Add(item.Patience)
+}
+
 // Deadline returns when the checklist's limit ends, and whether it has one.
 func (s *Session) Deadline() (time.Time, bool) {
 	return s.OpenedAt.Add(s.Checklist.Limit), s.Checklist.Limit > 0
@@ -235,6 +283,9 @@ func (s *Session) Deadline() (time.Time, bool) {
 
 // Key returns the key id that has the role in this session.
 func (s *Session) Key(r Role) keygen.KeyID {
+	if r == BackupKey {
+		return keygen.Emergency
+	}
 	if r == OldKey {
 		return s.Opening.Old
 	}
@@ -256,7 +307,7 @@ func (s *Session) Action(approving Item) string {
 	for _, i := range s.ApprovedBy(approving.ID) {
 		fmt.Fprintf(&b, "item %s: %s %v\n", i.ID, i.Title, i.Environments)
 	}
-	for _, e := range s.Checklist.Environments {
+	for _, e := range s.Environments() {
 		for _, r := range []Role{OldKey, NewKey} {
 			fmt.Fprintf(&b, "%s %s key %s %s\n", e, r, s.Key(r), s.Fingerprint(e, r))
 		}
@@ -375,6 +426,8 @@ func (s *Session) apply(e Event) error {
 		s.deviate(e, "gate "+e.Gate+" overridden for "+s.title(e.Item))
 	case Reopened:
 		s.reopen(e)
+	case RolledBack:
+		s.rollBack(e)
 	case Noted:
 		s.Notes = append(s.Notes, e)
 		st.Notes = append(st.Notes, e)
@@ -426,6 +479,20 @@ func (s *Session) reopen(e Event) {
 		delete(s.Approvals, i.ID)
 	}
 	s.deviate(e, "done again from "+s.title(e.Item))
+}
+
+// rollBack takes in that another session put the old key back: what this one
+// did to remove it is undone, so the items are open again, also those that
+// could not be undone from here.
+func (s *Session) rollBack(e Event) {
+	if e.Item != "" && s.state(e.Item).Status != StatusOpen {
+		s.reopen(e)
+	} else {
+		s.deviate(e, "rolled back")
+	}
+	if e.Seen != nil {
+		s.Seen, s.current = e.Seen, true
+	}
 }
 
 // CanReopen returns nil when the item may be done again, or why not.

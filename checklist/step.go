@@ -113,18 +113,29 @@ type Scope struct {
 // Now returns the engine's time.
 func (sc *Scope) Now() time.Time { return sc.run.engine.clock() }
 
-// Environments returns where the item acts, limited to what the checklist may
+// Environments returns where the item acts, limited to what the session may
 // touch, so that no step of a staging checklist can reach production.
 func (sc *Scope) Environments() []Environment {
 	var in []Environment
 	for _, e := range sc.Item.Environments {
-		for _, allowed := range sc.Session.Checklist.Environments {
+		for _, allowed := range sc.Session.Environments() {
 			if e == allowed {
 				in = append(in, e)
 			}
 		}
 	}
 	return in
+}
+
+// As returns the scope of another item of the checklist, for a step that makes
+// up for an item which was put off: what it makes is marked as that item's. What
+// it does is journalled as this item's.
+func (sc *Scope) As(itemID string) (*Scope, error) {
+	item, _, ok := sc.Session.Checklist.Item(itemID)
+	if !ok {
+		return nil, fmt.Errorf("checklist %s has no item %q", sc.Session.Checklist.ID, itemID)
+	}
+	return &Scope{Item: item, Session: sc.Session, run: sc.run}, nil
 }
 
 // Ask asks the operator and journals the answer, which must not be a secret.

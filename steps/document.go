@@ -76,7 +76,7 @@ func decisionEntry(sc *checklist.Scope, issues string) string {
 	}
 	fmt.Fprintf(&b, "- Session: %s\n- Person: %s\n- Reason: %s\n", s.ID(), markdown(s.Opening.Operator), markdown(s.Opening.Reason))
 	for _, r := range []checklist.Role{checklist.OldKey, checklist.NewKey} {
-		for _, e := range s.Checklist.Environments {
+		for _, e := range s.Environments() {
 			if f := s.Fingerprint(e, r); f != "" {
 				fmt.Fprintf(&b, "- %s key of %s: %s, fingerprint %s\n", strings.ToUpper(string(r[:1]))+string(r[1:]), e, s.Key(r), f.Short())
 			}

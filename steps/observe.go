@@ -31,7 +31,7 @@ func (o *Outside) Observe(ctx context.Context, s *checklist.Session) (map[string
 			return nil, err
 		}
 		for _, v := range ours(variables) {
-			if !inEnvironments(v, s.Checklist.Environments) {
+			if !inEnvironments(v, s.Environments()) {
 				continue
 			}
 			seen[fmt.Sprintf("%s %s row %s", t.Name, v.Key, v.ID)] = fmt.Sprintf("%s for %v, updated %s",

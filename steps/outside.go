@@ -21,6 +21,9 @@ type Target struct {
 	Name    string // for people
 	// URLs is where each environment's service is probed.
 	URLs map[checklist.Environment]string
+	// Path is the part of the URLs that a deployment's own address is followed
+	// by, such as /api/test.
+	Path string
 }
 
 // Outside is everything that the steps of one session reach: one client for
@@ -32,6 +35,7 @@ type Outside struct {
 	Log      requestlog.Source
 	Approver checklist.Approver
 	Trail    Trail
+	Sessions Sessions
 	Targets  []Target
 	// Documents is the folder that holds decisions.md.
 	Documents string
@@ -40,6 +44,21 @@ type Outside struct {
 	Poll vercel.Poll
 	// Pause waits between two looks at something that takes a moment.
 	Pause func(context.Context, time.Duration) error
+}
+
+// Sessions is what a step may know and change of the realm's other sessions.
+type Sessions interface {
+	// Session returns a snapshot of a session.
+	Session(ctx context.Context, id string) (*checklist.Session, error)
+	// Compromised returns the session that revoked a key of an environment as
+	// compromised; ok is false when none has.
+	Compromised(ctx context.Context, id keygen.KeyID, e checklist.Environment) (session string, ok bool, err error)
+	// RolledBack writes into a session that another put its old key back: items
+	// from itemID on are open again ("" for none), and the outside looks as seen
+	// says.
+	RolledBack(ctx context.Context, id, itemID, by string, seen map[string]string) error
+	// Abandon ends a session with a reason.
+	Abandon(ctx context.Context, id, reason string) error
 }
 
 // secretName is where the vault keeps a key of an environment.

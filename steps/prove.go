@@ -120,7 +120,7 @@ func (p prove) suite(ctx context.Context, sc *checklist.Scope, c cell) (probe.Su
 // otherEnvironment returns the secret that the new key has in the other
 // environment, where the session made one: it must not be accepted here.
 func (o *Outside) otherEnvironment(ctx context.Context, sc *checklist.Scope, here checklist.Environment) (keygen.Secret, error) {
-	for _, e := range sc.Session.Checklist.Environments {
+	for _, e := range sc.Session.Environments() {
 		if e != here && sc.Session.Fingerprint(e, checklist.NewKey) != "" {
 			return o.secret(ctx, sc.Session, e, checklist.NewKey)
 		}

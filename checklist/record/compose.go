@@ -42,7 +42,7 @@ func compose(c copied) (Record, error) {
 	if o.Sandbox {
 		r.Rotation.World = WorldSandbox
 	}
-	for _, e := range s.Checklist.Environments {
+	for _, e := range s.Environments() {
 		r.Rotation.Environments = append(r.Rotation.Environments, string(e))
 		r.Keys = append(r.Keys, Keys{
 			Environment: string(e),

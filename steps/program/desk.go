@@ -3,10 +3,8 @@ package program
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -141,11 +139,11 @@ func after(sep, text string) string {
 
 // keys fills in what the vault and Vercel know of each key.
 func (p *Program) keys(ctx context.Context, o *checklist.Overview) error {
-	type at struct {
+	type place struct {
 		e  checklist.Environment
 		id keygen.KeyID
 	}
-	known := map[at]checklist.KeyStatus{}
+	known := map[place]checklist.KeyStatus{}
 	entries, err := p.vault.List(ctx)
 	if err != nil {
 		return fmt.Errorf("list the vault: %w", err)
@@ -159,12 +157,12 @@ func (p *Program) keys(ctx context.Context, o *checklist.Overview) error {
 		if e.Status == vault.Archived {
 			k.Status = "archived"
 		}
-		known[at{environment, id}] = k // a later version stands for the name
+		known[place{environment, id}] = k // a later version stands for the name
 	}
-	served, err := p.served(ctx)
-	for e, variables := range served {
+	at, err := p.served(ctx)
+	for e, variables := range at {
 		for id, since := range variables {
-			k, inVault := known[at{e, id}]
+			k, inVault := known[place{e, id}]
 			k.ID, k.Environment, k.Status, k.Created = id, e, "in service", since
 			if !inVault {
 				k.Status = "in service, not in vault"
@@ -172,7 +170,7 @@ func (p *Program) keys(ctx context.Context, o *checklist.Overview) error {
 			if id != keygen.Test && id != keygen.Emergency {
 				k.RotateBy = since.AddDate(0, 0, p.rotationDays)
 			}
-			known[at{e, id}] = k
+			known[place{e, id}] = k
 		}
 	}
 	for _, k := range known {
@@ -212,15 +210,15 @@ func keyOf(name vault.Name) (checklist.Environment, keygen.KeyID, bool) {
 }
 
 // served returns since when each key is at Vercel, by environment.
-func (p *Program) served(ctx context.Context) (map[checklist.Environment]map[keygen.KeyID]time.Time, error) {
-	served := map[checklist.Environment]map[keygen.KeyID]time.Time{checklist.Staging: {}, checklist.Production: {}}
+func (p *Program) served(ctx context.Context) (served, error) {
+	at := served{checklist.Staging: {}, checklist.Production: {}}
 	if p.watched != nil {
-		return served, nil
+		return at, nil
 	}
 	for _, t := range p.outside.Targets {
 		variables, err := p.outside.Vercel.Variables(ctx, t.Project)
 		if err != nil {
-			return served, fmt.Errorf("look at the keys of %s: %w", t.Name, err)
+			return at, fmt.Errorf("look at the keys of %s: %w", t.Name, err)
 		}
 		for _, v := range variables {
 			id, ok := keygen.ParseVariable(v.Key)
@@ -231,13 +229,13 @@ func (p *Program) served(ctx context.Context) (map[checklist.Environment]map[key
 			for e, target := range map[checklist.Environment]string{
 				checklist.Staging: vercel.TargetPreview, checklist.Production: vercel.TargetProduction,
 			} {
-				if since, seen := served[e][id]; v.Serves(target) && (!seen || created.Before(since)) {
-					served[e][id] = created
+				if since, seen := at[e][id]; v.Serves(target) && (!seen || created.Before(since)) {
+					at[e][id] = created
 				}
 			}
 		}
 	}
-	return served, nil
+	return at, nil
 }
 
 // Begin opens a new session of a checklist.
@@ -250,6 +248,7 @@ func (p *Program) Begin(ctx context.Context, checklistID string, op checklist.Op
 	} else if id != "" {
 		return nil, checklist.WithHint(fmt.Errorf("session %s is in progress", id), "resume it with %s", p.ReturnCommand(id))
 	}
+	begun := p.clock() // before any question: an emergency's hour runs already
 	opening, err := p.propose(ctx, checklistID, op)
 	if err != nil {
 		return nil, err
@@ -258,119 +257,10 @@ func (p *Program) Begin(ctx context.Context, checklistID string, op checklist.Op
 	if err != nil {
 		return nil, err
 	}
-	if err := checklist.Open(ctx, p.wrapped(j), opening, p.clock()); err != nil {
+	if err := checklist.Open(ctx, p.wrapped(j), opening, begun); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
 	return p.engine(j)
-}
-
-// propose finds out what a new session is about.
-func (p *Program) propose(ctx context.Context, checklistID string, op checklist.Operator) (checklist.Opening, error) {
-	var o checklist.Opening
-	c, err := checklist.Find(checklist.Opening{Checklist: checklistID, DualKeyDays: p.dualKeyDays})
-	if err != nil {
-		return o, err
-	}
-	if !checklist.Complete(c, steps.NewCatalog(p.outside)) {
-		return o, fmt.Errorf("checklist %s is not complete in this version", c.ID)
-	}
-	served, err := p.served(ctx)
-	if err != nil {
-		return o, err
-	}
-	// The last environment of a checklist is the one that matters most.
-	e := c.Environments[len(c.Environments)-1]
-	old, err := chooseOld(ctx, e, served[e], op)
-	if err != nil {
-		return o, err
-	}
-	next, err := p.nextKey(ctx, c, served)
-	if err != nil {
-		return o, err
-	}
-	reason, err := op.Ask(ctx, checklist.Question{
-		Kind: checklist.Write, Title: "Why is this done?", Default: "scheduled: " + strings.ToLower(c.Title),
-		Body: "The reason goes into the record.",
-	})
-	if err != nil {
-		return o, err
-	}
-	id, err := p.newSessionID(c.ID)
-	if err != nil {
-		return o, err
-	}
-	head := p.trail.head()
-	_, offset := p.options.RealNow().Zone()
-	o = checklist.Opening{
-		Session: id, Checklist: c.ID, Digest: c.Digest(), Sandbox: p.Sandbox(), Operator: p.operator,
-		Reason: cmp.Or(strings.TrimSpace(reason.Text), "none given"), Service: p.service, Environments: c.Environments,
-		Old: old, New: next, DualKeyDays: p.dualKeyDays, RotationDays: p.rotationDays, UTCOffset: offset,
-		Trail: p.trail.id(), TrailHead: head.Digest, TrailSeq: head.Seq, Tool: "keyturn " + Version,
-	}
-	for _, t := range p.outside.Targets {
-		o.Targets = append(o.Targets, t.Name)
-	}
-	return o, nil
-}
-
-// chooseOld returns the key that is in service, asking where there are several.
-func chooseOld(ctx context.Context, e checklist.Environment, served map[keygen.KeyID]time.Time, op checklist.Operator) (keygen.KeyID, error) {
-	var ids []keygen.KeyID
-	for id := range served {
-		if id != keygen.Test && id != keygen.Emergency {
-			ids = append(ids, id)
-		}
-	}
-	slices.SortFunc(ids, func(a, b keygen.KeyID) int {
-		return cmp.Or(cmp.Compare(b.Version(), a.Version()), strings.Compare(string(a), string(b)))
-	})
-	switch len(ids) {
-	case 0:
-		return "", checklist.WithHint(fmt.Errorf("no key is in service in %s", e), "there is nothing to rotate: see that the targets are the right projects")
-	case 1:
-		return ids[0], nil
-	}
-	q := checklist.Question{Kind: checklist.Choose, Title: "Which key is to be replaced?", Default: string(ids[0]),
-		Body: "Several keys are in service in " + string(e) + "."}
-	for _, id := range ids {
-		q.Choices = append(q.Choices, checklist.Choice{ID: string(id), Label: id.Variable(), Help: "there since " + served[id].Format("2 Jan 2006")})
-	}
-	a, err := op.Ask(ctx, q)
-	if err != nil {
-		return "", err
-	}
-	return keygen.ParseKeyID(a.Text)
-}
-
-// nextKey returns the id of the key that a session of the checklist makes.
-func (p *Program) nextKey(ctx context.Context, c checklist.Checklist, served map[checklist.Environment]map[keygen.KeyID]time.Time) (keygen.KeyID, error) {
-	if c.ID == checklist.Drill().ID {
-		return keygen.Test, nil
-	}
-	var existing []keygen.KeyID
-	for _, ids := range served {
-		for id := range ids {
-			existing = append(existing, id)
-		}
-	}
-	entries, err := p.vault.List(ctx)
-	if err != nil {
-		return "", fmt.Errorf("list the vault: %w", err)
-	}
-	for _, e := range entries {
-		if _, id, ok := keyOf(e.Name); ok {
-			existing = append(existing, id)
-		}
-	}
-	return keygen.Next(existing), nil
-}
-
-func (p *Program) newSessionID(checklistID string) (string, error) {
-	random := make([]byte, 2)
-	if _, err := io.ReadFull(p.options.Random, random); err != nil {
-		return "", fmt.Errorf("make a session id: %w", err)
-	}
-	return fmt.Sprintf("%s-%s-%s", checklistID, p.clock().UTC().Format("20060102"), hex.EncodeToString(random)), nil
 }
 
 // Open returns the engine of an existing session, read-only when somebody else

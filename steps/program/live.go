@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -56,7 +57,11 @@ func (p *Program) openLive(ctx context.Context) error {
 	}
 	var targets []steps.Target
 	for _, t := range c.Targets {
-		targets = append(targets, steps.Target{Project: t.Project, Name: t.Project, URLs: map[checklist.Environment]string{
+		path := ""
+		if u, err := url.Parse(t.Probe.Production); err == nil { // checked with the configuration
+			path = u.RequestURI()
+		}
+		targets = append(targets, steps.Target{Project: t.Project, Name: t.Project, Path: path, URLs: map[checklist.Environment]string{
 			checklist.Staging:    t.Probe.URL(string(checklist.Staging)),
 			checklist.Production: t.Probe.URL(string(checklist.Production)),
 		}})

@@ -80,7 +80,7 @@ func (t *trail) Export(ctx context.Context, s *checklist.Session) (steps.Exporte
 		return steps.Exported{}, err
 	}
 	required := 0
-	for _, e := range s.Checklist.Environments {
+	for _, e := range s.Environments() {
 		if e == checklist.Production {
 			required = 1
 		}

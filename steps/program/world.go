@@ -101,7 +101,7 @@ func (p *Program) wireSandbox(ctx context.Context, poll vercel.Poll) error {
 	}
 	var targets []steps.Target
 	for _, project := range p.world.Projects() {
-		targets = append(targets, steps.Target{Project: project.ID, Name: project.Name, URLs: map[checklist.Environment]string{
+		targets = append(targets, steps.Target{Project: project.ID, Name: project.Name, Path: probePath, URLs: map[checklist.Environment]string{
 			checklist.Staging:    p.world.ServiceURL(project.Name, sandbox.Staging) + probePath,
 			checklist.Production: p.world.ServiceURL(project.Name, sandbox.Production) + probePath,
 		}})
