@@ -1,0 +1,123 @@
+package ui
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"keyturn/checklist"
+	"keyturn/ui/words"
+)
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+
+// about is the card with what a session is about and what was noticed.
+func (m *session) about() *card {
+	s := m.s
+	return &card{name: "About this session", draw: func(p *page) {
+		p.heading(s.Checklist.Title)
+		p.text(p.muted, s.Checklist.Purpose)
+		p.gap()
+		o := s.Opening
+		p.pair("Session", o.Session)
+		if o.Sandbox {
+			p.pair("World", "the sandbox: nothing outside this machine is touched")
+		}
+		p.pair("Service", o.Service)
+		p.pair("Targets", strings.Join(o.Targets, ", "))
+		p.pair("Old key", string(o.Old))
+		p.pair("New key", string(o.New))
+		p.pair("Opened", words.Moment(s.OpenedAt)+" by "+o.Operator)
+		p.pair("Reason", o.Reason)
+		p.pair("Driven by", m.holder)
+		settled, total := s.Settled()
+		p.pair("Settled", fmt.Sprintf("%d of %d items", settled, total))
+		drawFindings(p, s)
+	}, copy: s.ID()}
+}
+
+// closing is the card at the end of a session.
+func (m *session) closing() *card {
+	s := m.s
+	var evidence *checklist.Evidence
+	for _, item := range s.Checklist.Items() {
+		if st := s.State(item.ID); item.Step == "export-record" && st.Evidence != nil {
+			evidence = st.Evidence
+		}
+	}
+	c := &card{name: s.Checklist.Title + ": " + string(s.Outcome)}
+	if evidence != nil && len(evidence.Commands) > 0 {
+		c.copy = evidence.Commands[0]
+	}
+	c.draw = func(p *page) {
+		glyph, s1 := p.passed, p.good
+		if s.Outcome == checklist.Abandoned {
+			glyph, s1 = p.failed, p.bad
+		}
+		p.item(s1, glyph, p.bold, fmt.Sprintf("%s %s, %s", s.Checklist.Title, s.Outcome, words.Moment(s.EndedAt)))
+		if s.EndText != "" {
+			p.hanging(style{}, "  ", "  ", s.EndText)
+		}
+		p.gap()
+		p.pair("Session", s.ID())
+		p.pair("Took", words.Duration(s.EndedAt.Sub(s.OpenedAt)))
+		passed, over, total := tally(s)
+		p.pair("Items", fmt.Sprintf("%d passed, %d passed over, of %d", passed, over, total))
+		p.pair("Deviations", fmt.Sprint(len(s.Deviations)))
+		if evidence != nil {
+			m.drawRecord(p, evidence)
+		}
+		drawFindings(p, s)
+	}
+	return c
+}
+
+func (m *session) drawRecord(p *page, e *checklist.Evidence) {
+	p.heading("The signed record")
+	p.text(style{}, e.Summary)
+	for _, t := range e.Tables {
+		m.drawTable(p, t)
+	}
+	for _, c := range e.Commands {
+		p.command(c)
+	}
+}
+
+func tally(s *checklist.Session) (passed, over, total int) {
+	for _, item := range s.Checklist.Items() {
+		total++
+		switch s.State(item.ID).Status {
+		case checklist.StatusPassed:
+			passed++
+		case checklist.StatusPassedOver:
+			over++
+		}
+	}
+	return passed, over, total
+}
+
+func drawFindings(p *page, s *checklist.Session) {
+	if len(s.Deviations) > 0 {
+		p.heading("Deviations")
+		for _, d := range s.Deviations {
+			text := d.What + ": " + d.Reason
+			if d.Approved != "" {
+				text += " (agreed by " + d.Approved + ")"
+			}
+			p.item(p.warn, p.warning, style{}, text)
+		}
+	}
+	if len(s.Issues) > 0 {
+		p.heading("For the next rotation")
+		for _, issue := range s.Issues {
+			p.item(p.muted, p.bullet, style{}, issue)
+		}
+	}
+	if len(s.Notes) > 0 {
+		p.heading("Notes")
+		for _, n := range s.Notes {
+			p.item(p.muted, p.bullet, style{}, n.Text+" ("+n.By+")")
+		}
+	}
+}

@@ -1,0 +1,202 @@
+// Package standin is a desk for trying and testing the interface: the real
+// checklists and the real engine, with a journal in memory and steps that do
+// nothing but look busy.
+package standin
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/keygen"
+)
+
+// Desk keeps its sessions in memory.
+type Desk struct {
+	// Pace is how long an act takes that takes long. Zero means no time.
+	Pace time.Duration
+	// Steps replace the steps of the names.
+	Steps map[string]checklist.Step
+	// HeldBy makes every session that is opened read-only.
+	HeldBy string
+
+	mu       sync.Mutex
+	now      time.Time
+	journals []*Journal
+}
+
+// Start is the time at which the desk's clock begins.
+var Start = time.Date(2025, 11, 24, 9, 30, 0, 0, time.UTC)
+
+// New returns a desk without sessions.
+func New() *Desk { return &Desk{now: Start, Steps: map[string]checklist.Step{}} }
+
+// Now returns the desk's time.
+func (d *Desk) Now() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.now
+}
+
+// Set turns the clock.
+func (d *Desk) Set(t time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.now = t
+}
+
+// Overview lists two keys, the sessions, and all checklists but the rollback.
+func (d *Desk) Overview(context.Context) (checklist.Overview, error) {
+	now := d.Now()
+	created := Start.AddDate(0, 0, -78)
+	key := func(e checklist.Environment, print string) checklist.KeyStatus {
+		return checklist.KeyStatus{ID: "v1", Environment: e, Fingerprint: keygen.Fingerprint(strings.Repeat(print, 4)),
+			Status: "in service", Created: created, RotateBy: created.AddDate(0, 0, 90)}
+	}
+	o := checklist.Overview{
+		Sandbox: true, Service: "orders", Now: now, Vault: "age file vault in ~/.local/state/keyturn",
+		Keys: []checklist.KeyStatus{
+			key(checklist.Staging, "3f9a0c4177deb210"), key(checklist.Production, "c07d11e2904fa6b3"),
+			{ID: "default", Environment: checklist.Production, Status: "archived", Created: created.AddDate(0, 0, -90)},
+		},
+		NextRotation: created.AddDate(0, 0, 90),
+	}
+	d.mu.Lock()
+	journals := slices.Clone(d.journals)
+	d.mu.Unlock()
+	for _, j := range slices.Backward(journals) {
+		s, err := checklist.Fold(j.Events(), checklist.Find)
+		if err != nil {
+			return o, err
+		}
+		o.Sessions = append(o.Sessions, checklist.Summarize(s, now, ""))
+	}
+	for _, c := range checklist.All(7) {
+		offer := checklist.Offer{Checklist: c.ID, Title: c.Title, Purpose: c.Purpose}
+		if c.ID == "rollback" {
+			offer.WhyNot = "no session is in trouble"
+		}
+		o.Offers = append(o.Offers, offer)
+	}
+	return o, nil
+}
+
+// Begin asks for a reason and opens a session.
+func (d *Desk) Begin(ctx context.Context, id string, op checklist.Operator) (*checklist.Engine, error) {
+	a, err := op.Ask(ctx, checklist.Question{Kind: checklist.Write, Title: "Why is the key rotated?",
+		Body: "The reason goes into the signed record.", Default: "scheduled"})
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	j := &Journal{}
+	d.journals = append(d.journals, j)
+	n := len(d.journals)
+	d.mu.Unlock()
+	err = checklist.Open(ctx, j, checklist.Opening{
+		Session: fmt.Sprintf("2025-11-24-%s-%d", id, n), Checklist: id, Sandbox: true, Operator: "alice@example.com",
+		Reason: a.Text, Service: "orders", Targets: []string{"orders-api", "orders-worker"},
+		Environments: []checklist.Environment{checklist.Staging, checklist.Production},
+		Old:          "v1", New: "v2", DualKeyDays: 7, RotationDays: 90,
+	}, d.Now())
+	if err != nil {
+		return nil, err
+	}
+	return d.engine(j)
+}
+
+// Open finds a session by its id.
+func (d *Desk) Open(_ context.Context, id string) (*checklist.Engine, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, j := range d.journals {
+		if j.Events()[0].Opening.Session == id {
+			return d.engine(j)
+		}
+	}
+	return nil, fmt.Errorf("session %s is not there", id)
+}
+
+func (d *Desk) engine(j *Journal) (*checklist.Engine, error) {
+	j.holder = d.HeldBy
+	return checklist.NewEngine(checklist.Config{
+		Journal: j, Find: checklist.Find, Steps: catalog{d}, Meter: meter{d}, Approver: approver{d}, Clock: d.Now, Operator: "alice@example.com",
+	})
+}
+
+// TurnClock sets the clock.
+func (d *Desk) TurnClock(ctx context.Context, e *checklist.Engine, to time.Time, op checklist.Operator) error {
+	d.Set(to)
+	return e.Turn(ctx, to, op)
+}
+
+// ReturnCommand names the checklist.
+func (d *Desk) ReturnCommand(id string) string { return "keyturn --sandbox resume " + id }
+
+// Journal keeps events in memory.
+type Journal struct {
+	mu     sync.Mutex
+	events []checklist.Event
+	head   string
+	holder string
+	closed bool
+}
+
+// Append numbers and chains the event.
+func (j *Journal) Append(_ context.Context, e checklist.Event) (checklist.Event, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e.Seq, e.Prev = len(j.events)+1, j.head
+	text, err := json.Marshal(e)
+	if err != nil {
+		return checklist.Event{}, err
+	}
+	sum := sha256.Sum256(text)
+	j.head = hex.EncodeToString(sum[:])
+	j.events = append(j.events, e)
+	return e, nil
+}
+
+// Events returns a copy.
+func (j *Journal) Events() []checklist.Event {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.events)
+}
+
+// Holder is whoever the desk says.
+func (j *Journal) Holder() string { return j.holder }
+
+// Close remembers that it was called.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.closed = true
+	return nil
+}
+
+type meter struct{ desk *Desk }
+
+func (m meter) Measure(_ context.Context, _ *checklist.Session, metric checklist.Metric) (checklist.Reading, error) {
+	return checklist.Reading{Metric: metric, At: m.desk.Now()}, nil
+}
+
+type approver struct{ desk *Desk }
+
+func (a approver) Approve(ctx context.Context, s *checklist.Session, item checklist.Item, action, reason string, ask checklist.Asker) (checklist.Approval, error) {
+	answer, err := ask(ctx, checklist.Question{Kind: checklist.Confirm, Item: item.ID, Title: "Ask bob@example.com to approve?", Body: reason, Default: checklist.No})
+	if err != nil {
+		return checklist.Approval{}, err
+	}
+	if answer.Text != checklist.Yes {
+		return checklist.Approval{}, checklist.ErrDeclined
+	}
+	return checklist.Approval{Item: item.ID, By: "bob@example.com", Action: s.ActionDigest(item), At: a.desk.Now()}, nil
+}

@@ -1,0 +1,735 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/charmbracelet/bubbles/key"
+	tea "github.com/charmbracelet/bubbletea"
+
+	"keyturn/checklist"
+	"keyturn/ui/words"
+)
+
+// state
+
+// focus is the panel that the arrow keys move.
+type focus int
+
+const (
+	onItems focus = iota
+	onDetail
+)
+
+// twoColumns is the least width at which the panels lie side by side.
+const twoColumns = 100
+
+// session shows one checklist being carried out.
+type session struct {
+	host    host
+	look    *look
+	keymap  keymap
+	desk    Desk
+	engine  *checklist.Engine
+	sandbox bool
+	direct  bool // opened from the command line: q leaves the program
+
+	s       *checklist.Session // a snapshot, replaced as a whole
+	version int                // counts the snapshots
+	holder  string             // who drives the session, if not us
+	clock   clock
+	items   []checklist.Item
+
+	cursor int
+	focus  focus
+	notice notice
+	ahead  outlook
+
+	list   itemList
+	detail detail
+	w, h   int
+}
+
+// notice is a message about one item that is in no journal, such as a gate
+// that was found closed.
+type notice struct {
+	item, text, hint string
+	tone             tone
+}
+
+// messages
+
+// reopened brings a new engine for a session that somebody else drives.
+type reopened struct {
+	engine *checklist.Engine
+	err    error
+}
+
+// model
+
+func newSession(h host, l *look, k keymap, desk Desk, e *checklist.Engine, sandbox bool) *session {
+	m := &session{host: h, look: l, keymap: k, desk: desk, sandbox: sandbox}
+	m.take(e)
+	if next, ok := m.s.Next(); ok {
+		m.selectItem(next.ID)
+	}
+	return m
+}
+
+func (m *session) take(e *checklist.Engine) {
+	m.engine, m.holder = e, e.Holder()
+	m.clock = clock{e.Now(), m.host.realNow()}
+	m.replace(e.Session())
+}
+
+func (m *session) replace(s *checklist.Session) {
+	m.s = s
+	m.version++
+	m.items = s.Checklist.Items()
+}
+
+func (m *session) resize(w, h int) { m.w, m.h = w, h }
+
+func (m *session) selectItem(id string) {
+	for i, item := range m.items {
+		if item.ID == id {
+			m.move(i)
+		}
+	}
+}
+
+func (m *session) move(to int) {
+	to = max(0, min(to, len(m.items)-1))
+	if to != m.cursor {
+		m.cursor = to
+		m.detail.top = 0
+	}
+}
+
+// item returns the item under the cursor.
+func (m *session) item() checklist.Item {
+	if m.cursor < len(m.items) {
+		return m.items[m.cursor]
+	}
+	return checklist.Item{}
+}
+
+// outlook is what comes next and what it waits for, at one second.
+type outlook struct {
+	version int
+	second  int64
+	next    checklist.Item
+	more    bool // there is a next item
+	closed  []checklist.Closed
+	opens   time.Time // when time alone opens it; zero for now or never
+}
+
+// outlook judges the gates once a second at most, since an approval's gate
+// hashes the whole checklist.
+func (m *session) outlook(now time.Time) *outlook {
+	o := &m.ahead
+	if o.version == m.version && o.second == now.Unix() {
+		return o
+	}
+	*o = outlook{version: m.version, second: now.Unix()}
+	if o.next, o.more = m.s.Next(); o.more {
+		o.closed = m.s.Closed(o.next, now)
+		o.opens = m.s.NextOpens(now)
+	}
+	return o
+}
+
+func (m *session) now() time.Time { return m.clock.now(m.host.realNow()) }
+
+// readOnly says why nothing can be done here, and is empty when it can.
+func (m *session) readOnly() string {
+	switch {
+	case m.holder != "":
+		return "read-only: driven by " + words.Line(m.holder)
+	case m.s.Outcome != "":
+		return "this session is " + string(m.s.Outcome)
+	}
+	return ""
+}
+
+func (m *session) deadline() (time.Time, bool) {
+	if m.s.Outcome != "" {
+		return time.Time{}, false
+	}
+	return m.s.Deadline()
+}
+
+// update
+
+func (m *session) update(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case batch:
+		if !msg.now.IsZero() {
+			m.clock = clock{msg.now, m.host.realNow()}
+		}
+		if msg.session != nil && msg.session.ID() == m.s.ID() {
+			m.replace(msg.session)
+		}
+	case reopened:
+		if msg.err != nil {
+			m.host.say(bad, withHint(msg.err))
+			return nil
+		}
+		m.take(msg.engine)
+		m.host.say(plain, "read again")
+	case tea.KeyMsg:
+		return m.press(msg)
+	}
+	return nil
+}
+
+func (m *session) press(k tea.KeyMsg) tea.Cmd {
+	if m.browse(k) {
+		return nil
+	}
+	switch {
+	case key.Matches(k, m.keymap.Quit, m.keymap.Back):
+		return m.leave(key.Matches(k, m.keymap.Quit))
+	case key.Matches(k, m.keymap.Copy):
+		return m.copy()
+	case key.Matches(k, m.keymap.About):
+		m.host.show(m.about())
+	case key.Matches(k, m.keymap.Refresh):
+		return m.refresh()
+	case key.Matches(k, m.keymap.Do, m.keymap.Again, m.keymap.Note, m.keymap.PassOver, m.keymap.Override, m.keymap.Turn, m.keymap.Abandon):
+		return m.act(k)
+	}
+	return nil
+}
+
+// browse moves through the panels and reports whether the key was for that.
+func (m *session) browse(k tea.KeyMsg) bool {
+	switch {
+	case key.Matches(k, m.keymap.Focus):
+		m.focus = onDetail - m.focus
+	case key.Matches(k, m.keymap.ToItems):
+		m.focus = onItems
+	case key.Matches(k, m.keymap.ToText):
+		m.focus = onDetail
+	case key.Matches(k, m.keymap.PageUp):
+		m.detail.scroll(-m.detail.page())
+	case key.Matches(k, m.keymap.PageDown):
+		m.detail.scroll(m.detail.page())
+	case m.focus == onDetail && key.Matches(k, m.keymap.Up):
+		m.detail.scroll(-1)
+	case m.focus == onDetail && key.Matches(k, m.keymap.Down):
+		m.detail.scroll(1)
+	case m.focus == onDetail && key.Matches(k, m.keymap.Top):
+		m.detail.top = 0
+	case m.focus == onDetail && key.Matches(k, m.keymap.Bottom):
+		m.detail.scroll(len(m.detail.lines))
+	case key.Matches(k, m.keymap.Up):
+		m.move(m.cursor - 1)
+	case key.Matches(k, m.keymap.Down):
+		m.move(m.cursor + 1)
+	case key.Matches(k, m.keymap.Top):
+		m.move(0)
+	case key.Matches(k, m.keymap.Bottom):
+		m.move(len(m.items) - 1)
+	default:
+		return false
+	}
+	return true
+}
+
+// act does what changes the session.
+func (m *session) act(k tea.KeyMsg) tea.Cmd {
+	if why := m.readOnly(); why != "" {
+		if m.s.Outcome != "" && key.Matches(k, m.keymap.Do) {
+			m.host.show(m.closing())
+			return nil
+		}
+		m.host.say(warn, why)
+		return nil
+	}
+	if r := m.host.current(); r != nil {
+		m.host.say(warn, r.name+" is under way; ctrl+c cancels it")
+		return nil
+	}
+	switch {
+	case key.Matches(k, m.keymap.Do):
+		m.doNext()
+	case key.Matches(k, m.keymap.Again):
+		m.again()
+	case key.Matches(k, m.keymap.Note):
+		m.askNote()
+	case key.Matches(k, m.keymap.PassOver):
+		m.askPassOver()
+	case key.Matches(k, m.keymap.Override):
+		m.askOverride()
+	case key.Matches(k, m.keymap.Turn):
+		m.turn()
+	case key.Matches(k, m.keymap.Abandon):
+		m.askAbandon()
+	}
+	return nil
+}
+
+func (m *session) leave(quit bool) tea.Cmd {
+	if r := m.host.current(); r != nil {
+		m.host.say(warn, r.name+" is under way; ctrl+c cancels it")
+		return nil
+	}
+	if !quit && m.focus == onDetail {
+		m.focus = onItems
+		return nil
+	}
+	if quit && m.direct {
+		return m.host.quit()
+	}
+	return m.host.home()
+}
+
+// ran is called when an item's task has ended.
+func (m *session) ran(item checklist.Item, err error) tea.Cmd {
+	m.notice = notice{}
+	m.detail.top = 0
+	var notYet *checklist.NotYet
+	var gate *checklist.GateError
+	switch {
+	case err == nil:
+		m.host.say(good, item.Title+": passed")
+		m.finish()
+	case errors.As(err, &notYet):
+		m.host.say(plain, item.Title+" needs more time")
+	case errors.As(err, &gate):
+		m.host.say(warn, item.Title+" cannot be done yet")
+	case left(err):
+		m.host.say(plain, item.Title+" was left; enter takes it up again")
+	default:
+		m.host.say(bad, item.Title+" did not pass")
+		if m.s.State(item.ID).Status != checklist.StatusFailed { // else the journal has it
+			m.notice = notice{item: item.ID, text: err.Error(), hint: checklist.Hint(err), tone: bad}
+		}
+	}
+	return nil
+}
+
+// said is called when a task that did no item has ended.
+func (m *session) said(ok string) func(error) tea.Cmd {
+	return func(err error) tea.Cmd {
+		switch {
+		case err == nil:
+			m.host.say(good, ok)
+			m.finish()
+		case left(err):
+			m.host.say(plain, "nothing was changed")
+		default:
+			m.host.say(bad, err.Error())
+			m.notice = notice{item: m.item().ID, text: err.Error(), hint: checklist.Hint(err), tone: bad}
+		}
+		return nil
+	}
+}
+
+// view
+
+func (m *session) title(now time.Time) string {
+	t := m.s.Checklist.Title
+	if at := m.position(now); at != "" {
+		t += ", " + at
+	}
+	return t
+}
+
+// position is "day 1 of 9", or how far the session has come.
+func (m *session) position(now time.Time) string {
+	switch last := m.s.Checklist.LastDay(); {
+	case m.s.Outcome != "":
+		return string(m.s.Outcome)
+	case last > 0:
+		return fmt.Sprintf("day %d of %d", m.s.Day(now), last)
+	}
+	settled, total := m.s.Settled()
+	return fmt.Sprintf("%d of %d", settled, total)
+}
+
+func (m *session) reference() string { return m.s.ID() }
+
+func (m *session) keys() []key.Binding {
+	k := m.keymap
+	browse := []key.Binding{as(k.Down, "browse")}
+	if m.detail.copies {
+		browse = append(browse, k.Copy)
+	}
+	if m.detail.overflows() {
+		browse = append(browse, as(k.PageDown, "scroll"))
+	}
+	browse = append(browse, as(k.About, "about"), k.Focus)
+	if m.s.Outcome != "" {
+		return append([]key.Binding{as(k.Do, "how it ended")}, browse...)
+	}
+	if m.holder != "" {
+		return append([]key.Binding{k.Refresh}, browse...)
+	}
+	if m.host.current() != nil {
+		return append([]key.Binding{as(k.Interrupt, "cancel")}, browse...)
+	}
+	now := m.now()
+	var keys []key.Binding
+	ahead := m.outlook(now)
+	switch {
+	case !ahead.more:
+		keys = append(keys, as(k.Do, "finish"))
+	case m.s.State(ahead.next.ID).Status == checklist.StatusFailed:
+		keys = append(keys, as(k.Do, "try again"))
+	default:
+		keys = append(keys, k.Do)
+	}
+	if m.sandbox && ahead.opens.After(now) {
+		keys = append(keys, k.Turn)
+	}
+	if m.canRepeat(m.item()) {
+		keys = append(keys, k.Again)
+	}
+	if ahead.more && !ahead.next.Required {
+		keys = append(keys, k.PassOver)
+	}
+	if len(m.overridable(now)) > 0 {
+		keys = append(keys, k.Override)
+	}
+	return append(append(keys, k.Note), browse...)
+}
+
+// status says what comes next, or why nothing does.
+func (m *session) status(now time.Time) string {
+	l := m.look
+	if why := m.readOnly(); why != "" {
+		return l.warn.paint(why)
+	}
+	ahead := m.outlook(now)
+	if !ahead.more {
+		return l.good.paint("every item is settled; enter ends the session")
+	}
+	text, opens := "next: "+words.Line(ahead.next.Title), ahead.opens
+	switch {
+	case opens.After(now) && m.sandbox:
+		return l.warn.paint(text + ", opens " + words.Until(opens, now) + "; f turns the clock there")
+	case opens.After(now):
+		return l.warn.paint(text + ", opens " + words.Until(opens, now) + ", " + words.Moment(opens))
+	case m.s.State(ahead.next.ID).Status == checklist.StatusFailed:
+		return l.bad.paint(text + " (failed)")
+	}
+	return l.accent.paint(text)
+}
+
+func (m *session) rows(now time.Time) []string {
+	if m.w >= twoColumns {
+		return m.sideBySide(now)
+	}
+	return m.stacked(now)
+}
+
+func (m *session) sideBySide(now time.Time) []string {
+	left := max(44, min(64, m.w*2/5))
+	right := m.w - left - 1
+	list := m.listRows(now, left, m.h)
+	detail := m.detailRows(now, right, m.h)
+	line := m.look.line.paint(m.look.vertical)
+	rows := make([]string, m.h)
+	for i := range rows {
+		rows[i] = list[i] + line + detail[i]
+	}
+	return rows
+}
+
+// stacked puts the detail under the list, and gives most of the room to the
+// one that has the focus. While something is asked, that is the detail.
+func (m *session) stacked(now time.Time) []string {
+	top := max(3, (m.h-1)*2/5)
+	if m.focus == onDetail || m.h < 17 {
+		top = min(3, m.h-1)
+	}
+	rows := m.listRows(now, m.w, top)
+	if top < m.h {
+		rows = append(rows, m.look.rule(m.look.line, "", style{}, m.w))
+	}
+	return append(rows, m.detailRows(now, m.w, m.h-len(rows))...)
+}
+
+// commands
+
+func (m *session) doNext() {
+	next, ok := m.s.Next()
+	if !ok {
+		m.finish()
+		return
+	}
+	m.do(next)
+}
+
+func (m *session) do(item checklist.Item) {
+	m.selectItem(item.ID)
+	m.notice = notice{}
+	m.detail.top = 0
+	m.host.run(task{
+		name: item.Title, item: item.ID, engine: m.engine,
+		do: func(ctx context.Context, op checklist.Operator) error {
+			return m.engine.Run(ctx, item.ID, op)
+		},
+		done: func(err error) tea.Cmd { return m.ran(item, err) },
+	})
+}
+
+func (m *session) canRepeat(item checklist.Item) bool {
+	return item.Repeat && m.s.State(item.ID).Status.Settled()
+}
+
+func (m *session) again() {
+	item := m.item()
+	if !m.canRepeat(item) {
+		m.host.say(warn, "only readings and approvals can be done again, once they have passed")
+		return
+	}
+	m.do(item)
+}
+
+// finish ends the session once every item is settled.
+func (m *session) finish() {
+	if _, more := m.s.Next(); more || m.s.Outcome != "" {
+		return
+	}
+	m.host.run(task{
+		name: "Finish", engine: m.engine,
+		do: m.engine.Finish,
+		done: func(err error) tea.Cmd {
+			if err != nil {
+				return m.said("")(err)
+			}
+			m.host.show(m.closing())
+			return nil
+		},
+	})
+}
+
+// resume compares the outside with what the session saw last.
+func (m *session) resume() {
+	if m.readOnly() != "" {
+		return
+	}
+	m.host.run(task{
+		name: "Look for drift", engine: m.engine,
+		do:   m.engine.Resume,
+		done: m.said("resumed; nothing has changed outside"),
+	})
+}
+
+func (m *session) askNote() {
+	item := m.item()
+	m.host.ask(checklist.Question{Kind: checklist.Write, Title: "Note on: " + item.Title}, func(text string) tea.Cmd {
+		m.host.run(task{
+			name: "Note", engine: m.engine,
+			do: func(ctx context.Context, op checklist.Operator) error {
+				return m.engine.Note(ctx, item.ID, text, op)
+			},
+			done: m.said("noted"),
+		})
+		return nil
+	})
+}
+
+func (m *session) askPassOver() {
+	next, ok := m.s.Next()
+	switch {
+	case !ok:
+		m.host.say(plain, "every item is settled")
+		return
+	case next.Required:
+		m.host.say(warn, next.Title+" cannot be passed over: without it nothing is proved")
+		return
+	}
+	m.selectItem(next.ID)
+	m.host.ask(checklist.Question{
+		Kind: checklist.Write, Title: "Pass over: " + next.Title,
+		Body: "The reason is printed first in the signed record." + secondPerson(next),
+	}, func(reason string) tea.Cmd {
+		m.host.run(task{
+			name: "Pass over: " + next.Title, item: next.ID, engine: m.engine,
+			do: func(ctx context.Context, op checklist.Operator) error {
+				return m.engine.PassOver(ctx, next.ID, reason, op)
+			},
+			done: m.said(next.Title + ": passed over"),
+		})
+		return nil
+	})
+}
+
+func secondPerson(item checklist.Item) string {
+	if item.In(checklist.Production) {
+		return " It concerns production, so a second person must agree."
+	}
+	return ""
+}
+
+// overridable returns the next item's closed gates that take an override.
+func (m *session) overridable(now time.Time) []checklist.Closed {
+	var gates []checklist.Closed
+	for _, c := range m.outlook(now).closed {
+		if c.CanOverride {
+			gates = append(gates, c)
+		}
+	}
+	return gates
+}
+
+func (m *session) askOverride() {
+	next, _ := m.s.Next()
+	gates := m.overridable(m.now())
+	switch len(gates) {
+	case 0:
+		m.host.say(warn, "no gate of the next item can be overridden now")
+	case 1:
+		m.selectItem(next.ID)
+		m.askOverrideReason(next, gates[0])
+	default:
+		m.selectItem(next.ID)
+		q := checklist.Question{Kind: checklist.Choose, Title: "Which gate of: " + next.Title}
+		for _, g := range gates {
+			q.Choices = append(q.Choices, checklist.Choice{ID: g.ID, Label: g.Why})
+		}
+		m.host.ask(q, func(id string) tea.Cmd {
+			for _, g := range gates {
+				if g.ID == id {
+					m.askOverrideReason(next, g)
+				}
+			}
+			return nil
+		})
+	}
+}
+
+func (m *session) askOverrideReason(item checklist.Item, gate checklist.Closed) {
+	m.host.ask(checklist.Question{
+		Kind: checklist.Write, Title: "Override the gate of: " + item.Title,
+		Body: "Closed because " + gate.Why + ".\nThe reason is printed first in the signed record." + secondPerson(item),
+	}, func(reason string) tea.Cmd {
+		m.host.run(task{
+			name: "Override a gate", item: item.ID, engine: m.engine,
+			do: func(ctx context.Context, op checklist.Operator) error {
+				return m.engine.Override(ctx, item.ID, gate.ID, reason, op)
+			},
+			done: m.said("gate overridden"),
+		})
+		return nil
+	})
+}
+
+func (m *session) turn() {
+	if !m.sandbox {
+		m.host.say(warn, "only the sandbox has a clock that can be turned")
+		return
+	}
+	now := m.now()
+	to := m.s.NextOpens(now)
+	if !to.After(now) {
+		m.host.say(plain, "nothing waits for time now")
+		return
+	}
+	m.host.run(task{
+		name: "Turn the clock to " + words.Moment(to), engine: m.engine,
+		do: func(ctx context.Context, op checklist.Operator) error {
+			return m.desk.TurnClock(ctx, m.engine, to, op)
+		},
+		done: m.said("it is " + words.Moment(to) + " now"),
+	})
+}
+
+func (m *session) askAbandon() {
+	m.host.ask(checklist.Question{
+		Kind: checklist.Write, Title: "Abandon this session",
+		Body: "Nothing outside is changed by this: keys that were added stay, and keys that were removed stay removed. Why is it abandoned?",
+	}, func(reason string) tea.Cmd {
+		m.host.ask(checklist.Question{
+			Kind: checklist.Type, Title: "Abandon " + m.s.ID(), Expect: "abandon",
+			Body: "An abandoned session cannot be taken up again. Type abandon to go on.",
+		}, func(string) tea.Cmd {
+			m.host.run(task{
+				name: "Abandon", engine: m.engine,
+				do: func(ctx context.Context, op checklist.Operator) error {
+					return m.engine.Abandon(ctx, reason, op)
+				},
+				done: func(err error) tea.Cmd {
+					if err != nil {
+						return m.said("")(err)
+					}
+					m.host.show(m.closing())
+					return nil
+				},
+			})
+			return nil
+		})
+		return nil
+	})
+}
+
+// refresh takes a new snapshot, or opens the session again when somebody else
+// writes to it.
+func (m *session) refresh() tea.Cmd {
+	if m.holder == "" {
+		if m.host.current() == nil {
+			m.take(m.engine)
+			m.host.say(plain, "read again")
+		}
+		return nil
+	}
+	desk, old, id := m.desk, m.engine, m.s.ID()
+	return m.host.aside("opening the session again", func(ctx context.Context) tea.Msg {
+		e, err := desk.Open(ctx, id)
+		if err == nil {
+			_ = old.Close() // it was only read
+		}
+		return reopened{e, err}
+	})
+}
+
+// copy takes a command of the item to the clipboard, asking which if it has
+// more than one.
+func (m *session) copy() tea.Cmd {
+	commands := copyable(m.s.State(m.item().ID))
+	switch len(commands) {
+	case 0:
+		m.host.say(plain, "this item has no command to copy")
+		return nil
+	case 1:
+		return m.host.copyText(commands[0].Label)
+	}
+	m.host.ask(checklist.Question{Kind: checklist.Choose, Title: "Copy which command?", Choices: commands}, func(id string) tea.Cmd {
+		for _, c := range commands {
+			if c.ID == id {
+				return m.host.copyText(c.Label)
+			}
+		}
+		return nil
+	})
+	return nil
+}
+
+// copyable lists the commands of an item's plan and evidence, once each.
+func copyable(st checklist.ItemState) []checklist.Choice {
+	var commands []checklist.Choice
+	seen := map[string]bool{"": true}
+	add := func(command string) {
+		if !seen[command] {
+			seen[command] = true
+			commands = append(commands, checklist.Choice{ID: fmt.Sprint(len(commands)), Label: command})
+		}
+	}
+	if st.Evidence != nil {
+		for _, c := range st.Evidence.Commands {
+			add(c)
+		}
+	}
+	if st.Plan != nil {
+		for _, a := range st.Plan.Actions {
+			add(a.Command)
+		}
+	}
+	return commands
+}

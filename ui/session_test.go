@@ -1,0 +1,284 @@
+package ui
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"keyturn/checklist"
+	"keyturn/ui/internal/standin"
+)
+
+func TestQuarterlyRotationByKeyboard(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 80, 24, asciiLook, Options{})
+	s.begin("quarterly")
+	s.reach("add-staging")
+	s.press("enter")
+	s.sees("day 1 opens")
+	s.idle()
+	s.press("q")
+	s.sees("Add new key to staging, opens")
+	s.press("enter") // the cursor is on the session that was left
+	s.sees("resumed")
+	s.idle()
+	s.reach("")
+	s.sees("Quarterly rotation finished")
+	assert.Contains(t, s.text(), "ssh-keygen -Y verify")
+	assert.Equal(t, checklist.Finished, s.r.session.s.Outcome)
+	s.press("esc", "enter")
+	s.sees("Took")
+	s.press("esc", "q")
+	s.sees("Ended")
+	assert.Empty(t, s.r.result.Return)
+	assert.Equal(t, checklist.Finished, s.r.result.Outcome)
+}
+
+func TestDrillByKeyboard(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 120, 40, darkLook, Options{})
+	s.begin("drill")
+	s.reach("")
+	s.sees("Staging drill finished")
+}
+
+func TestDecliningLeavesTheItem(t *testing.T) {
+	t.Parallel()
+	for name, key := range map[string]string{"no": "n", "escape": "esc", "the default": "enter"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, 80, 24, asciiLook, Options{})
+			s.begin("drill")
+			s.reach("add-test")
+			s.press("enter")
+			s.sees("> No")
+			s.press(key)
+			s.sees("enter takes it up again")
+			assert.Empty(t, s.r.session.s.State("add-test").Effects)
+			s.doNext()
+			assert.Equal(t, checklist.StatusPassed, s.r.session.s.State("add-test").Status)
+		})
+	}
+}
+
+func TestTypingMustBeExact(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 80, 24, asciiLook, Options{})
+	s.begin("quarterly")
+	s.reach("remove-old")
+	s.press("enter")
+	s.sees("Type v1 to go on")
+	for _, wrong := range []string{"", "v", "v1 ", " v1", "V1"} {
+		p := s.r.top().(*prompt)
+		p.line.SetValue(wrong)
+		s.press("enter")
+		require.Same(t, p, s.r.top(), "%q", wrong)
+	}
+	s.r.top().(*prompt).line.SetValue("v1")
+	s.press("enter")
+	s.idle()
+	assert.Equal(t, checklist.StatusPassed, s.r.session.s.State("remove-old").Status)
+}
+
+func TestFailureShowsItsHintAndCanBeTriedAgain(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 80, 24, asciiLook, Options{})
+	s.desk.Steps["review"] = standin.Failing()
+	s.begin("quarterly")
+	s.doNext()
+	s.sees("hint: wait 60 s")
+	assert.Contains(t, s.text(), "enter try again")
+	delete(s.desk.Steps, "review")
+	s.doNext()
+	assert.Equal(t, checklist.StatusPassed, s.r.session.s.State("review").Status)
+}
+
+func TestPassOverRequiredItem(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 80, 24, asciiLook, Options{})
+	s.begin("quarterly")
+	s.reach("generate")
+	s.press("s")
+	s.sees("cannot be passed over")
+}
+
+func TestOverrideAsksWhichGateWhyAndASecondPerson(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 120, 40, asciiLook, Options{})
+	s.begin("quarterly")
+	s.reach("add-staging")
+	s.press("o")
+	s.sees("Closed because day 1 opens")
+	s.press("enter")
+	s.sees("write something")
+	s.press("the window was moved", "enter")
+	s.sees("gate overridden")
+	assert.Empty(t, s.r.session.s.Closed(s.r.session.item(), s.desk.Now()))
+
+	s.reach("remove-old")
+	s.press("o")
+	s.sees("Which gate of: Remove old key")
+	s.press("2", "enter")
+	s.sees("Override the gate")
+	s.press("the team asked for it", "enter")
+	s.sees("Ask bob@example.com")
+	s.press("y")
+	s.idle()
+	assert.Equal(t, "bob@example.com", s.r.session.s.Deviations[1].Approved)
+	s.doNext()
+	s.reach("redeploy-removal")
+	s.press("o")
+	s.sees("no gate of the next item")
+}
+
+func TestAbandon(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 80, 24, asciiLook, Options{})
+	s.begin("quarterly")
+	s.press("a", "wrong service", "enter")
+	s.sees("Type abandon")
+	for _, c := range "abandon" {
+		s.press(string(c))
+	}
+	s.press("enter")
+	s.sees("Quarterly rotation abandoned")
+	assert.Equal(t, "wrong service", s.r.session.s.EndText)
+}
+
+func TestClockOnlyTurnsWhereItHelps(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 80, 24, asciiLook, Options{})
+	s.begin("quarterly")
+	s.press("f")
+	s.sees("nothing waits for time")
+	s.r.session.sandbox = false
+	s.press("f")
+	s.sees("only the sandbox")
+}
+
+func TestRepeatableItemsCanBeDoneAgain(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 80, 24, asciiLook, Options{})
+	s.begin("quarterly")
+	s.reach("approve-production")
+	s.press("d")
+	s.idle()
+	assert.Equal(t, 2, s.r.session.s.State("test-staging").Attempts)
+	s.press("g", "d")
+	s.sees("only readings and approvals")
+}
+
+func TestReadOnlySessionRefusesEveryAct(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 80, 24, asciiLook, Options{})
+	s.begin("quarterly")
+	s.press("q")
+	s.sees("In progress")
+	s.desk.HeldBy = "bob"
+	s.press("enter")
+	s.sees("read-only")
+	for _, k := range []string{"enter", "n", "s", "o", "f", "a", "d"} {
+		s.press(k)
+		assert.Nil(t, s.r.task, k)
+		assert.Empty(t, s.r.overlays, k)
+		assert.Contains(t, s.text(), "driven by bob")
+	}
+	s.desk.HeldBy = ""
+	s.press("r")
+	s.sees("read again")
+	s.press("enter")
+	s.idle()
+	assert.Equal(t, checklist.StatusPassed, s.r.session.s.State("review").Status)
+}
+
+func TestCopy(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 80, 24, asciiLook, Options{})
+	s.begin("quarterly")
+	s.press("y")
+	s.sees("no command to copy")
+	s.reach("approve-production")
+	s.press("y", "2", "enter")
+	s.sees("OSC 52")
+	want := s.r.session.s.State("test-staging").Evidence.Commands[1]
+	assert.Equal(t, "\x1b]52;c;"+base64.StdEncoding.EncodeToString([]byte(want))+"\a", s.out.String())
+}
+
+func TestCopyFromAQuestion(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 80, 24, asciiLook, Options{})
+	s.begin("quarterly")
+	s.reach("notify")
+	s.press("enter")
+	s.sees("Has the team been told?")
+	s.press("ctrl+y")
+	s.sees("OSC 52")
+	assert.Contains(t, s.text(), "Has the team been told?")
+}
+
+func TestScrollingAboveAQuestion(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 80, 24, asciiLook, Options{})
+	s.begin("quarterly")
+	s.reach("add-production")
+	s.press("enter")
+	s.sees("pgdn scroll")
+	before := s.r.session.detail.top
+	s.press("pgdown")
+	assert.Greater(t, s.r.session.detail.top, before)
+}
+
+func TestPanelsScrollByFocus(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 80, 24, asciiLook, Options{})
+	s.begin("quarterly")
+	s.reach("approve-production")
+	_ = s.r.View()
+	cursor := s.r.session.cursor
+	s.press("tab", "j", "j")
+	_ = s.r.View()
+	assert.Equal(t, 2, s.r.session.detail.top)
+	assert.Equal(t, cursor, s.r.session.cursor)
+	s.press("G")
+	_ = s.r.View()
+	assert.Greater(t, s.r.session.detail.top, 10)
+	s.press("g", "h", "l", "left", "j")
+	assert.Equal(t, cursor+1, s.r.session.cursor)
+	assert.Zero(t, s.r.session.detail.top)
+}
+
+func TestLimitIsCountedInTheFrameAndTheTitle(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 80, 24, asciiLook, Options{})
+	s.begin("emergency")
+	s.pass(61 * time.Second)
+	assert.Contains(t, s.text(), "58:59 left")
+	assert.Equal(t, "SANDBOX keyturn Emergency revocation, 0 of 14, 58:59 left", s.r.windowTitle(s.r.session.now()))
+	s.pass(time.Hour)
+	assert.Contains(t, s.text(), "01:01 over")
+	assert.Contains(t, s.r.windowTitle(s.r.session.now()), "01:01 over")
+}
+
+func TestFailedOpenings(t *testing.T) {
+	t.Parallel()
+	attempts := 0
+	desk := standin.New()
+	s := newStage(t, 80, 24, asciiLook, Options{Load: func(context.Context) (Desk, error) {
+		if attempts++; attempts == 1 {
+			return nil, checklist.WithHint(errors.New("open the vault: locked"), "unlock it")
+		}
+		return desk, nil
+	}})
+	s.sees("hint: unlock it")
+	s.press("enter", "1", "j")
+	s.press("r")
+	s.sees("Quarterly rotation")
+	s.press("4")
+	s.press("G", "enter")
+	s.sees("no session is in trouble")
+}
