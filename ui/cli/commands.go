@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"keyturn/checklist"
+	"keyturn/steps/program"
+	"keyturn/steps/sandbox"
+	"keyturn/ui/plain"
+)
+
+// status prints what the home screen shows.
+func (a *app) status() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "status", Short: "Show keys, sessions and when the next rotation is due", Args: wrongUsage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := a.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			o, err := p.Overview(cmd.Context())
+			if err := errors.Join(err, p.Close()); err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(a.out)
+				enc.SetIndent("", "  ")
+				return enc.Encode(o)
+			}
+			plain.Overview(a.out, o)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// verify checks records and says what was proved.
+func (a *app) verify() *cobra.Command {
+	var roster string
+	cmd := &cobra.Command{
+		Use: "verify PATH...", Short: "Verify a trail of records, or one record", Args: wrongUsage(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, paths []string) error {
+			report, beside, err := program.Verify(cmd.Context(), paths, roster)
+			if err != nil {
+				return err
+			}
+			fmt.Fprint(a.out, report)
+			if beside != "" {
+				fmt.Fprintf(a.errOut, "warning: the roster was found beside the records, at %s; an auditor brings their own with --roster FILE\n", beside)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&roster, "roster", "", "allowed_signers `FILE` that says who may sign")
+	return cmd
+}
+
+// doctor tries everything that a session will need.
+func (a *app) doctor() *cobra.Command {
+	return &cobra.Command{
+		Use: "doctor", Short: "Try everything that a session will need", Args: wrongUsage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := a.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			bad := 0
+			for _, f := range p.Doctor(cmd.Context()) {
+				word := "ok"
+				if !f.OK {
+					word = "wrong"
+					bad++
+				}
+				fmt.Fprintf(a.out, "%-6s %s: %s\n", word, f.What, f.Said)
+				if f.Fix != "" {
+					fmt.Fprintf(a.out, "       fix: %s\n", f.Fix)
+				}
+			}
+			if err := p.Close(); err != nil {
+				return err
+			}
+			if bad > 0 {
+				return fmt.Errorf("%d things are not as a session needs them", bad)
+			}
+			return nil
+		},
+	}
+}
+
+// rehearse walks a whole checklist on a fresh sandbox, unattended.
+func (a *app) rehearse() *cobra.Command {
+	var fault string
+	cmd := &cobra.Command{
+		Use: "rehearse [quarterly|drill]", Short: "Walk a whole checklist on a fresh sandbox, unattended",
+		Args: wrongUsage(cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs)), ValidArgs: []string{"quarterly", "drill"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := "quarterly"
+			if len(args) > 0 {
+				name = args[0]
+			}
+			f, err := sandbox.ParseFault(fault)
+			if err != nil {
+				return &program.UsageError{Err: fmt.Errorf("flag --fault: %w", err)}
+			}
+			return a.rehearseNow(cmd, name, f)
+		},
+	}
+	var names []string
+	for _, f := range sandbox.Faults() {
+		names = append(names, string(f.Name))
+	}
+	cmd.Flags().StringVar(&fault, "fault", "", "let the sandbox go wrong, `NAME` is one of "+strings.Join(names, ", "))
+	return cmd
+}
+
+func (a *app) rehearseNow(cmd *cobra.Command, name string, fault sandbox.Fault) error {
+	t := plain.NewTranscript(a.out, plain.Unattended)
+	done, err := program.Rehearse(cmd.Context(), program.RehearseOptions{
+		Flags: a.flags, Checklist: name, Fault: fault, Operator: t, Say: t.Say, Know: t.Know,
+		Explain: func(text string) { t.Say("%s", text) },
+	})
+	if err != nil {
+		return checklist.WithHint(err, "nothing real was touched; the sandbox's state is in %s", done.Dir)
+	}
+	trail := filepath.Join(done.Dir, "trail")
+	fmt.Fprintf(a.out, "\nThe rehearsal is over: session %s is %s in %s.\n", done.Session.ID(), done.Session.Outcome, done.Took)
+	fmt.Fprintf(a.out, "Verify its signed record with\n  keyturn verify --roster %s %s\n", filepath.Join(done.Dir, "allowed_signers"), trail)
+	return nil
+}

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+
+	"golang.org/x/term"
+
+	"keyturn/steps/program"
+	"keyturn/ui"
+	"keyturn/ui/plain"
+)
+
+// drive opens the interface at a checklist; "" is the home screen.
+func (a *app) drive(ctx context.Context, start string) error {
+	if a.plain || !isTerminal(a.in) || !isTerminal(a.out) || os.Getenv("ACCESSIBLE") == "1" || os.Getenv("TERM") == "dumb" {
+		return a.drivePlain(ctx, start)
+	}
+	o, err := a.flags.Options()
+	if err != nil {
+		return err
+	}
+	p, service := (*program.Program)(nil), "sandbox"
+	if o.Config != nil {
+		// A vault may ask for its passphrase, which takes the plain terminal.
+		if p, err = a.open(ctx); err != nil {
+			return err
+		}
+		service = p.Service()
+	}
+	result, err := ui.Run(ctx, ui.Options{
+		Sandbox: o.Config == nil, Service: service, Start: start, CrashDir: filepath.Join(o.State, "crashes"),
+		Load: func(ctx context.Context) (ui.Desk, error) {
+			if p == nil {
+				p, err = program.Open(ctx, o)
+			}
+			return p, err
+		},
+	})
+	if p != nil {
+		err = errors.Join(err, p.Close())
+	}
+	if result.Return != "" {
+		fmt.Fprintf(a.errOut, "Nothing is lost. Return with: %s\n", result.Return)
+	}
+	switch {
+	case result.Signal != 0:
+		return &exit{code: 128 + result.Signal}
+	case err != nil:
+		return err
+	case result.Interrupted:
+		return &exit{code: codeInterrupted}
+	case result.Return != "":
+		return &exit{code: codeStopped}
+	}
+	return nil
+}
+
+func (a *app) drivePlain(ctx context.Context, start string) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	p, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if start == "" {
+		return plain.Home(ctx, p, a.in, a.out)
+	}
+	return plain.Run(ctx, p, start, a.in, a.out)
+}
+
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
