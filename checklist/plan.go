@@ -25,6 +25,9 @@ type Plan struct {
 	Actions []Action `json:"actions,omitempty"`
 	// Confirm is the text to be typed before an irreversible plan.
 	Confirm string `json:"confirm,omitempty"`
+	// Inventory is what else is there, by target, so that it can be shown
+	// afterwards that nothing else moved.
+	Inventory map[string]string `json:"inventory,omitempty"`
 	// Warnings are what the operator should weigh before agreeing.
 	Warnings []string `json:"warnings,omitempty"`
 }

@@ -60,7 +60,8 @@ func (a addKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, 
 			plan.Warnings = append(plan.Warnings, fmt.Sprintf("%s has a row %s for %v %s, which is left as it is", v.Key, v.ID, v.Target, v.GitBranch))
 		}
 	}
-	return plan, nil
+	plan.Inventory, err = a.inventory(ctx, id)
+	return plan, err
 }
 
 // existing returns the variables that the key has in the item's environments,
@@ -194,5 +195,5 @@ func (a addKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evid
 		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{r.target.Name, r.vercel, v.ID, v.Type})
 	}
 	evidence.Summary = fmt.Sprintf("%s has %d rows in %s; it takes effect with the next deployment", id.Variable(), len(existing), environmentWords(sc))
-	return evidence, nil
+	return evidence, a.compareInventory(ctx, sc, id, &evidence)
 }

@@ -88,9 +88,14 @@ func (p prove) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evide
 
 // suite returns the probe suite for one target in one environment.
 func (o *Outside) suite(ctx context.Context, sc *checklist.Scope, c cell, keys []expectedKey) (probe.Suite, error) {
-	suite := probe.Suite{
-		Prober: o.Prober, Name: c.String(), URL: c.target.URLs[c.environment],
-		Deployment: sc.Session.Facts[deploymentFact(c)],
+	suite := probe.Suite{Prober: o.Prober, Name: c.String(), URL: c.target.URLs[c.environment]}
+	if sc.Session.Facts[deploymentFact(c)] != "" {
+		// The session's own, or a newer one: a service is deployed by others too.
+		serving, err := o.Vercel.LatestReady(ctx, c.target.Project, c.deployTarget())
+		if err != nil {
+			return suite, err
+		}
+		suite.Deployment = serving.ID
 	}
 	for _, k := range keys {
 		secret, err := o.secret(ctx, sc.Session, c.environment, k.role)

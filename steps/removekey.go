@@ -90,7 +90,8 @@ func (r removeKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Pla
 			Command: fmt.Sprintf("DELETE /v9/projects/%s/env/%s", d.target.Project, d.variable.ID),
 		})
 	}
-	return plan, nil
+	plan.Inventory, err = r.inventory(ctx, id)
+	return plan, err
 }
 
 func (r removeKey) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
@@ -186,9 +187,10 @@ func (r removeKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.E
 	if len(rows) > 0 {
 		return checklist.Evidence{}, fmt.Errorf("%s still has %d rows in %s", id.Variable(), len(rows), environmentWords(sc))
 	}
-	return checklist.Evidence{
+	evidence := checklist.Evidence{
 		Summary: fmt.Sprintf("%s has no row left in %s; running deployments accept it until the next one serves", id.Variable(), environmentWords(sc)),
-	}, nil
+	}
+	return evidence, r.compareInventory(ctx, sc, id, &evidence)
 }
 
 // environmentWords names the item's environments for a sentence.

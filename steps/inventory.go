@@ -1,0 +1,86 @@
+package steps
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/keygen"
+	"keyturn/steps/vercel"
+)
+
+// inventory fingerprints every variable of every target, except the rows of
+// one key: taken with the plan and again afterwards, it proves that nothing
+// else moved.
+func (o *Outside) inventory(ctx context.Context, except keygen.KeyID) (map[string]string, error) {
+	digests := map[string]string{}
+	for _, t := range o.Targets {
+		variables, err := o.Vercel.Variables(ctx, t.Project)
+		if err != nil {
+			return nil, err
+		}
+		others := others(variables, except)
+		lines := make([]string, len(others))
+		for i, v := range others {
+			lines[i] = fmt.Sprintf("%s %s %s %v %s %d", v.ID, v.Key, v.Type, v.Target, v.GitBranch, v.UpdatedAt)
+		}
+		slices.Sort(lines)
+		sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
+		digests[t.Name] = fmt.Sprintf("%d rows sha256:%s", len(lines), hex.EncodeToString(sum[:]))
+	}
+	return digests, nil
+}
+
+func others(variables []vercel.Variable, except keygen.KeyID) []vercel.Variable {
+	return slices.DeleteFunc(slices.Clone(variables), func(v vercel.Variable) bool { return v.Key == except.Variable() })
+}
+
+// compareInventory adds to the evidence what the plan's inventory was and what
+// it is now. Somebody else's change meanwhile is an issue, not a failure: it is
+// named, and the item did what it should.
+func (o *Outside) compareInventory(ctx context.Context, sc *checklist.Scope, except keygen.KeyID, evidence *checklist.Evidence) error {
+	plan := sc.Session.State(sc.Item.ID).Plan
+	if plan == nil || len(plan.Inventory) == 0 {
+		return nil
+	}
+	now, err := o.inventory(ctx, except)
+	if err != nil {
+		return err
+	}
+	table := checklist.Table{Title: "All other variables", Columns: []string{"Target", "Before", "After"}}
+	for _, t := range o.Targets {
+		verdict := "the same"
+		if now[t.Name] != plan.Inventory[t.Name] {
+			verdict = now[t.Name]
+			changed, err := o.changedSince(ctx, t, except, sc.Session.OpenedAt)
+			if err != nil {
+				return err
+			}
+			evidence.Issues = append(evidence.Issues,
+				fmt.Sprintf("other variables of %s changed meanwhile, not by this session%s", t.Name, after(": ", changed)))
+		}
+		table.Rows = append(table.Rows, []string{t.Name, plan.Inventory[t.Name], verdict})
+	}
+	evidence.Tables = append(evidence.Tables, table)
+	return nil
+}
+
+// changedSince names the variables that were updated after a time.
+func (o *Outside) changedSince(ctx context.Context, t Target, except keygen.KeyID, since time.Time) (string, error) {
+	variables, err := o.Vercel.Variables(ctx, t.Project)
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for _, v := range others(variables, except) {
+		if at := time.UnixMilli(v.UpdatedAt); at.After(since) {
+			names = append(names, v.Key+" "+strings.Join(v.Target, "+"))
+		}
+	}
+	return strings.Join(names, ", "), nil
+}
