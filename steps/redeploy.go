@@ -156,7 +156,7 @@ func (r redeploy) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Ev
 			evidence.Facts[checklist.Fact(checklist.FactRefused, c.environment, role)] = ""
 		}
 	}
-	evidence.Summary = fmt.Sprintf("%s is served by %d new deployments", environmentWords(sc), len(evidence.Tables[0].Rows))
+	evidence.Summary = fmt.Sprintf("%d new deployments serve %s", len(evidence.Tables[0].Rows), environmentWords(sc))
 	return evidence, nil
 }
 

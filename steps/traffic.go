@@ -255,6 +255,10 @@ func (m monitor) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evi
 	return evidence, nil
 }
 
+// usageWindow is how long requests are watched after the removal: silence
+// proves nothing.
+const usageWindow = time.Hour
+
 // verifyUsage proves that nobody used the old key since it was removed.
 type verifyUsage struct {
 	look
@@ -276,6 +280,15 @@ func (v verifyUsage) Verify(ctx context.Context, sc *checklist.Scope) (checklist
 		return checklist.Evidence{}, err
 	}
 	usage := requestlog.Usage(log)
+	until := removed.Add(usageWindow)
+	if usage.Total == 0 && !now.Before(until) {
+		until = now.Add(usageWindow)
+	}
+	if now.Before(until) {
+		return checklist.Evidence{}, &checklist.NotYet{
+			Why: fmt.Sprintf("an hour of requests is needed to tell; the log has %d since the removal", usage.Total), Until: until,
+		}
+	}
 	evidence := checklist.Evidence{
 		Summary: fmt.Sprintf("none of %d requests since %s named %s", usage.Total, removed.UTC().Format("2 Jan 15:04"), old),
 		Tables:  usageTables(log, old),
