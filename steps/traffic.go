@@ -29,6 +29,17 @@ func (o *Outside) traffic(ctx context.Context, e checklist.Environment, since, u
 	return log, nil
 }
 
+// speaks returns an error for a log that proves nothing about now.
+func speaks(log requestlog.Log, now time.Time) error {
+	fresh := requestlog.FreshnessOf(log, now)
+	if !fresh.Stale && !fresh.Empty {
+		return nil
+	}
+	return checklist.WithHint(
+		fmt.Errorf("the request log has no request, or is %s old: it proves nothing", fresh.Age.Round(time.Minute)),
+		"see that the log is being written, then run the item again")
+}
+
 // day is how far back usage is counted.
 const day = 24 * time.Hour
 
@@ -39,10 +50,8 @@ func (o *Outside) Measure(ctx context.Context, s *checklist.Session, m checklist
 	if err != nil {
 		return checklist.Reading{}, err
 	}
-	if fresh := requestlog.FreshnessOf(log, now); fresh.Stale || fresh.Empty {
-		return checklist.Reading{}, checklist.WithHint(
-			fmt.Errorf("the request log is silent or %s old, which proves nothing", fresh.Age.Round(time.Minute)),
-			"see that the log is being written, then run the item again")
+	if err := speaks(log, now); err != nil {
+		return checklist.Reading{}, err
 	}
 	reading := checklist.Reading{Metric: m, At: now}
 	switch m {
@@ -230,6 +239,9 @@ func (m monitor) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evi
 	if err != nil {
 		return checklist.Evidence{}, err
 	}
+	if err := speaks(log, now); err != nil {
+		return checklist.Evidence{}, err
+	}
 	old, recent := sc.Session.Key(checklist.OldKey), requestlog.Usage(log.Since(now.Add(-day)))
 	evidence := checklist.Evidence{
 		Summary: fmt.Sprintf("%s has %.1f%% and %s %.1f%% of the requests of the last 24 hours",
@@ -325,9 +337,8 @@ func (c confirmNoErrors) Verify(ctx context.Context, sc *checklist.Scope) (check
 		Summary: fmt.Sprintf("%d signatures were refused in 24 hours, at most %d in one hour", failures.Total, failures.Worst.Count),
 		Tables:  usageTables(log, sc.Session.Key(checklist.OldKey)),
 	}
-	if requestlog.FreshnessOf(log, now).Empty {
-		return evidence, checklist.WithHint(fmt.Errorf("the request log of the last 24 hours is empty, which proves nothing"),
-			"see that the log is being written, then run the item again")
+	if err := speaks(log, now); err != nil {
+		return evidence, err
 	}
 	if failures.Alert() {
 		return evidence, checklist.WithHint(
