@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // run is the life of one item, from its plan to its result.
@@ -14,7 +15,24 @@ type run struct {
 	item     Item
 	step     Step
 	operator Operator
-	made     []Effect // in this run
+
+	mu   sync.Mutex // a step may work on several targets at a time
+	made []Effect   // in this run
+}
+
+// progress tells the operator, one report at a time.
+func (r *run) progress(p Progress) {
+	p.Item = r.item.ID
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.operator.Progress(p)
+}
+
+// keep remembers an effect that was made.
+func (r *run) keep(e Effect) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.made = append(r.made, e)
 }
 
 func (r *run) record(ctx context.Context, ev Event) error {
@@ -29,10 +47,7 @@ func (r *run) scope() *Scope {
 func (r *run) state() ItemState { return r.engine.Session().State(r.item.ID) }
 
 func (r *run) do(ctx context.Context) error {
-	ctx = context.WithValue(ctx, progressKey{}, func(p Progress) {
-		p.Item = r.item.ID
-		r.operator.Progress(p)
-	})
+	ctx = context.WithValue(ctx, progressKey{}, r.progress)
 	// An item that was started before may be done already: look before asking for
 	// consent to what needs none any more.
 	if st := r.state(); st.Attempts > 0 && (st.Status == StatusUnknown || st.Status == StatusWaiting || st.Status == StatusFailed) {
@@ -122,7 +137,7 @@ func (r *run) resolve(ctx context.Context) error {
 		if err := r.record(ctx, Event{Kind: Done, Effect: &e}); err != nil {
 			return err
 		}
-		r.made = append(r.made, e)
+		r.keep(e)
 	}
 	return nil
 }
@@ -213,7 +228,7 @@ func (r *run) effect(ctx context.Context, e Effect, act func(context.Context) (s
 		return r.unmade(ctx, e, err)
 	}
 	e.Outcome = outcome
-	r.made = append(r.made, e)
+	r.keep(e)
 	return r.record(ctx, Event{Kind: Done, Effect: &e})
 }
 

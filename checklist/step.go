@@ -150,17 +150,17 @@ func (sc *Scope) Asker() Asker { return sc.run.operator.Ask }
 
 // Progress reports how a long act goes on.
 func (sc *Scope) Progress(format string, args ...any) {
-	sc.run.operator.Progress(Progress{Item: sc.Item.ID, Words: fmt.Sprintf(format, args...)})
+	sc.run.progress(Progress{Words: fmt.Sprintf(format, args...)})
 }
 
 // Report is Progress with a count, a deadline or a table.
 func (sc *Scope) Report(p Progress) {
-	p.Item = sc.Item.ID
-	sc.run.operator.Progress(p)
+	sc.run.progress(p)
 }
 
 // Effect makes one change to the outside world: it is journalled as intended,
-// made, and journalled as done, or as unknown when act says ErrUnknown.
+// made, and journalled as done, or as unknown when act says ErrUnknown. Effects
+// on several targets may be made at a time.
 func (sc *Scope) Effect(ctx context.Context, e Effect, act func(context.Context) (outcome string, err error)) error {
 	return sc.run.effect(ctx, e, act)
 }
