@@ -3,6 +3,7 @@ package steps
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"keyturn/checklist"
@@ -51,39 +52,72 @@ func (p prove) expected(sc *checklist.Scope) []expectedKey {
 }
 
 func (p prove) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	evidence := checklist.Evidence{Facts: map[string]string{}}
 	cells := p.cells(sc.Environments())
-	sent := 0
-	for i, c := range cells {
-		suite, err := p.suite(ctx, sc, c)
-		if err != nil {
-			return evidence, err
-		}
-		report, err := suite.Run(ctx, func(done, total int, now string) {
-			sc.Report(checklist.Progress{Words: fmt.Sprintf("%s (%d of %d): %s", c, i+1, len(cells), now), Done: done, Total: total})
+	reports := make([]probe.Report, len(cells))
+	board := newBoard(sc, cells)
+	err := eachIndex(ctx, cells, func(ctx context.Context, i int, c cell) error {
+		return board.work(c, "probing", func() error {
+			suite, err := p.suite(ctx, sc, c)
+			if err != nil {
+				return err
+			}
+			reports[i], err = suite.Run(ctx, nil)
+			if err == nil && reports[i].Failed() {
+				err = probeFailure(sc, c, reports[i])
+			}
+			return err
 		})
-		if err != nil {
-			return evidence, err
+	})
+	return p.evidence(sc, cells, reports), err
+}
+
+// evidence is what the reports prove. A key counts as accepted or refused in an
+// environment only if it was in every target; whatever was proved before ends
+// with a report that failed.
+func (p prove) evidence(sc *checklist.Scope, cells []cell, reports []probe.Report) checklist.Evidence {
+	evidence := checklist.Evidence{Facts: map[string]string{}}
+	proved := map[checklist.Environment][]string{} // by which deployments
+	sent := 0
+	var failed []string
+	for i, c := range cells {
+		report := reports[i]
+		if len(report.Rows) > 0 {
+			evidence.Tables = append(evidence.Tables, probeTable(report))
+			evidence.Commands = append(evidence.Commands, report.Rows[0].Curl)
 		}
 		sent += report.Sent
-		evidence.Tables = append(evidence.Tables, probeTable(report))
-		evidence.Commands = append(evidence.Commands, report.Rows[0].Curl)
+		proved[c.environment] = append(proved[c.environment], report.Deployments()...)
 		if report.Failed() {
-			evidence.Summary = c.String() + " did not answer as it must"
-			return evidence, probeFailure(sc, c, report)
+			failed = append(failed, c.String())
 		}
+	}
+	for _, e := range sc.Environments() {
+		whole := !slices.ContainsFunc(cells, func(c cell) bool { return c.environment == e && slices.Contains(failed, c.String()) })
 		for _, k := range p.expected(sc) {
 			// Accepted and refused are both facts, and each ends the other.
 			now, before := checklist.FactAccepted, checklist.FactRefused
 			if k.Expect == probe.Refused {
 				now, before = before, now
 			}
-			evidence.Facts[checklist.Fact(now, c.environment, k.role)] = "by " + strings.Join(report.Deployments(), ", ")
-			evidence.Facts[checklist.Fact(before, c.environment, k.role)] = ""
+			evidence.Facts[checklist.Fact(before, e, k.role)] = ""
+			evidence.Facts[checklist.Fact(now, e, k.role)] = ""
+			if whole {
+				evidence.Facts[checklist.Fact(now, e, k.role)] = by(proved[e])
+			}
 		}
 	}
 	evidence.Summary = fmt.Sprintf("%d signed requests to %d services were answered as they must be", sent, len(cells))
-	return evidence, nil
+	if len(failed) > 0 {
+		evidence.Summary = strings.Join(failed, " and ") + " did not answer as they must"
+	}
+	return evidence
+}
+
+func by(deployments []string) string {
+	if len(deployments) == 0 { // a service need not say
+		return "by the serving deployment"
+	}
+	return "by " + strings.Join(deployments, ", ")
 }
 
 // suite returns the probe suite for one target in one environment.

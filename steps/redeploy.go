@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync/atomic"
 
 	"keyturn/checklist"
 	"keyturn/steps/vercel"
@@ -43,18 +45,20 @@ func mark(sc *checklist.Scope) string {
 
 func (r redeploy) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	plan := checklist.Plan{Summary: "Redeploy " + environmentWords(sc), Risk: checklist.Change}
-	for _, c := range r.cells(sc.Environments()) {
+	cells := r.cells(sc.Environments())
+	plan.Actions = make([]checklist.Action, len(cells))
+	return plan, eachIndex(ctx, cells, func(ctx context.Context, i int, c cell) error {
 		from, err := r.Vercel.LatestReady(ctx, c.target.Project, c.deployTarget())
 		if err != nil {
-			return plan, err
+			return err
 		}
-		plan.Actions = append(plan.Actions, checklist.Action{
+		plan.Actions[i] = checklist.Action{
 			Target: c.target.Name, Environment: c.environment,
 			Words:   fmt.Sprintf("build %s once more for %s, with the variables of now", from.ID, c.deployTarget()),
 			Command: fmt.Sprintf("POST /v13/deployments?forceNew=1 {\"deploymentId\":%q,\"target\":%q}", from.ID, c.deployTarget()),
-		})
-	}
-	return plan, nil
+		}
+		return nil
+	})
 }
 
 // made returns the deployment that this item made for the cell, if it still
@@ -69,42 +73,45 @@ func (r redeploy) made(ctx context.Context, sc *checklist.Scope, c cell) (vercel
 }
 
 func (r redeploy) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
-	for _, c := range r.cells(sc.Environments()) {
+	var unserved atomic.Int32
+	err := each(ctx, r.cells(sc.Environments()), func(ctx context.Context, c cell) error {
 		d, ok, err := r.made(ctx, sc, c)
-		if err != nil || !ok || !d.Serving() {
-			return false, err
+		if !ok || !d.Serving() {
+			unserved.Add(1)
 		}
-	}
-	return true, nil
+		return err
+	})
+	return unserved.Load() == 0, err
 }
 
 func (r redeploy) Do(ctx context.Context, sc *checklist.Scope) error {
 	cells := r.cells(sc.Environments())
-	// Start them all, then wait: builds run side by side at Vercel.
-	started := make([]vercel.Deployment, len(cells))
-	for i, c := range cells {
-		d, ok, err := r.made(ctx, sc, c)
-		if err != nil {
+	board := newBoard(sc, cells)
+	return each(ctx, cells, func(ctx context.Context, c cell) error {
+		return board.work(c, "redeploying", func() error { return r.one(ctx, sc, c, board) })
+	})
+}
+
+// one makes sure that a deployment of this item serves the cell.
+func (r redeploy) one(ctx context.Context, sc *checklist.Scope, c cell, board *board) error {
+	d, ok, err := r.made(ctx, sc, c)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		if d, err = r.start(ctx, sc, c); err != nil {
 			return err
 		}
-		if !ok {
-			if d, err = r.start(ctx, sc, c); err != nil {
-				return err
-			}
-		}
-		started[i] = d
 	}
-	for i, c := range cells {
-		_, err := r.Vercel.WaitReady(ctx, started[i].ID, r.Poll, func(d vercel.Deployment) {
-			words := fmt.Sprintf("%s: deployment %s is %s", c, d.ID, d.ReadyState)
-			if d.ReadyState == vercel.StateReady {
-				words += ", waiting for its address"
-			}
-			sc.Report(checklist.Progress{Words: words, Done: i, Total: len(cells), Until: sc.Now().Add(r.Poll.Deadline)})
-		})
-		if err != nil {
-			return fmt.Errorf("%s: %w", c, err)
+	_, err = r.Vercel.WaitReady(ctx, d.ID, r.Poll, func(d vercel.Deployment) {
+		state := strings.ToLower(d.ReadyState)
+		if d.ReadyState == vercel.StateReady {
+			state = "ready, waiting for its address"
 		}
+		board.set(c, state, "redeploying")
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", c, err)
 	}
 	return nil
 }
@@ -140,16 +147,22 @@ func (r redeploy) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Ev
 	evidence := checklist.Evidence{Facts: map[string]string{}, Tables: []checklist.Table{{
 		Title: "Deployments", Columns: []string{"Target", "Environment", "Deployment", "State"},
 	}}}
-	for _, c := range r.cells(sc.Environments()) {
+	cells := r.cells(sc.Environments())
+	serving := make([]vercel.Deployment, len(cells))
+	err := eachIndex(ctx, cells, func(ctx context.Context, i int, c cell) error {
 		d, ok, err := r.made(ctx, sc, c)
-		if err != nil {
-			return evidence, err
+		if err == nil && (!ok || !d.Serving()) {
+			err = fmt.Errorf("%s is not served by a deployment of this item", c)
 		}
-		if !ok || !d.Serving() {
-			return evidence, fmt.Errorf("%s is not served by a deployment of this item", c)
-		}
-		evidence.Facts[deploymentFact(c)] = d.ID
-		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{c.target.Name, string(c.environment), d.ID, d.ReadyState})
+		serving[i] = d
+		return err
+	})
+	if err != nil {
+		return evidence, err
+	}
+	for i, c := range cells {
+		evidence.Facts[deploymentFact(c)] = serving[i].ID
+		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{c.target.Name, string(c.environment), serving[i].ID, serving[i].ReadyState})
 		// What was proved of the deployment before says nothing of this one.
 		for _, role := range []checklist.Role{checklist.OldKey, checklist.NewKey} {
 			evidence.Facts[checklist.Fact(checklist.FactAccepted, c.environment, role)] = ""

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"keyturn/checklist"
@@ -122,12 +124,24 @@ func (p *Program) wire(api *vercel.Client, log requestlog.Source, targets []step
 	p.outside = &steps.Outside{
 		Vault: p.vault, Vercel: api, Log: log, Targets: targets, Documents: documents,
 		Random: p.options.Random, Poll: poll, Pause: pause,
-		Prober: &probe.Prober{Profile: profile, Now: p.clock, Random: p.options.Random},
+		Prober: &probe.Prober{Profile: profile, Now: p.clock, Random: &lockedReader{from: p.options.Random}},
 		Approver: &steps.Approver{
 			Second: second, Roster: p.roster, Requester: p.operator, Clock: p.clock, Random: p.options.Random,
 			Key: func(ctx context.Context) (sshsig.Key, error) { return p.signingKey(ctx, operatorKey) },
 		},
 	}
+}
+
+// lockedReader lets several probes draw from one source of randomness.
+type lockedReader struct {
+	mu   sync.Mutex
+	from io.Reader
+}
+
+func (r *lockedReader) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.from.Read(p)
 }
 
 // watch leaves a realm that another process drives: its sessions can be read.

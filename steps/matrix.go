@@ -1,0 +1,132 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"keyturn/checklist"
+	"keyturn/steps/vercel"
+)
+
+// concurrency bounds how many targets are worked on at a time. Vercel's rate
+// limits are by the account, and the client waits for them.
+const concurrency = 8
+
+// each does something for all elements, several at a time. One that fails keeps
+// none of the others from being done; all errors are returned.
+func each[T any](ctx context.Context, all []T, do func(context.Context, T) error) error {
+	return eachIndex(ctx, all, func(ctx context.Context, _ int, one T) error { return do(ctx, one) })
+}
+
+// eachIndex is each for an act that needs the element's place.
+func eachIndex[T any](ctx context.Context, all []T, do func(context.Context, int, T) error) error {
+	var g errgroup.Group
+	g.SetLimit(concurrency)
+	errs := make([]error, len(all))
+	for i, one := range all {
+		g.Go(func() error {
+			errs[i] = do(ctx, i, one)
+			return nil
+		})
+	}
+	_ = g.Wait() // the errors are in errs, in the order of all
+	return errors.Join(errs...)
+}
+
+// variables lists the variables of every target, by project.
+func (o *Outside) variables(ctx context.Context) (map[string][]vercel.Variable, error) {
+	var mu sync.Mutex
+	all := map[string][]vercel.Variable{}
+	err := each(ctx, o.Targets, func(ctx context.Context, t Target) error {
+		variables, err := o.Vercel.Variables(ctx, t.Project)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		all[t.Project] = variables
+		return nil
+	})
+	return all, err
+}
+
+// The states of a cell.
+const (
+	cellWaiting = "-"
+	cellWorking = "working"
+	cellDone    = "done"
+	cellFailed  = "failed"
+)
+
+// board shows how a step comes on with its targets: one row a target, one
+// column an environment, one state a cell.
+type board struct {
+	scope *checklist.Scope
+	cells []cell
+
+	mu     sync.Mutex
+	states map[string]string // by cell.String()
+}
+
+func newBoard(sc *checklist.Scope, cells []cell) *board {
+	return &board{scope: sc, cells: cells, states: map[string]string{}}
+}
+
+// work does something for a cell and shows its state before and after.
+func (b *board) work(c cell, words string, do func() error) error {
+	b.set(c, cellWorking, words)
+	err := do()
+	if err != nil {
+		b.set(c, cellFailed, words)
+		return err
+	}
+	b.set(c, cellDone, words)
+	return nil
+}
+
+func (b *board) set(c cell, state, words string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.states[c.String()] = state
+	done := 0
+	for _, s := range b.states {
+		if s == cellDone {
+			done++
+		}
+	}
+	b.scope.Report(checklist.Progress{
+		Words: fmt.Sprintf("%s %s", words, c), Done: done, Total: len(b.cells), Table: b.table(),
+	})
+}
+
+// table lays the cells out. The caller holds mu.
+func (b *board) table() *checklist.Table {
+	t := &checklist.Table{Title: "Targets", Columns: []string{"Target"}}
+	column := map[checklist.Environment]int{}
+	row := map[string]int{}
+	for _, c := range b.cells {
+		if _, ok := column[c.environment]; !ok {
+			column[c.environment] = len(t.Columns)
+			t.Columns = append(t.Columns, string(c.environment))
+		}
+	}
+	for _, c := range b.cells {
+		i, ok := row[c.target.Project]
+		if !ok {
+			i = len(t.Rows)
+			row[c.target.Project] = i
+			t.Rows = append(t.Rows, make([]string, len(t.Columns)))
+			t.Rows[i][0] = c.target.Name
+		}
+		state := b.states[c.String()]
+		if state == "" {
+			state = cellWaiting
+		}
+		t.Rows[i][column[c.environment]] = state
+	}
+	return t
+}
