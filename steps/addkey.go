@@ -67,18 +67,13 @@ func (a addKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, 
 // existing returns the variables that the key has in the item's environments,
 // by the row that they fill.
 func (a addKey) existing(ctx context.Context, sc *checklist.Scope) (map[string]vercel.Variable, error) {
+	all, err := a.variables(ctx)
+	if err != nil {
+		return nil, err
+	}
 	found := map[string]vercel.Variable{}
-	byProject := map[string][]vercel.Variable{}
 	for _, r := range a.rows(sc.Environments()) {
-		variables, ok := byProject[r.target.Project]
-		if !ok {
-			var err error
-			if variables, err = a.Vercel.Variables(ctx, r.target.Project); err != nil {
-				return nil, err
-			}
-			byProject[r.target.Project] = variables
-		}
-		for _, v := range variables {
+		for _, v := range all[r.target.Project] {
 			if v.Key == sc.Session.Key(a.role).Variable() && v.Serves(r.vercel) && v.GitBranch == "" {
 				found[r.String()] = v
 			}
@@ -121,16 +116,33 @@ func (a addKey) Do(ctx context.Context, sc *checklist.Scope) error {
 	if err != nil {
 		return err
 	}
-	rows := a.rows(sc.Environments())
-	for i, r := range rows {
-		if v, ok := existing[r.String()]; ok && !oursBefore(sc, v) {
+	board := newBoard(sc, a.cells(sc.Environments()))
+	// Staging before production, and the targets of one side by side.
+	for _, e := range sc.Environments() {
+		err := each(ctx, a.cells([]checklist.Environment{e}), func(ctx context.Context, c cell) error {
+			return board.work(c, "adding", func() error { return a.fill(ctx, sc, c, existing) })
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill adds the rows that a cell lacks, and replaces those whose value is not
+// to be trusted.
+func (a addKey) fill(ctx context.Context, sc *checklist.Scope, c cell, existing map[string]vercel.Variable) error {
+	for _, v := range vercelTargets(c.environment) {
+		r := row{c.target, c.environment, v}
+		there, ok := existing[r.String()]
+		if ok && !oursBefore(sc, there) {
 			continue
-		} else if ok {
-			if err := a.remove(ctx, sc, doomed{r, v}); err != nil {
+		}
+		if ok {
+			if err := a.remove(ctx, sc, doomed{r, there}); err != nil {
 				return err
 			}
 		}
-		sc.Report(checklist.Progress{Words: "adding " + r.String(), Done: i, Total: len(rows)})
 		if err := a.add(ctx, sc, r); err != nil {
 			return err
 		}

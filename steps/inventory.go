@@ -18,13 +18,13 @@ import (
 // one key: taken with the plan and again afterwards, it proves that nothing
 // else moved.
 func (o *Outside) inventory(ctx context.Context, except keygen.KeyID) (map[string]string, error) {
+	all, err := o.variables(ctx)
+	if err != nil {
+		return nil, err
+	}
 	digests := map[string]string{}
 	for _, t := range o.Targets {
-		variables, err := o.Vercel.Variables(ctx, t.Project)
-		if err != nil {
-			return nil, err
-		}
-		others := others(variables, except)
+		others := others(all[t.Project], except)
 		lines := make([]string, len(others))
 		for i, v := range others {
 			lines[i] = fmt.Sprintf("%s %s %s %v %s %d", v.ID, v.Key, v.Type, v.Target, v.GitBranch, v.UpdatedAt)

@@ -24,13 +24,13 @@ func ours(variables []vercel.Variable) []vercel.Variable {
 // Observe implements checklist.Observer: every row of an HMAC secret in every
 // target, in the environments of the session.
 func (o *Outside) Observe(ctx context.Context, s *checklist.Session) (map[string]string, error) {
+	all, err := o.variables(ctx)
+	if err != nil {
+		return nil, err
+	}
 	seen := map[string]string{}
 	for _, t := range o.Targets {
-		variables, err := o.Vercel.Variables(ctx, t.Project)
-		if err != nil {
-			return nil, err
-		}
-		for _, v := range ours(variables) {
+		for _, v := range ours(all[t.Project]) {
 			if !inEnvironments(v, s.Environments()) {
 				continue
 			}

@@ -35,26 +35,24 @@ func (r removeKey) doomed(ctx context.Context, sc *checklist.Scope) ([]doomed, e
 			allowed[v] = true
 		}
 	}
-	for _, e := range sc.Environments() {
-		for _, t := range r.Targets {
-			variables, err := r.Vercel.Variables(ctx, t.Project)
-			if err != nil {
-				return nil, err
+	variables, err := r.variables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range r.cells(sc.Environments()) {
+		for _, v := range variables[c.target.Project] {
+			if v.Key != sc.Session.Key(r.role).Variable() || seen[v.ID] || !servesAny(v, vercelTargets(c.environment)) {
+				continue
 			}
-			for _, v := range variables {
-				if v.Key != sc.Session.Key(r.role).Variable() || seen[v.ID] || !servesAny(v, vercelTargets(e)) {
-					continue
+			for _, target := range v.Target {
+				if !allowed[target] {
+					return nil, checklist.WithHint(
+						fmt.Errorf("row %s of %s in %s also serves %s, which this item may not touch", v.ID, v.Key, c.target.Name, target),
+						"split the row at Vercel into one for each target, then run the item again")
 				}
-				for _, target := range v.Target {
-					if !allowed[target] {
-						return nil, checklist.WithHint(
-							fmt.Errorf("row %s of %s in %s also serves %s, which this item may not touch", v.ID, v.Key, t.Name, target),
-							"split the row at Vercel into one for each target, then run the item again")
-					}
-				}
-				seen[v.ID] = true
-				all = append(all, doomed{row{t, e, strings.Join(v.Target, "+")}, v})
 			}
+			seen[v.ID] = true
+			all = append(all, doomed{row{c.target, c.environment, strings.Join(v.Target, "+")}, v})
 		}
 	}
 	return all, nil
@@ -110,9 +108,23 @@ func (r removeKey) Do(ctx context.Context, sc *checklist.Scope) error {
 			return err
 		}
 	}
-	for i, d := range rows {
-		sc.Report(checklist.Progress{Words: "removing " + d.String(), Done: i, Total: len(rows)})
-		if err := r.remove(ctx, sc, d); err != nil {
+	board := newBoard(sc, r.cells(sc.Environments()))
+	// Staging before production, and the targets of one side by side.
+	for _, e := range sc.Environments() {
+		err := each(ctx, r.cells([]checklist.Environment{e}), func(ctx context.Context, c cell) error {
+			return board.work(c, "removing", func() error {
+				for _, d := range rows {
+					if d.environment != c.environment || d.target.Project != c.target.Project {
+						continue
+					}
+					if err := r.remove(ctx, sc, d); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -155,27 +167,24 @@ func (o *Outside) findLostRemoval(ctx context.Context, d doomed, cause error) (s
 // the old one, right before the old one is removed.
 func (r removeKey) proveAgain(ctx context.Context, sc *checklist.Scope) error {
 	id := sc.Session.Key(checklist.NewKey)
-	for _, e := range sc.Environments() {
-		if _, err := r.secret(ctx, sc.Session, e, checklist.OldKey); err != nil {
+	return each(ctx, r.cells(sc.Environments()), func(ctx context.Context, c cell) error {
+		if _, err := r.secret(ctx, sc.Session, c.environment, checklist.OldKey); err != nil {
 			return err
 		}
-		secret, err := r.secret(ctx, sc.Session, e, checklist.NewKey)
+		secret, err := r.secret(ctx, sc.Session, c.environment, checklist.NewKey)
 		if err != nil {
 			return err
 		}
-		for _, t := range r.Targets {
-			got, err := r.Prober.Probe(ctx, probe.Target{URL: t.URLs[e]}, probe.Key{ID: id, Secret: secret, Expect: probe.Accepted})
-			if err != nil {
-				return fmt.Errorf("probe %s %s with %s: %w", t.Name, e, id, err)
-			}
-			if got.Verdict != probe.OK {
-				return checklist.WithHint(
-					fmt.Errorf("%s %s does not accept %s: %s", t.Name, e, id, got.Detail),
-					"nothing was removed; find out why the new key is refused")
-			}
+		got, err := r.Prober.Probe(ctx, probe.Target{URL: c.target.URLs[c.environment]}, probe.Key{ID: id, Secret: secret, Expect: probe.Accepted})
+		if err != nil {
+			return fmt.Errorf("probe %s with %s: %w", c, id, err)
 		}
-	}
-	return nil
+		if got.Verdict != probe.OK {
+			return checklist.WithHint(fmt.Errorf("%s does not accept %s: %s", c, id, got.Detail),
+				"nothing was removed; find out why the new key is refused")
+		}
+		return nil
+	})
 }
 
 func (r removeKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
