@@ -53,6 +53,7 @@ type Client struct {
 	scope   url.Values // teamId or slug
 	http    *http.Client
 	options Options
+	gate    *gate
 }
 
 // New checks the options and makes no request.
@@ -79,7 +80,7 @@ func New(options Options) (*Client, error) {
 	if options.Backoff == nil {
 		options.Backoff = func() backoff.BackOff { return backoff.NewExponentialBackOff() }
 	}
-	c := &Client{base: base, scope: scopeOf(options.Team), http: &http.Client{}, options: options}
+	c := &Client{base: base, scope: scopeOf(options.Team), http: &http.Client{}, options: options, gate: &gate{}}
 	if options.HTTP != nil {
 		c.http.Transport = options.HTTP.Transport
 	}

@@ -55,6 +55,9 @@ func (c *Client) do(ctx context.Context, request call) error {
 	waits := c.options.Backoff()
 	waits.Reset()
 	for try := 1; ; try++ {
+		if stop := c.pass(ctx, request.subject.Operation); stop != nil {
+			return request.subject.because(stop)
+		}
 		err := c.attempt(ctx, request, target, body)
 		if err == nil {
 			return nil
@@ -68,6 +71,9 @@ func (c *Client) do(ctx context.Context, request call) error {
 		wait := max(waits.NextBackOff(), 0)
 		if asked := c.askedWait(err); asked > 0 {
 			wait = asked
+			if wait <= c.options.MaxWait && errors.Is(err, ErrRateLimited) {
+				c.gate.close(request.subject.Operation, c.options.Now().Add(wait))
+			}
 		}
 		if wait > c.options.MaxWait {
 			return request.subject.because(err)
