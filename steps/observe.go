@@ -3,7 +3,6 @@ package steps
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"keyturn/checklist"
 	"keyturn/keygen"
@@ -34,8 +33,7 @@ func (o *Outside) Observe(ctx context.Context, s *checklist.Session) (map[string
 			if !inEnvironments(v, s.Environments()) {
 				continue
 			}
-			seen[fmt.Sprintf("%s %s row %s", t.Name, v.Key, v.ID)] = fmt.Sprintf("%s for %v, updated %s",
-				v.Type, v.Target, time.UnixMilli(v.UpdatedAt).UTC().Format(time.RFC3339))
+			seen[fmt.Sprintf("%s %s row %s", t.Name, v.Key, v.ID)] = fmt.Sprintf("%s for %v, changed %s", v.Type, v.Target, v.LastChange())
 		}
 	}
 	return seen, nil

@@ -1,6 +1,7 @@
 package vercel
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 )
@@ -126,6 +127,7 @@ type VariableRow struct {
 	CreatedAt            int64      `json:"createdAt"`
 	UpdatedAt            int64      `json:"updatedAt"`
 	CreatedBy            string     `json:"createdBy"`
+	UpdatedBy            string     `json:"updatedBy,omitempty"`
 	Decrypted            bool       `json:"decrypted"`
 	Visibility           string     `json:"visibility"`
 	SecurityIssues       []struct{} `json:"securityIssues"`
@@ -136,7 +138,7 @@ func AnswerVariable(v Variable) VariableRow {
 	row := VariableRow{
 		ID: v.ID, Key: v.Key, Type: v.Type, Comment: v.Comment,
 		Target: notNil(v.Target), CustomEnvironmentIDs: notNil(v.CustomEnvironmentIDs),
-		CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt, CreatedBy: "user",
+		CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt, CreatedBy: cmp.Or(v.CreatedBy, "user"), UpdatedBy: v.UpdatedBy,
 		Visibility: "config", SecurityIssues: []struct{}{},
 	}
 	if v.Type == TypeSensitive {

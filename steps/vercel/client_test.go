@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	row        = Variable{ID: "env1", Key: "HMAC_SECRET_V2", Type: TypeSensitive, Target: []string{TargetPreview}, Comment: "session s1", CreatedAt: 1, UpdatedAt: 2}
+	row        = Variable{ID: "env1", Key: "HMAC_SECRET_V2", Type: TypeSensitive, Target: []string{TargetPreview}, Comment: "session s1", CreatedAt: 1, UpdatedAt: 2, CreatedBy: "user"}
 	preview    = Deployment{ID: "dpl_1", URL: "a-1.vercel.app", Name: "orders", ProjectID: "prj_1", ReadyState: StateReady, Created: 10, Ready: 20, AliasAssigned: true}
 	production = Deployment{ID: "dpl_2", URL: "a-2.vercel.app", Name: "orders", ProjectID: "prj_1", Target: TargetProduction, ReadyState: StateReady, Created: 11, Ready: 21, AliasAssigned: true}
 )
@@ -45,7 +45,7 @@ func TestOperationsSendWhatVercelExpects(t *testing.T) {
 			name: "variables", answer: says(200, AnswerVariables([]Variable{row})),
 			do:     func(ctx context.Context, _ *testing.T, c *Client) (any, error) { return c.Variables(ctx, "prj_1") },
 			want:   seen{Method: "GET", Path: "/v10/projects/prj_1/env"},
-			result: []Variable{{ID: "env1", Key: "HMAC_SECRET_V2", Type: TypeSensitive, Target: []string{TargetPreview}, CustomEnvironmentIDs: []string{}, Comment: "session s1", CreatedAt: 1, UpdatedAt: 2}},
+			result: []Variable{{ID: "env1", Key: "HMAC_SECRET_V2", Type: TypeSensitive, Target: []string{TargetPreview}, CustomEnvironmentIDs: []string{}, Comment: "session s1", CreatedAt: 1, UpdatedAt: 2, CreatedBy: "user"}},
 		},
 		{
 			name: "create variable", answer: says(201, AnswerCreate(row)),
@@ -56,7 +56,7 @@ func TestOperationsSendWhatVercelExpects(t *testing.T) {
 				Method: "POST", Path: "/v10/projects/prj_1/env",
 				Body: `{"key":"HMAC_SECRET_V2","value":"` + testSecret + `","type":"sensitive","target":["preview"],"comment":"session s1"}`,
 			},
-			result: Variable{ID: "env1", Key: "HMAC_SECRET_V2", Type: TypeSensitive, Target: []string{TargetPreview}, CustomEnvironmentIDs: []string{}, Comment: "session s1", CreatedAt: 1, UpdatedAt: 2},
+			result: Variable{ID: "env1", Key: "HMAC_SECRET_V2", Type: TypeSensitive, Target: []string{TargetPreview}, CustomEnvironmentIDs: []string{}, Comment: "session s1", CreatedAt: 1, UpdatedAt: 2, CreatedBy: "user"},
 		},
 		{
 			name: "delete variable", answer: says(200, AnswerVariable(row)),

@@ -148,6 +148,8 @@ type variableJSON struct {
 	Comment              text   `json:"comment"`
 	CreatedAt            millis `json:"createdAt"`
 	UpdatedAt            millis `json:"updatedAt"`
+	CreatedBy            text   `json:"createdBy"`
+	UpdatedBy            text   `json:"updatedBy"`
 }
 
 func (v variableJSON) variable() Variable {
@@ -155,6 +157,7 @@ func (v variableJSON) variable() Variable {
 		ID: string(v.ID), Key: string(v.Key), Type: string(v.Type),
 		Target: v.Target, GitBranch: string(v.GitBranch), CustomEnvironmentIDs: v.CustomEnvironmentIDs,
 		Comment: string(v.Comment), CreatedAt: int64(v.CreatedAt), UpdatedAt: int64(v.UpdatedAt),
+		CreatedBy: string(v.CreatedBy), UpdatedBy: string(v.UpdatedBy),
 	}
 }
 

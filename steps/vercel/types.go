@@ -65,7 +65,18 @@ type Variable struct {
 	GitBranch            string // set: the row serves only this preview branch
 	CustomEnvironmentIDs []string
 	Comment              string
-	CreatedAt, UpdatedAt int64 // ms since 1970
+	CreatedAt, UpdatedAt int64  // ms since 1970
+	CreatedBy, UpdatedBy string // ids of users, where the API tells
+}
+
+// LastChange says when the row was changed last, and by whom where that is
+// known.
+func (v Variable) LastChange() string {
+	words := time.UnixMilli(max(v.CreatedAt, v.UpdatedAt)).UTC().Format(time.RFC3339)
+	if who := cmp.Or(v.UpdatedBy, v.CreatedBy); who != "" {
+		words += " by " + who
+	}
+	return words
 }
 
 // Serves reports whether deployments of the target can see the row.
