@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -22,16 +23,45 @@ type deployment struct {
 	Mark    string         `json:"mark,omitempty"`
 	Created time.Time      `json:"created"`
 
+	Branch            string `json:"branch,omitempty"`             // of a preview; "" is previewBranch
+	CustomEnvironment string `json:"custom_environment,omitempty"` // slug
+	CreatedBy         string `json:"created_by,omitempty"`         // id of a user
+
 	BuildingAt time.Time `json:"building_at"`
-	ReadyAt    time.Time `json:"ready_at,omitzero"`   // zero: never
-	FailedAt   time.Time `json:"failed_at,omitzero"`  // zero: never
-	AliasAt    time.Time `json:"alias_at,omitzero"`   // zero: never
+	ReadyAt    time.Time `json:"ready_at,omitzero"`  // zero: never
+	FailedAt   time.Time `json:"failed_at,omitzero"` // zero: never
+	AliasAt    time.Time `json:"alias_at,omitzero"`  // zero: never
+	CanceledAt time.Time `json:"canceled_at,omitzero"`
 	DeletedAt  time.Time `json:"deleted_at,omitzero"` // zero: not deleted
+}
+
+// slot names the address that the deployment takes when it is ready: production,
+// staging, the slug of a custom environment or the BranchSlot of its branch.
+func (d deployment) slot() string {
+	switch {
+	case d.CustomEnvironment != "":
+		return d.CustomEnvironment
+	case d.Target == vercel.TargetProduction:
+		return Production
+	case d.Branch != "" && d.Branch != previewBranch:
+		return BranchSlot(d.Branch)
+	}
+	return Staging
+}
+
+// branch returns the git branch that the deployment was built from.
+func (d deployment) branch() string {
+	if d.Target == vercel.TargetProduction {
+		return "main"
+	}
+	return cmp.Or(d.Branch, previewBranch)
 }
 
 // state returns what Vercel calls the readyState.
 func (d deployment) state(now time.Time) string {
 	switch {
+	case reached(d.CanceledAt, now):
+		return vercel.StateCanceled
 	case reached(d.FailedAt, now):
 		return vercel.StateError
 	case reached(d.ReadyAt, now):
@@ -50,27 +80,19 @@ func (d deployment) live(now time.Time) bool {
 // reached reports whether a moment that may never come, zero, is past.
 func reached(moment, now time.Time) bool { return !moment.IsZero() && !now.Before(moment) }
 
-func targetOf(environment string) string {
-	if environment == Production {
-		return vercel.TargetProduction
-	}
-	return vercel.TargetPreview
-}
-
-func environmentOf(target string) string {
-	if target == vercel.TargetProduction {
-		return Production
-	}
-	return Staging
-}
-
-// bake returns the variables that a deployment made now would hold. A row of the
-// preview branch goes before one for all branches.
-func (s *state) bake(project, target string) map[string]ref {
+// bake returns the variables that a deployment made now would hold. A row of a
+// project goes before a team's shared one, and a row of a branch before one for
+// all branches.
+func (s *state) bake(project Project, d deployment) map[string]ref {
 	env := map[string]ref{}
-	for _, branch := range []string{"", previewBranch} {
+	for _, v := range s.Shared {
+		if slices.Contains(v.ProjectIDs, project.ID) && d.CustomEnvironment == "" && slices.Contains(v.Target, d.Target) {
+			env[v.Key] = v.Value
+		}
+	}
+	for _, branch := range []string{"", d.branch()} {
 		for _, v := range s.Variables {
-			if v.Project == project && v.GitBranch == branch && slices.Contains(v.Target, target) {
+			if v.Project == project.ID && v.GitBranch == branch && v.serves(project, d) {
 				env[v.Key] = v.Value
 			}
 		}
@@ -78,13 +100,22 @@ func (s *state) bake(project, target string) map[string]ref {
 	return env
 }
 
-// deploy makes a deployment of the project's present variables, which is READY
-// after a build time unless the fault in force says otherwise.
-func (s *state) deploy(id string, project Project, target, mark string, buildTime time.Duration, now time.Time) deployment {
-	d := deployment{
-		ID: id, Project: project.ID, Target: target, Env: s.bake(project.ID, target), Mark: mark,
-		Created: now, BuildingAt: now.Add(buildTime / 4), ReadyAt: now.Add(buildTime), AliasAt: now.Add(buildTime),
+// serves reports whether the deployment is of an environment that the row is
+// for, whatever their branches.
+func (v variable) serves(project Project, d deployment) bool {
+	if d.CustomEnvironment == "" {
+		return slices.Contains(v.Target, d.Target)
 	}
+	custom, ok := project.custom(d.CustomEnvironment)
+	return ok && slices.Contains(v.CustomEnvironmentIDs, custom.ID)
+}
+
+// deploy finishes and keeps a deployment of the project's present variables,
+// which is READY after a build time unless the fault in force says otherwise.
+func (s *state) deploy(project Project, d deployment, buildTime time.Duration, now time.Time) deployment {
+	d.Project, d.Env = project.ID, s.bake(project, d)
+	d.Created, d.BuildingAt = now, now.Add(buildTime/4)
+	d.ReadyAt, d.AliasAt = now.Add(buildTime), now.Add(buildTime)
 	switch {
 	case s.Fault.strike(DeploymentStuck):
 		d.ReadyAt, d.AliasAt = time.Time{}, time.Time{}
@@ -94,6 +125,9 @@ func (s *state) deploy(id string, project Project, target, mark string, buildTim
 	case s.Fault.strike(AliasLag):
 		d.AliasAt = d.ReadyAt.Add(aliasLagBuilds * buildTime)
 	}
+	if d.slot() == Production && s.rolledBack(project.ID) {
+		d.AliasAt = time.Time{} // until somebody promotes one
+	}
 	s.Deployments = append(s.Deployments, d)
 	return d
 }
@@ -102,7 +136,7 @@ func (s *state) deploy(id string, project Project, target, mark string, buildTim
 func (s *state) finishHeldUp(now time.Time) {
 	for i := range s.Deployments {
 		d := &s.Deployments[i]
-		if d.FailedAt.IsZero() && d.ReadyAt.IsZero() {
+		if d.FailedAt.IsZero() && d.ReadyAt.IsZero() && d.CanceledAt.IsZero() {
 			d.ReadyAt, d.AliasAt = now, now
 		}
 		if d.live(now) && d.AliasAt.After(now) {
@@ -134,27 +168,38 @@ func (s *state) servings(project, environment string, now time.Time) []serving {
 	type taker struct {
 		deployment
 		order int // of its making
+		at    time.Time
+		moved bool // by a rollback or a promotion
 	}
 	var takers []taker
 	for i, d := range s.Deployments {
+		if d.Project != project || d.slot() != environment {
+			continue
+		}
 		deletedBefore := !d.DeletedAt.IsZero() && d.DeletedAt.Before(d.AliasAt)
-		if d.Project == project && d.Target == targetOf(environment) && reached(d.AliasAt, now) && !deletedBefore {
-			takers = append(takers, taker{d, i})
+		if reached(d.AliasAt, now) && !deletedBefore {
+			takers = append(takers, taker{deployment: d, order: i, at: d.AliasAt})
 		}
 	}
-	slices.SortStableFunc(takers, func(a, b taker) int { return a.AliasAt.Compare(b.AliasAt) })
+	for _, moved := range s.Switches { // after the builds of the same moment
+		i := slices.IndexFunc(s.Deployments, func(d deployment) bool { return d.ID == moved.To })
+		if moved.Project == project && environment == Production && reached(moved.At, now) {
+			takers = append(takers, taker{deployment: s.Deployments[i], order: i, at: moved.At, moved: true})
+		}
+	}
+	slices.SortStableFunc(takers, func(a, b taker) int { return a.at.Compare(b.at) })
 	var list []serving
 	newest := -1
 	for _, d := range takers {
 		// A build that was overtaken by a later one does not take the address back.
-		if d.order < newest {
+		if d.order < newest && !d.moved {
 			continue
 		}
-		newest = d.order
+		newest = max(newest, d.order)
 		if last := len(list) - 1; last >= 0 {
-			list[last].To = d.AliasAt
+			list[last].To = d.at
 		}
-		list = append(list, serving{period: period{From: d.AliasAt}, deployment: d.deployment})
+		list = append(list, serving{period: period{From: d.at}, deployment: d.deployment})
 	}
 	return splitAtDeletion(list)
 }

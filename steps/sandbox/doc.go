@@ -7,4 +7,11 @@
 //
 // Start with Open. A World survives a restart: its state is one file, written
 // before any answer that a change was made, with every secret in it sealed.
+//
+// For tests and measurements a World without a folder lives in memory; its
+// Account may hold any number of projects, teams and members, Knobs make the
+// Vercel API slow, limited or unreliable, Calls tells what was called, and
+// Unexpected what was called outside of the plan that Expect declares. The
+// official command line client, run by the package vercelcli, holds the API to
+// the real contract.
 package sandbox

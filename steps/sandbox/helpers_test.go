@@ -127,6 +127,13 @@ func tryAPI(t testing.TB, w *World, method, path, body string) (reply, error) {
 	return do(t, method, w.VercelURL()+path, map[string]string{"Authorization": "Bearer " + w.VercelToken()}, body)
 }
 
+func targetOf(environment string) string {
+	if environment == Production {
+		return vercel.TargetProduction
+	}
+	return vercel.TargetPreview
+}
+
 // rowBody is the body of a request for a row of key id.
 func rowBody(id keygen.KeyID, secret keygen.Secret, kind, target string) string {
 	return fmt.Sprintf(`{"key":%q,"value":%q,"type":%q,"target":[%q]}`, id.Variable(), secret.Reveal(), kind, target)

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"crypto/subtle"
 	"io"
 	"net/http"
 	"strings"
@@ -10,6 +11,9 @@ import (
 // headerDeployment names, in every answer of the service, the deployment that
 // gave it.
 const headerDeployment = "X-Deployment-Id"
+
+// headerBypass carries a protected project's bypass secret.
+const headerBypass = "X-Vercel-Protection-Bypass"
 
 func aliasPath(project, environment string) string { return "/p/" + project + "/" + environment }
 
@@ -33,6 +37,7 @@ func (w *World) serviceHandler() http.Handler {
 			method: r.Method, path: path, body: string(body),
 			keyID: r.Header.Get(headerKeyID), time: r.Header.Get(headerTime),
 			nonce: r.Header.Get(headerNonce), signature: r.Header.Get(headerSignature),
+			bypass: r.Header.Get(headerBypass),
 		}
 		var reply serviceReply
 		err = w.update(func(s *state, now time.Time) error {
@@ -69,7 +74,11 @@ func (s *state) handle(r signedRequest, sender string, now time.Time) serviceRep
 	if !found {
 		return serviceReply{http.StatusNotFound, serviceAnswer{Error: "the deployment could not be found: DEPLOYMENT_NOT_FOUND"}}
 	}
-	environment := environmentOf(d.Target)
+	if !s.letsThrough(d, r) {
+		// Vercel's own gate: the service never sees the request, and logs none.
+		return serviceReply{http.StatusUnauthorized, serviceAnswer{Error: "Authentication Required"}}
+	}
+	environment := d.slot()
 	seen := func(text string) bool {
 		return s.sawNonce(nonce{Project: d.Project, Environment: environment, Text: text, Seen: now})
 	}
@@ -88,19 +97,33 @@ func (s *state) handle(r signedRequest, sender string, now time.Time) serviceRep
 	return reply
 }
 
-// route finds the deployment that a path leads to at a time.
+// letsThrough reports whether deployment protection allows a request.
+func (s *state) letsThrough(d deployment, r signedRequest) bool {
+	secret, protected := s.Bypasses[d.Project]
+	if !protected || strings.HasPrefix(r.path, "/p/") && d.slot() == Production {
+		return true
+	}
+	return subtle.ConstantTimeCompare([]byte(r.bypass), []byte(s.secret(secret))) == 1
+}
+
+// route finds the deployment that answers at a path at a time.
 func (s *state) route(path string, now time.Time) (deployment, bool) {
+	d, ok := s.lead(path, now)
+	return d, ok && d.live(now)
+}
+
+// lead finds the deployment that a path leads to, whether it is built or not.
+func (s *state) lead(path string, now time.Time) (deployment, bool) {
 	segments := strings.SplitN(strings.TrimPrefix(path, "/"), "/", 4)
 	switch {
-	case len(segments) >= 3 && segments[0] == "p" && (segments[2] == Staging || segments[2] == Production):
+	case len(segments) >= 3 && segments[0] == "p":
 		project, ok := s.project(segments[1])
 		if !ok {
 			return deployment{}, false
 		}
 		return s.serves(project.ID, segments[2], now)
 	case len(segments) >= 2 && segments[0] == "d":
-		d, ok := s.deployment(segments[1])
-		return d, ok && d.live(now)
+		return s.deployment(segments[1])
 	}
 	return deployment{}, false
 }

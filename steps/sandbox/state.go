@@ -7,19 +7,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"keyturn/keygen"
-	"keyturn/steps/vercel"
-)
-
-const (
-	// keyAge is the age of key v1 in a new world: two days before the quarterly
-	// rotation is due.
-	keyAge = 88 * 24 * time.Hour
-	// lastBuildAge is the age of the deployments that serve in a new world.
-	lastBuildAge = 3 * 24 * time.Hour
-
-	seedBytes = 16
 )
 
 // ref names a secret text inside the sealed part of the world's file.
@@ -46,7 +33,19 @@ type state struct {
 	Fault       faultState   `json:"fault"`
 	Straggling  []period     `json:"straggling"` // when the straggler fault was in force
 
+	Teams    []Team           `json:"teams,omitempty"`
+	Members  []member         `json:"members,omitempty"`
+	Shared   []sharedVariable `json:"shared,omitempty"`
+	Switches []aliasSwitch    `json:"switches,omitempty"` // oldest first
+	Bypasses map[string]ref   `json:"bypasses,omitempty"` // project id → protection-bypass secret
+
 	secrets map[ref]string // in the sealed part of the file
+}
+
+// member is a person of the account with a token; the owner's is VercelToken.
+type member struct {
+	Member
+	Token ref `json:"token"`
 }
 
 // ports are the loopback ports of the three servers.
@@ -66,104 +65,6 @@ func (p period) contains(t time.Time) bool {
 	return !t.Before(p.From) && (p.To.IsZero() || t.Before(p.To))
 }
 
-// newState makes the company as it was before its next rotation: two projects,
-// one secret v1 for each environment, and two deployments for each project and
-// target, of which the older still answers at its own address.
-func newState(options Options) (*state, error) {
-	s := &state{secrets: map[ref]string{}, Seeds: map[string]ref{}}
-	s.Created = s.now(options.RealNow())
-	s.ClockSeen = s.Created
-	maker := maker{state: s, random: options.Random}
-	maker.seed()
-	s.VercelToken = maker.token()
-	s.LogToken = maker.token()
-	for _, name := range []string{"orders-api", "payments-api"} {
-		s.Projects = append(s.Projects, Project{ID: maker.id("prj_"), Name: name})
-	}
-	for _, environment := range []string{Staging, Production} {
-		maker.environment(environment)
-	}
-	if maker.err != nil {
-		return nil, fmt.Errorf("draw random bytes: %w", maker.err)
-	}
-	return s, nil
-}
-
-// maker fills a new state and remembers the first error.
-type maker struct {
-	state  *state
-	random io.Reader
-	err    error
-}
-
-func (m *maker) seed() {
-	raw := make([]byte, seedBytes)
-	m.try(func() error { _, err := io.ReadFull(m.random, raw); return err })
-	m.state.Seed = hex.EncodeToString(raw)
-}
-
-func (m *maker) token() ref {
-	var token keygen.Secret
-	m.try(func() (err error) { token, err = keygen.Generate(m.random); return err })
-	return m.keep(token.Reveal())
-}
-
-func (m *maker) keep(text string) ref {
-	var r ref
-	m.try(func() (err error) { r, err = m.state.keep(m.random, text); return err })
-	return r
-}
-
-func (m *maker) id(prefix string) string {
-	var id string
-	m.try(func() (err error) { id, err = newID(m.random, prefix); return err })
-	return id
-}
-
-func (m *maker) try(do func() error) {
-	if m.err == nil {
-		m.err = do()
-	}
-}
-
-// environment gives every project the key v1 of an environment and two
-// deployments that hold it.
-func (m *maker) environment(environment string) {
-	lastRotation := m.state.Created.Add(-keyAge)
-	seed := m.token()
-	m.state.Seeds[environment] = seed
-	for _, project := range m.state.Projects {
-		for _, row := range seedRows(environment) {
-			row.ID, row.Project = m.id(""), project.ID
-			row.Created, row.Updated = lastRotation, lastRotation
-			row.Value = seed
-			m.state.Variables = append(m.state.Variables, row)
-		}
-		for _, created := range []time.Time{lastRotation.Add(10 * time.Minute), m.state.Created.Add(-lastBuildAge)} {
-			ready := created.Add(time.Minute)
-			target := targetOf(environment)
-			m.state.Deployments = append(m.state.Deployments, deployment{
-				ID: m.id("dpl_"), Project: project.ID, Target: target, Env: m.state.bake(project.ID, target),
-				Created: created, BuildingAt: created, ReadyAt: ready, AliasAt: ready,
-			})
-		}
-	}
-	slices.SortStableFunc(m.state.Deployments, func(a, b deployment) int { return a.Created.Compare(b.Created) })
-}
-
-// seedRows returns the rows of key v1 in an environment. Development has its
-// own, since a sensitive row is refused there.
-func seedRows(environment string) []variable {
-	key := keygen.KeyID("v1").Variable()
-	if environment == Production {
-		return []variable{{Key: key, Type: vercel.TypeSensitive, Target: []string{vercel.TargetProduction}}}
-	}
-	return []variable{
-		{Key: key, Type: vercel.TypeSensitive, Target: []string{vercel.TargetPreview}},
-		{Key: key, Type: vercel.TypeEncrypted, Target: []string{vercel.TargetDevelopment}},
-	}
-}
-
 func (s *state) clone() *state {
 	next := *s
 	next.Seeds = maps.Clone(s.Seeds)
@@ -173,6 +74,11 @@ func (s *state) clone() *state {
 	next.Nonces = slices.Clone(s.Nonces)
 	next.Requests = slices.Clone(s.Requests)
 	next.Straggling = slices.Clone(s.Straggling)
+	next.Teams = slices.Clone(s.Teams)
+	next.Members = slices.Clone(s.Members)
+	next.Shared = slices.Clone(s.Shared)
+	next.Switches = slices.Clone(s.Switches)
+	next.Bypasses = maps.Clone(s.Bypasses)
 	next.secrets = maps.Clone(s.secrets)
 	return &next
 }
@@ -196,7 +102,16 @@ func (s *state) dropUnusedSecrets() {
 	for _, r := range s.Seeds {
 		used[r] = true
 	}
+	for _, r := range s.Bypasses {
+		used[r] = true
+	}
+	for _, who := range s.Members {
+		used[who.Token] = true
+	}
 	for _, v := range s.Variables {
+		used[v.Value] = true
+	}
+	for _, v := range s.Shared {
 		used[v.Value] = true
 	}
 	for _, d := range s.Deployments {

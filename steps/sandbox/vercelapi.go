@@ -1,10 +1,14 @@
 package sandbox
 
 import (
+	"bytes"
+	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -12,9 +16,6 @@ import (
 
 	"keyturn/steps/vercel"
 )
-
-// account owns the projects; it is a personal one, so teamId may be left out.
-const account = "user_sandbox"
 
 // refusal is an answer of the Vercel API other than success.
 type refusal struct {
@@ -40,13 +41,19 @@ func badRequest(format string, args ...any) *refusal {
 // error, which is a *refusal unless the world itself has a fault.
 type endpoint func(r *http.Request) (int, any, error)
 
-// vercelHandler serves the endpoints that Keyturn uses, under whatever version
-// they are called, since clients differ in it, and with any teamId or slug.
+// vercelHandler serves the endpoints that Keyturn and Vercel's CLI use, under
+// whatever version they are called, since clients differ in it.
 func (w *World) vercelHandler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, e := range map[string]endpoint{
-		"GET /user":               w.getUser,
-		"GET /projects/{project}": w.getProject,
+		"GET /user":                 w.getUser,
+		"GET /teams":                w.listTeams,
+		"GET /teams/{team}":         w.getTeam,
+		"GET /teams/{team}/members": w.listMembers,
+		"GET /projects":             w.listProjects,
+		"GET /projects/{project}":   w.getProject,
+		"GET /env":                  w.listShared,
+
 		"GET /projects/{project}/custom-environments": w.listCustomEnvironments,
 		"GET /projects/{project}/env":                 w.listVariables,
 		"POST /projects/{project}/env":                w.createVariables,
@@ -54,79 +61,195 @@ func (w *World) vercelHandler() http.Handler {
 		"GET /projects/{project}/env/{id}":            w.getVariable,
 		"PATCH /projects/{project}/env/{id}":          w.editVariable,
 		"DELETE /projects/{project}/env/{id}":         w.deleteVariable,
-		"GET /deployments":                            w.listDeployments,
-		"POST /deployments":                           w.redeploy,
-		"GET /deployments/{id}":                       w.getDeployment,
-		"DELETE /deployments/{id}":                    w.deleteDeployment,
-		"GET /deployments/{id}/aliases":               w.listDeploymentAliases,
-		"GET /aliases":                                w.listAliases,
-		"/":                                           w.unknownEndpoint,
+		"GET /env/pull/{project}/{target}":            w.pullVariables,
+
+		"POST /projects/{project}/rollback/{deployment}": w.rollBack,
+		"POST /projects/{project}/promote/{deployment}":  w.promote,
+
+		"GET /deployments":               w.listDeployments,
+		"POST /deployments":              w.redeploy,
+		"GET /deployments/{id}":          w.getDeployment,
+		"DELETE /deployments/{id}":       w.deleteDeployment,
+		"PATCH /deployments/{id}/cancel": w.cancelDeployment,
+		"GET /deployments/{id}/events":   w.listEvents,
+		"GET /deployments/{id}/builds":   w.listBuilds,
+		"GET /deployments/{id}/aliases":  w.listDeploymentAliases,
+		"GET /aliases":                   w.listAliases,
+		"/":                              w.unknownEndpoint,
 	} {
-		mux.HandleFunc(pattern, w.serveEndpoint(e))
+		mux.HandleFunc(pattern, w.serveEndpoint(pattern, e))
 	}
 	return withoutVersion(mux)
 }
 
-var versionPrefix = regexp.MustCompile(`^/v[0-9]{1,3}/`)
+// versionPrefix also matches the prefix now, a former name of the product, that
+// the CLI uses for some calls.
+var versionPrefix = regexp.MustCompile(`^(/v[0-9]{1,3})?(/now)?/`)
+
+// pathKey is where a request keeps the path that it came with.
+type pathKey struct{}
 
 // withoutVersion takes /v9 and the like off the path. The CLI leaves it out for
 // some calls.
 func withoutVersion(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if prefix := versionPrefix.FindString(r.URL.Path); prefix != "" {
-			http.StripPrefix(strings.TrimSuffix(prefix, "/"), next).ServeHTTP(rw, r)
-			return
-		}
-		next.ServeHTTP(rw, r)
+		r = r.WithContext(context.WithValue(r.Context(), pathKey{}, r.URL.Path))
+		prefix := strings.TrimSuffix(versionPrefix.FindString(r.URL.Path), "/")
+		http.StripPrefix(prefix, next).ServeHTTP(rw, r)
 	})
 }
 
-// serveEndpoint checks the token, lets the fault in force strike before or after
-// the call, and writes the answer.
-func (w *World) serveEndpoint(e endpoint) http.HandlerFunc {
-	return func(rw http.ResponseWriter, r *http.Request) {
-		if !bearer(r, w.VercelToken()) {
-			forbidden := refuse(http.StatusForbidden, "forbidden", "Not authorized")
-			forbidden.detail.InvalidToken = true
-			answerRefusal(rw, forbidden)
-			return
-		}
-		if err := w.strikeBeforeCall(rw); err != nil {
-			answerRefusal(rw, err)
-			return
-		}
-		r.Body = http.MaxBytesReader(rw, r.Body, maxBodyBytes)
-		status, body, err := e(r)
-		if err != nil {
-			answerRefusal(rw, err)
-			return
-		}
-		if r.Method != http.MethodGet && w.strikes(TimeoutAfterWrite) && cut(rw) == nil {
-			return
-		}
-		answer(rw, status, body)
+func originalPath(r *http.Request) string {
+	if path, ok := r.Context().Value(pathKey{}).(string); ok {
+		return path
 	}
+	return r.URL.Path
+}
+
+// actorKey is where a request keeps the id of the user who makes it.
+type actorKey struct{}
+
+func actor(r *http.Request) string {
+	id, _ := r.Context().Value(actorKey{}).(string)
+	return id
+}
+
+// errReset and errDropped end a connection without an answer.
+var (
+	errReset   = errors.New("connection is to be reset")
+	errDropped = errors.New("connection is to be closed")
+)
+
+// stream is a body that is written as lines of JSON.
+type stream []any
+
+// serveEndpoint writes the answer to a call, and remembers the call before
+// anybody can see its answer.
+func (w *World) serveEndpoint(pattern string, e endpoint) http.HandlerFunc {
+	return func(rw http.ResponseWriter, r *http.Request) {
+		data, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxBodyBytes))
+		if err != nil {
+			answerRefusal(rw, refuse(http.StatusRequestEntityTooLarge, "payload_too_large", "The body is too large"))
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(data))
+		call := w.arrives(pattern, r, data)
+		status, body, err := w.perform(r, &call, rw.Header(), e)
+		lost := errors.Is(err, errReset) || errors.Is(err, errDropped)
+		switch {
+		case lost: // Status stays 0
+		case err != nil:
+			call.Status = refusalOf(err).status
+		default:
+			call.Status = status
+		}
+		w.traffic.answered(call)
+		if lost && cut(rw, errors.Is(err, errReset)) == nil {
+			return
+		}
+		switch lines, isStream := body.(stream); {
+		case err != nil:
+			answerRefusal(rw, err)
+		case body == nil:
+			rw.WriteHeader(status)
+		case isStream:
+			answerLines(rw, lines)
+		default:
+			answer(rw, status, body)
+		}
+	}
+}
+
+// perform checks the token, lets limits, mishaps and the fault in force have
+// their way before and after the call, and makes it.
+func (w *World) perform(r *http.Request, call *Call, header http.Header, e endpoint) (int, any, error) {
+	who, ok := w.state.Load().holder(r)
+	if !ok {
+		forbidden := refuse(http.StatusForbidden, "forbidden", "Not authorized")
+		forbidden.detail.InvalidToken = true
+		return 0, nil, forbidden
+	}
+	call.Member = who.Username
+	r = r.WithContext(context.WithValue(r.Context(), actorKey{}, who.ID))
+	if err := w.traffic.delay(r.Context()); err != nil {
+		return 0, nil, errDropped
+	}
+	now := w.options.RealNow()
+	if err := w.traffic.admit(call.Endpoint, header, now); err != nil {
+		return 0, nil, err
+	}
+	call.Mishap = w.traffic.meets()
+	if err := w.traffic.befall(call.Mishap, header, now); err != nil {
+		return 0, nil, err
+	}
+	if err := w.strikeBeforeCall(header); err != nil {
+		return 0, nil, err
+	}
+	status, body, err := e(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	switch {
+	case call.Mishap == ResetAfter:
+		return 0, nil, errReset
+	case call.Mishap == ServerErrorAfter:
+		return 0, nil, internalError()
+	case call.Write() && w.strikes(TimeoutAfterWrite):
+		return 0, nil, errDropped
+	}
+	if err := w.traffic.delay(r.Context()); err != nil {
+		return 0, nil, errDropped
+	}
+	return status, body, nil
+}
+
+// holder returns whose token a request carries.
+func (s *state) holder(r *http.Request) (Member, bool) {
+	if bearer(r, s.secret(s.VercelToken)) {
+		return s.user(owner), true
+	}
+	for _, who := range s.Members {
+		if bearer(r, s.secret(who.Token)) {
+			return who.Member, true
+		}
+	}
+	return Member{}, false
+}
+
+func refusalOf(err error) *refusal {
+	var refused *refusal
+	if errors.As(err, &refused) {
+		return refused
+	}
+	// Such as a full disk: the change was not made. The text holds no value.
+	return refuse(http.StatusInternalServerError, "internal_server_error", "%s", err.Error())
 }
 
 func answerRefusal(rw http.ResponseWriter, err error) {
-	var refused *refusal
-	if !errors.As(err, &refused) {
-		// Such as a full disk: the change was not made. The text holds no value.
-		refused = refuse(http.StatusInternalServerError, "internal_server_error", "%s", err.Error())
-	}
+	refused := refusalOf(err)
 	answer(rw, refused.status, vercel.ErrorBody{Error: refused.detail})
 }
 
-func (w *World) strikeBeforeCall(rw http.ResponseWriter) error {
+func answerLines(rw http.ResponseWriter, lines stream) {
+	rw.Header().Set("Content-Type", "application/stream+json")
+	encoder := json.NewEncoder(rw)
+	for _, line := range lines {
+		if encoder.Encode(line) != nil {
+			return // the client has gone away
+		}
+	}
+}
+
+func (w *World) strikeBeforeCall(header http.Header) error {
 	if w.strikes(API500) {
-		return refuse(http.StatusInternalServerError, "internal_server_error", "An unexpected internal error occurred")
+		return internalError()
 	}
 	if w.strikes(API429) {
 		const retryAfter = 1 // s
 		reset := w.options.RealNow().UnixMilli() + 1000*retryAfter
 		limited := refuse(http.StatusTooManyRequests, "rate_limited", "The rate limit of 6 exceeded for the sandbox. Try again in %d second", retryAfter)
 		limited.detail.Limit = &vercel.Limit{Reset: reset / 1000, ResetMs: reset, Total: 6}
-		rw.Header().Set("Retry-After", fmt.Sprint(retryAfter))
+		header.Set("Retry-After", fmt.Sprint(retryAfter))
 		return limited
 	}
 	return nil
@@ -146,11 +269,15 @@ func (w *World) strikes(fault Fault) bool {
 	return struck && err == nil
 }
 
-// cut closes the connection without an answer.
-func cut(rw http.ResponseWriter) error {
+// cut ends the connection without an answer: by a reset, which the client sees
+// at once as such, or by closing it.
+func cut(rw http.ResponseWriter, reset bool) error {
 	connection, _, err := http.NewResponseController(rw).Hijack()
 	if err != nil {
 		return err
+	}
+	if tcp, ok := connection.(*net.TCPConn); ok && reset {
+		_ = tcp.SetLinger(0) // else it is closed, which does as well
 	}
 	_ = connection.Close() // there is no one to tell
 	return nil
@@ -173,34 +300,4 @@ func decodeBody(r *http.Request, into any) error {
 
 func (w *World) unknownEndpoint(r *http.Request) (int, any, error) {
 	return 0, nil, notFound("The endpoint " + r.Method + " " + r.URL.Path)
-}
-
-func (w *World) getUser(*http.Request) (int, any, error) {
-	return http.StatusOK, vercel.AnswerUser(vercel.User{
-		ID: account, Username: "sandbox", Email: "sandbox@example.com", Name: "Keyturn Sandbox",
-	}), nil
-}
-
-func (w *World) getProject(r *http.Request) (int, any, error) {
-	project, err := w.state.Load().projectOf(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusOK, vercel.AnswerProject(vercel.Project{ID: project.ID, Name: project.Name, AccountID: account}), nil
-}
-
-func (w *World) listCustomEnvironments(r *http.Request) (int, any, error) {
-	if _, err := w.state.Load().projectOf(r); err != nil {
-		return 0, nil, err
-	}
-	return http.StatusOK, map[string]any{"environments": []any{}}, nil
-}
-
-// projectOf finds the project that a request's path names.
-func (s *state) projectOf(r *http.Request) (Project, error) {
-	project, ok := s.project(r.PathValue("project"))
-	if !ok {
-		return Project{}, notFound("Project")
-	}
-	return project, nil
 }

@@ -3,9 +3,7 @@ package sandbox
 import (
 	"cmp"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,108 +13,200 @@ import (
 // listLimit is how many deployments a page of the list has when not asked.
 const listLimit = 20
 
-// shownDeployment is a deployment as Vercel would show it at a time. Its url has
-// no scheme, as at Vercel, but here it has a path: http:// and that is an
+// deploymentFacts is what both ways to show a deployment are made from. Its url
+// has no scheme, as at Vercel, but here it has a path: http:// and that is an
 // address that can be called.
-func (w *World) shownDeployment(s *state, d deployment, now time.Time) vercel.Deployment {
+func (w *World) deploymentFacts(s *state, d deployment, now time.Time) vercel.Deployment {
 	project, _ := s.project(d.Project) // a project is never removed
-	shown := vercel.Deployment{
-		ID: d.ID, Name: project.Name, ProjectID: d.Project, Mark: d.Mark,
+	facts := vercel.Deployment{
+		ID: d.ID, Name: project.Name, ProjectID: d.Project, Mark: d.Mark, Branch: d.branch(),
 		URL: w.service.host() + deploymentPath(d.ID), ReadyState: d.state(now), Created: d.Created.UnixMilli(),
 	}
 	if d.Target == vercel.TargetProduction {
-		shown.Target = vercel.TargetProduction
-	} else {
-		shown.Branch = previewBranch
+		facts.Target = vercel.TargetProduction
 	}
-	if shown.ReadyState == vercel.StateReady {
-		shown.Ready = d.ReadyAt.UnixMilli()
-		shown.AliasAssigned = reached(d.AliasAt, now)
-		shown.Alias = w.aliasesOf(s, d, now)
+	if facts.ReadyState == vercel.StateReady {
+		facts.Ready = d.ReadyAt.UnixMilli()
+		facts.Alias = w.aliasesOf(s, d, now)
+		facts.AliasAssigned = reached(d.AliasAt, now) || len(facts.Alias) > 0
+	}
+	return facts
+}
+
+// deploymentAnswer is a deployment by itself.
+type deploymentAnswer struct {
+	vercel.DeploymentAnswer
+	CustomEnvironment *customRow     `json:"customEnvironment,omitempty"`
+	Project           map[string]any `json:"project"`
+	Team              *Team          `json:"team,omitempty"`
+	ErrorCode         string         `json:"errorCode,omitempty"`
+	ErrorMessage      string         `json:"errorMessage,omitempty"`
+	ErrorStep         string         `json:"errorStep,omitempty"`
+	Source            string         `json:"source"`
+}
+
+// deploymentRow is a deployment in a list.
+type deploymentRow struct {
+	vercel.DeploymentRow
+	CustomEnvironment *customRow `json:"customEnvironment,omitempty"`
+	ErrorCode         string     `json:"errorCode,omitempty"`
+	ErrorMessage      string     `json:"errorMessage,omitempty"`
+	BuildingAt        int64      `json:"buildingAt,omitempty"`
+	Source            string     `json:"source"`
+}
+
+type deploymentsAnswer struct {
+	Deployments []deploymentRow   `json:"deployments"`
+	Pagination  vercel.Pagination `json:"pagination"`
+}
+
+// source of every deployment: it is an answer that the API knows.
+const source = "redeploy"
+
+func (w *World) deploymentAnswer(s *state, d deployment, now time.Time) deploymentAnswer {
+	project, _ := s.project(d.Project) // a project is never removed
+	shown := deploymentAnswer{
+		DeploymentAnswer:  vercel.AnswerDeployment(w.deploymentFacts(s, d, now)),
+		CustomEnvironment: s.customOf(project, d), Source: source,
+		Project: map[string]any{"id": project.ID, "name": project.Name, "framework": nil},
+	}
+	shown.Creator = s.creator(d)
+	shown.OwnerID = cmp.Or(project.TeamID, owner)
+	shown.BuildingAt = d.BuildingAt.UnixMilli()
+	if team, ok := s.team(project.TeamID); ok {
+		shown.Team = &team
+	}
+	if shown.ReadyState == vercel.StateError {
+		shown.ErrorCode, shown.ErrorMessage, shown.ErrorStep = buildErrorCode, buildErrorMessage, "buildStep"
 	}
 	return shown
 }
 
+func (w *World) deploymentRow(s *state, d deployment, now time.Time) deploymentRow {
+	project, _ := s.project(d.Project) // a project is never removed
+	row := deploymentRow{
+		DeploymentRow:     vercel.AnswerDeployments([]vercel.Deployment{w.deploymentFacts(s, d, now)}).Deployments[0],
+		CustomEnvironment: s.customOf(project, d), Source: source, BuildingAt: d.BuildingAt.UnixMilli(),
+	}
+	row.Creator = s.creator(d)
+	if row.ReadyState == vercel.StateError {
+		row.ErrorCode, row.ErrorMessage = buildErrorCode, buildErrorMessage
+	}
+	return row
+}
+
+func (s *state) customOf(project Project, d deployment) *customRow {
+	custom, ok := project.custom(d.CustomEnvironment)
+	if d.CustomEnvironment == "" || !ok {
+		return nil
+	}
+	row := s.customRow(project, custom)
+	return &row
+}
+
+func (s *state) creator(d deployment) vercel.Creator {
+	who := s.user(d.CreatedBy)
+	return vercel.Creator{UID: who.ID, Username: who.Username}
+}
+
 // aliasesOf returns the addresses that lead to a deployment, without a scheme.
 func (w *World) aliasesOf(s *state, d deployment, now time.Time) []string {
-	environment := environmentOf(d.Target)
-	if serving, ok := s.serves(d.Project, environment, now); !ok || serving.ID != d.ID {
+	if serving, ok := s.serves(d.Project, d.slot(), now); !ok || serving.ID != d.ID {
 		return nil
 	}
 	project, _ := s.project(d.Project) // a project is never removed
-	return []string{w.service.host() + aliasPath(project.Name, environment)}
+	return []string{w.service.host() + aliasPath(project.Name, d.slot())}
 }
 
 func (w *World) listDeployments(r *http.Request) (int, any, error) {
 	s, now := w.look()
-	query := r.URL.Query()
-	limit := listLimit
-	if text := query.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > 100 {
-			return 0, nil, badRequest("Invalid request: `limit` should be a number from 1 to 100")
-		}
-		limit = n
-	}
-	keep, err := deploymentFilter(s, query)
+	limit, err := limitOf(r.URL.Query(), listLimit)
 	if err != nil {
 		return 0, nil, err
 	}
-	var found []vercel.Deployment
+	keep, err := s.deploymentFilter(r, now)
+	if err != nil {
+		return 0, nil, err
+	}
+	var found []deployment
 	for _, d := range s.Deployments {
-		if shown := w.shownDeployment(s, d, now); !reached(d.DeletedAt, now) && keep(shown) {
-			found = append(found, shown)
+		if keep(d) && !reached(d.DeletedAt, now) {
+			found = append(found, d)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b vercel.Deployment) int { return cmp.Compare(b.Created, a.Created) })
-	more := len(found) > limit
-	found = found[:min(limit, len(found))]
-	body := vercel.AnswerDeployments(found)
-	if more {
-		next := found[limit-1].Created
+	slices.SortStableFunc(found, func(a, b deployment) int { return b.Created.Compare(a.Created) })
+	body := deploymentsAnswer{Deployments: []deploymentRow{}}
+	if len(found) > limit {
+		found = found[:limit]
+		next := found[limit-1].Created.UnixMilli()
 		body.Pagination.Next = &next
 	}
+	for _, d := range found {
+		body.Deployments = append(body.Deployments, w.deploymentRow(s, d, now))
+	}
+	body.Pagination.Count = len(found)
 	return http.StatusOK, body, nil
 }
 
 // deploymentFilter returns what the query asks for.
-func deploymentFilter(s *state, query url.Values) (func(vercel.Deployment) bool, error) {
+func (s *state) deploymentFilter(r *http.Request, now time.Time) (func(deployment) bool, error) {
+	query := r.URL.Query()
+	team, err := s.scopeOf(r)
+	if err != nil {
+		return nil, err
+	}
 	project := cmp.Or(query.Get("projectId"), query.Get("app"))
 	if project != "" {
-		p, ok := s.project(project)
-		if !ok {
-			return nil, notFound("Project")
+		p, err := s.projectIn(r, project)
+		if err != nil {
+			return nil, err
 		}
 		project = p.ID
 	}
-	var bounds [2]int64 // since and until, ms
-	for i, name := range []string{"since", "until"} {
-		text := query.Get(name)
-		if text == "" {
-			continue
-		}
-		ms, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return nil, badRequest("Invalid request: `%s` should be a number", name)
-		}
-		bounds[i] = ms
+	since, err := numberOf(query, "since") // ms
+	if err != nil {
+		return nil, err
 	}
-	target, states := query.Get("target"), query.Get("state")
-	return func(d vercel.Deployment) bool {
-		return (project == "" || d.ProjectID == project) &&
-			(target == "" || d.Environment() == target) &&
-			(states == "" || slices.Contains(strings.Split(states, ","), d.ReadyState)) &&
-			d.Created >= bounds[0] && (bounds[1] == 0 || d.Created < bounds[1])
+	until, err := numberOf(query, "until", "from") // ms
+	if err != nil {
+		return nil, err
+	}
+	target, branch, states := query.Get("target"), query.Get("branch"), query.Get("state")
+	return func(d deployment) bool {
+		if project != "" && d.Project != project {
+			return false
+		}
+		of, _ := s.project(d.Project) // a project is never removed
+		created := d.Created.UnixMilli()
+		return of.TeamID == team &&
+			(target == "" || cmp.Or(d.CustomEnvironment, d.Target) == target) &&
+			(branch == "" || d.branch() == branch) &&
+			(states == "" || slices.Contains(strings.Split(states, ","), d.state(now))) &&
+			created >= since && (until == 0 || created < until)
 	}, nil
 }
 
 func (w *World) getDeployment(r *http.Request) (int, any, error) {
 	s, now := w.look()
-	d, ok := w.findDeployment(s, r.PathValue("id"), now)
-	if !ok {
-		return 0, nil, notFound("Deployment")
+	d, err := w.deploymentOf(s, r, r.PathValue("id"), now)
+	if err != nil {
+		return 0, nil, err
 	}
-	return http.StatusOK, vercel.AnswerDeployment(w.shownDeployment(s, d, now)), nil
+	return http.StatusOK, w.deploymentAnswer(s, d, now), nil
+}
+
+// deploymentOf finds a deployment of the team that a request names.
+func (w *World) deploymentOf(s *state, r *http.Request, idOrURL string, now time.Time) (deployment, error) {
+	team, err := s.scopeOf(r)
+	if err != nil {
+		return deployment{}, err
+	}
+	d, ok := w.findDeployment(s, idOrURL, now)
+	project, _ := s.project(d.Project)
+	if !ok || project.TeamID != team {
+		return deployment{}, notFound("Deployment")
+	}
+	return d, nil
 }
 
 // findDeployment finds a deployment that is not deleted by its id, its url or an
@@ -126,25 +216,35 @@ func (w *World) findDeployment(s *state, idOrURL string, now time.Time) (deploym
 	if !hasScheme {
 		address = idOrURL
 	}
-	address = strings.TrimRight(address, "/")
-	for _, d := range s.Deployments {
-		if reached(d.DeletedAt, now) {
-			continue
-		}
-		if d.ID == address || w.service.host()+deploymentPath(d.ID) == address || slices.Contains(w.aliasesOf(s, d, now), address) {
-			return d, true
-		}
+	d, found := deployment{}, false
+	if path, ours := strings.CutPrefix(strings.TrimRight(address, "/"), w.service.host()); ours {
+		d, found = s.lead(path, now)
+	} else {
+		d, found = s.deployment(address)
 	}
-	return deployment{}, false
+	return d, found && !reached(d.DeletedAt, now)
 }
 
 // redeployFields is a request for a deployment. Only repeating one is possible
 // here, since there are no files to upload.
 type redeployFields struct {
-	DeploymentID string            `json:"deploymentId"`
-	Name         string            `json:"name"`
-	Target       string            `json:"target"` // "" or null: preview
-	Meta         map[string]string `json:"meta"`
+	DeploymentID      string            `json:"deploymentId"`
+	Name              string            `json:"name"`
+	Target            string            `json:"target"` // "" or null: preview
+	Meta              map[string]string `json:"meta"`
+	CustomEnvironment string            `json:"customEnvironmentSlugOrId"`
+}
+
+func (f redeployFields) check() error {
+	switch {
+	case f.Name == "":
+		return badRequest("Invalid request: missing required property `name`")
+	case f.DeploymentID == "":
+		return badRequest("Invalid request: the sandbox only repeats deployments, `deploymentId` is required")
+	case !slices.Contains([]string{"", vercel.TargetProduction, vercel.TargetPreview}, f.Target):
+		return badRequest("Invalid request: `target` should be equal to one of the allowed values")
+	}
+	return nil
 }
 
 func (w *World) redeploy(r *http.Request) (int, any, error) {
@@ -152,32 +252,36 @@ func (w *World) redeploy(r *http.Request) (int, any, error) {
 	if err := decodeBody(r, &fields); err != nil {
 		return 0, nil, err
 	}
-	switch {
-	case fields.Name == "":
-		return 0, nil, badRequest("Invalid request: missing required property `name`")
-	case fields.DeploymentID == "":
-		return 0, nil, badRequest("Invalid request: the sandbox only repeats deployments, `deploymentId` is required")
-	case fields.Target == "":
-		fields.Target = vercel.TargetPreview
-	case fields.Target != vercel.TargetProduction && fields.Target != vercel.TargetPreview:
-		return 0, nil, badRequest("Invalid request: `target` should be equal to one of the allowed values")
+	if err := fields.check(); err != nil {
+		return 0, nil, err
 	}
-	var body vercel.DeploymentAnswer
+	var body deploymentAnswer
 	err := w.update(func(s *state, now time.Time) error {
-		from, ok := w.findDeployment(s, fields.DeploymentID, now)
-		if !ok {
-			return notFound("Deployment")
+		from, err := w.deploymentOf(s, r, fields.DeploymentID, now)
+		if err != nil {
+			return err
 		}
 		project, _ := s.project(from.Project) // a project is never removed
 		if fields.Name != project.Name {
 			return badRequest("The deployment belongs to the project %s", project.Name)
 		}
-		id, err := newID(w.options.Random, "dpl_")
-		if err != nil {
+		d := deployment{
+			Target: cmp.Or(fields.Target, vercel.TargetPreview), Mark: fields.Meta[vercel.MetaMark], CreatedBy: actor(r),
+		}
+		if fields.CustomEnvironment != "" {
+			custom, ok := project.custom(fields.CustomEnvironment)
+			if !ok {
+				return notFound("Custom Environment")
+			}
+			d.Target, d.CustomEnvironment = vercel.TargetPreview, custom.Slug
+		}
+		if d.Target == vercel.TargetPreview {
+			d.Branch = from.Branch
+		}
+		if d.ID, err = newID(w.options.Random, "dpl_"); err != nil {
 			return err
 		}
-		made := s.deploy(id, project, fields.Target, fields.Meta[vercel.MetaMark], w.options.BuildTime, now)
-		body = vercel.AnswerDeployment(w.shownDeployment(s, made, now))
+		body = w.deploymentAnswer(s, s.deploy(project, d, w.options.BuildTime, now), now)
 		return nil
 	})
 	return http.StatusOK, body, err
@@ -186,16 +290,41 @@ func (w *World) redeploy(r *http.Request) (int, any, error) {
 func (w *World) deleteDeployment(r *http.Request) (int, any, error) {
 	var body vercel.DeletedAnswer
 	err := w.update(func(s *state, now time.Time) error {
-		d, ok := w.findDeployment(s, r.PathValue("id"), now)
-		if !ok {
-			return notFound("Deployment")
+		d, err := w.deploymentOf(s, r, r.PathValue("id"), now)
+		if err != nil {
+			return err
 		}
-		i := slices.IndexFunc(s.Deployments, func(other deployment) bool { return other.ID == d.ID })
-		s.Deployments[i].DeletedAt = now
+		s.Deployments[s.indexOf(d)].DeletedAt = now
 		body = vercel.DeletedAnswer{UID: d.ID, State: vercel.StateDeleted}
 		return nil
 	})
 	return http.StatusOK, body, err
+}
+
+// cancelDeployment ends a build that is under way.
+func (w *World) cancelDeployment(r *http.Request) (int, any, error) {
+	var body deploymentAnswer
+	err := w.update(func(s *state, now time.Time) error {
+		d, err := w.deploymentOf(s, r, r.PathValue("id"), now)
+		if err != nil {
+			return err
+		}
+		switch state := d.state(now); state {
+		case vercel.StateReady, vercel.StateError, vercel.StateCanceled:
+			return badRequest("The deployment is %s and cannot be canceled", state)
+		}
+		d.CanceledAt = now
+		d.ReadyAt, d.AliasAt, d.FailedAt = time.Time{}, time.Time{}, time.Time{}
+		s.Deployments[s.indexOf(d)] = d
+		body = w.deploymentAnswer(s, d, now)
+		return nil
+	})
+	return http.StatusOK, body, err
+}
+
+// indexOf finds a deployment that is known to be there.
+func (s *state) indexOf(d deployment) int {
+	return slices.IndexFunc(s.Deployments, func(other deployment) bool { return other.ID == d.ID })
 }
 
 // alias is one row of a list of aliases.
@@ -215,22 +344,22 @@ type aliasesAnswer struct {
 
 func (w *World) listDeploymentAliases(r *http.Request) (int, any, error) {
 	s, now := w.look()
-	d, ok := w.findDeployment(s, r.PathValue("id"), now)
-	if !ok {
-		return 0, nil, notFound("Deployment")
+	d, err := w.deploymentOf(s, r, r.PathValue("id"), now)
+	if err != nil {
+		return 0, nil, err
 	}
 	return http.StatusOK, w.answerAliases(s, []deployment{d}, now), nil
 }
 
 func (w *World) listAliases(r *http.Request) (int, any, error) {
 	s, now := w.look()
-	keep, err := deploymentFilter(s, r.URL.Query())
+	keep, err := s.deploymentFilter(r, now)
 	if err != nil {
 		return 0, nil, err
 	}
 	var list []deployment
 	for _, d := range s.Deployments {
-		if keep(w.shownDeployment(s, d, now)) {
+		if keep(d) {
 			list = append(list, d)
 		}
 	}

@@ -2,9 +2,11 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"time"
@@ -28,6 +30,10 @@ type variable struct {
 	Value     ref       `json:"value"`
 	Created   time.Time `json:"created"`
 	Updated   time.Time `json:"updated"`
+
+	CustomEnvironmentIDs []string `json:"custom_environment_ids,omitempty"`
+	CreatedBy            string   `json:"created_by,omitempty"` // id of a user; "" is the owner
+	UpdatedBy            string   `json:"updated_by,omitempty"`
 }
 
 var keyPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,255}$`)
@@ -40,7 +46,7 @@ func (v variable) check() error {
 	if !slices.Contains([]string{typePlain, vercel.TypeEncrypted, vercel.TypeSensitive}, v.Type) {
 		return badRequest("Invalid request: `type` should be equal to one of the allowed values")
 	}
-	if len(v.Target) == 0 {
+	if len(v.Target) == 0 && len(v.CustomEnvironmentIDs) == 0 {
 		return badRequest("Invalid request: missing required property `target`")
 	}
 	for _, t := range v.Target {
@@ -59,14 +65,21 @@ func (v variable) check() error {
 
 // sameTargets reports whether two rows have the same set of targets.
 func (v variable) sameTargets(other variable) bool {
-	a, b := slices.Sorted(slices.Values(v.Target)), slices.Sorted(slices.Values(other.Target))
-	return slices.Equal(slices.Compact(a), slices.Compact(b))
+	sorted := func(v variable) []string {
+		all := slices.Concat(v.Target, v.CustomEnvironmentIDs) // an id is no target's name
+		slices.Sort(all)
+		return slices.Compact(all)
+	}
+	return slices.Equal(sorted(v), sorted(other))
 }
 
 // clashes reports whether two rows would give one deployment the same key.
 func (v variable) clashes(other variable) bool {
+	overlap := func(a, b []string) bool {
+		return slices.ContainsFunc(a, func(t string) bool { return slices.Contains(b, t) })
+	}
 	return v.ID != other.ID && v.Project == other.Project && v.Key == other.Key && v.GitBranch == other.GitBranch &&
-		slices.ContainsFunc(v.Target, func(t string) bool { return slices.Contains(other.Target, t) })
+		(overlap(v.Target, other.Target) || overlap(v.CustomEnvironmentIDs, other.CustomEnvironmentIDs))
 }
 
 // conflict is the refusal of a row that clashes with an existing one: code
@@ -105,9 +118,12 @@ func (l *textList) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]string)(l))
 }
 
-func (f variableFields) applyTo(v *variable) error {
-	if len(f.CustomEnvironmentIDs) > 0 {
-		return badRequest("The project has no custom environments")
+func (f variableFields) applyTo(v *variable, project Project) error {
+	if f.CustomEnvironmentIDs != nil {
+		v.CustomEnvironmentIDs = project.customIDs(f.CustomEnvironmentIDs)
+		if len(v.CustomEnvironmentIDs) != len(f.CustomEnvironmentIDs) {
+			return badRequest("The project has no such custom environment")
+		}
 	}
 	for _, field := range []struct {
 		from *string
@@ -129,23 +145,62 @@ func (w *World) listVariables(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	branch := r.URL.Query().Get("gitBranch")
-	rows := []vercel.VariableRow{}
+	keep, err := rowFilter(project, r.URL.Query())
+	if err != nil {
+		return 0, nil, err
+	}
+	rows := []variableRow{}
 	for _, v := range s.Variables {
-		if v.Project == project.ID && (branch == "" || v.GitBranch == "" || v.GitBranch == branch) {
+		if v.Project == project.ID && keep(v) {
 			rows = append(rows, w.variableRow(s, v))
 		}
 	}
-	return http.StatusOK, vercel.VariablesAnswer{Envs: rows, Pagination: vercel.Pagination{Count: len(rows)}}, nil
+	return http.StatusOK, variablesAnswer{Envs: rows, Pagination: vercel.Pagination{Count: len(rows)}}, nil
+}
+
+// rowFilter returns what the query of a list asks for. The target is one that
+// only Vercel's CLI asks for.
+func rowFilter(project Project, query url.Values) (func(variable) bool, error) {
+	branch, target := query.Get("gitBranch"), query.Get("target")
+	custom := cmp.Or(query.Get("customEnvironmentId"), query.Get("customEnvironmentSlug"))
+	if custom != "" {
+		environment, ok := project.custom(custom)
+		if !ok {
+			return nil, notFound("Custom Environment")
+		}
+		custom = environment.ID
+	}
+	return func(v variable) bool {
+		return (branch == "" || v.GitBranch == "" || v.GitBranch == branch) &&
+			(target == "" || slices.Contains(v.Target, target)) &&
+			(custom == "" || slices.Contains(v.CustomEnvironmentIDs, custom))
+	}, nil
+}
+
+// variableRow is a row as the API shows it, with who changed it last.
+type variableRow struct {
+	vercel.VariableRow
+	UpdatedBy string `json:"updatedBy"`
+}
+
+// variablesAnswer answers GET /projects/{project}/env.
+type variablesAnswer struct {
+	Envs       []variableRow     `json:"envs"`
+	Pagination vercel.Pagination `json:"pagination"`
 }
 
 // variableRow shows a row as a list does: the value of a sensitive one never
 // comes back, that of an encrypted one comes as ciphertext.
-func (w *World) variableRow(s *state, v variable) vercel.VariableRow {
-	row := vercel.AnswerVariable(vercel.Variable{
-		ID: v.ID, Key: v.Key, Type: v.Type, Target: v.Target, GitBranch: v.GitBranch, Comment: v.Comment,
-		CreatedAt: v.Created.UnixMilli(), UpdatedAt: v.Updated.UnixMilli(),
-	})
+func (w *World) variableRow(s *state, v variable) variableRow {
+	row := variableRow{
+		VariableRow: vercel.AnswerVariable(vercel.Variable{
+			ID: v.ID, Key: v.Key, Type: v.Type, Target: v.Target, GitBranch: v.GitBranch, Comment: v.Comment,
+			CustomEnvironmentIDs: v.CustomEnvironmentIDs,
+			CreatedAt:            v.Created.UnixMilli(), UpdatedAt: v.Updated.UnixMilli(),
+		}),
+		UpdatedBy: cmp.Or(v.UpdatedBy, owner),
+	}
+	row.CreatedBy = cmp.Or(v.CreatedBy, owner)
 	switch v.Type {
 	case vercel.TypeEncrypted:
 		row.Value = w.seal.opaque(s.secret(v.Value), v.ID)
@@ -192,7 +247,7 @@ func (w *World) createVariables(r *http.Request) (int, any, error) {
 	if json.Unmarshal(body, &list) != nil {
 		return 0, nil, badRequest("Invalid request")
 	}
-	created, failed := []vercel.VariableRow{}, []vercel.ErrorBody{}
+	created, failed := []variableRow{}, []vercel.ErrorBody{}
 	for _, fields := range list {
 		row, err := w.createVariable(r, fields, upsert)
 		if refused := (*refusal)(nil); errors.As(err, &refused) {
@@ -212,11 +267,11 @@ type createdAnswer struct {
 	Failed  []vercel.ErrorBody `json:"failed"`
 }
 
-func (w *World) createVariable(r *http.Request, fields variableFields, upsert bool) (vercel.VariableRow, error) {
+func (w *World) createVariable(r *http.Request, fields variableFields, upsert bool) (variableRow, error) {
 	if fields.Value == nil {
-		return vercel.VariableRow{}, badRequest("Invalid request: missing required property `value`")
+		return variableRow{}, badRequest("Invalid request: missing required property `value`")
 	}
-	var row vercel.VariableRow
+	var row variableRow
 	err := w.update(func(s *state, now time.Time) error {
 		project, err := s.projectOf(r)
 		if err != nil {
@@ -226,8 +281,9 @@ func (w *World) createVariable(r *http.Request, fields variableFields, upsert bo
 		if err != nil {
 			return err
 		}
-		v := variable{ID: id, Project: project.ID, Created: now, Updated: now}
-		if err := fields.applyTo(&v); err != nil {
+		by := actor(r)
+		v := variable{ID: id, Project: project.ID, Created: now, Updated: now, CreatedBy: by, UpdatedBy: by}
+		if err := fields.applyTo(&v, project); err != nil {
 			return err
 		}
 		if v.Value, err = s.keep(w.options.Random, s.Fault.mangle(*fields.Value)); err != nil {
@@ -238,7 +294,7 @@ func (w *World) createVariable(r *http.Request, fields variableFields, upsert bo
 			if !upsert || !v.sameTargets(existing) {
 				return v.conflict(existing)
 			}
-			v.ID, v.Created = existing.ID, existing.Created
+			v.ID, v.Created, v.CreatedBy = existing.ID, existing.Created, existing.CreatedBy
 			s.Variables[i] = v
 		} else {
 			s.Variables = append(s.Variables, v)
@@ -254,17 +310,18 @@ func (w *World) editVariable(r *http.Request) (int, any, error) {
 	if err := decodeBody(r, &fields); err != nil {
 		return 0, nil, err
 	}
-	var row vercel.VariableRow
+	var row variableRow
 	err := w.update(func(s *state, now time.Time) error {
 		i, err := s.variableOf(r)
 		if err != nil {
 			return err
 		}
 		v := s.Variables[i]
+		project, _ := s.project(v.Project) // a project is never removed
 		if v.Type == vercel.TypeSensitive && fields.Type != nil && *fields.Type != vercel.TypeSensitive {
 			return badRequest("You cannot change the type of a Sensitive Environment Variable")
 		}
-		if err := fields.applyTo(&v); err != nil {
+		if err := fields.applyTo(&v, project); err != nil {
 			return err
 		}
 		if other := slices.IndexFunc(s.Variables, v.clashes); other >= 0 {
@@ -275,7 +332,7 @@ func (w *World) editVariable(r *http.Request) (int, any, error) {
 				return err
 			}
 		}
-		v.Updated = now
+		v.Updated, v.UpdatedBy = now, actor(r)
 		s.Variables[i] = v
 		row = w.variableRow(s, v)
 		return nil
@@ -284,7 +341,7 @@ func (w *World) editVariable(r *http.Request) (int, any, error) {
 }
 
 func (w *World) deleteVariable(r *http.Request) (int, any, error) {
-	var row vercel.VariableRow
+	var row variableRow
 	err := w.update(func(s *state, _ time.Time) error {
 		i, err := s.variableOf(r)
 		if err != nil {

@@ -38,6 +38,7 @@ type signedRequest struct {
 	method, path, body string
 	keyID, time, nonce string
 	signature          string
+	bypass             string // for deployment protection; not signed
 }
 
 // nonce is one that a service has seen. The two projects, and the two

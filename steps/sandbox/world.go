@@ -37,18 +37,46 @@ var ErrInUse = errors.New("another process has this sandbox open")
 
 // Options says where a world lives and what it is made of.
 type Options struct {
-	Dir       string           // made if missing, mode 0700
-	Seal      keygen.Secret    // encrypts the secrets in the world's file; keep it in the vault
+	Dir       string           // made if missing, mode 0700; "": the world lives in memory and is gone when closed
+	Seal      keygen.Secret    // encrypts the secrets in the world's file; keep it in the vault; not needed in memory
 	BuildTime time.Duration    // from QUEUED to READY on the world's clock; 0 is DefaultBuildTime
 	RealNow   func() time.Time // nil is time.Now
 	Random    io.Reader        // nil is crypto/rand.Reader
 	Fault     Fault            // "" keeps the fault that was in force when the world was closed
+	Account   Account          // what a world that is made anew holds
+	Knobs     Knobs            // how the Vercel API behaves; not kept
 }
 
 // Project is one Vercel project of the company.
 type Project struct {
 	ID   string `json:"id"` // prj_…
 	Name string `json:"name"`
+
+	TeamID             string              `json:"team_id,omitempty"` // "": of the personal account
+	CustomEnvironments []CustomEnvironment `json:"custom_environments,omitempty"`
+	Protected          bool                `json:"protected,omitempty"`
+}
+
+// customIDs returns the ids of custom environments by their slugs or ids,
+// without those that the project does not have.
+func (p Project) customIDs(slugs []string) []string {
+	var ids []string
+	for _, slug := range slugs {
+		if environment, ok := p.custom(slug); ok {
+			ids = append(ids, environment.ID)
+		}
+	}
+	return ids
+}
+
+// custom finds a custom environment by its slug or id.
+func (p Project) custom(slugOrID string) (CustomEnvironment, bool) {
+	for _, environment := range p.CustomEnvironments {
+		if environment.Slug == slugOrID || environment.ID == slugOrID {
+			return environment, true
+		}
+	}
+	return CustomEnvironment{}, false
 }
 
 // World is a running sandbox. Its methods may be called from any goroutine.
@@ -62,6 +90,8 @@ type World struct {
 	state   atomic.Pointer[state] // never changed once published
 
 	vercel, log, service *server
+
+	traffic control // of the Vercel API
 }
 
 // Open loads the world of a folder, or makes it, and begins to serve on
@@ -71,7 +101,7 @@ type World struct {
 // seal is not the one the file was written with, and an error that wraps
 // ErrDamaged and names the file when the file is not as it was written.
 func Open(ctx context.Context, options Options) (*World, error) {
-	if options.Seal.IsZero() {
+	if options.Seal.IsZero() && options.Dir != "" {
 		return nil, errors.New("open sandbox: no seal given")
 	}
 	if options.BuildTime <= 0 {
@@ -84,6 +114,7 @@ func Open(ctx context.Context, options Options) (*World, error) {
 		options.Random = rand.Reader
 	}
 	w := &World{options: options}
+	w.SetKnobs(options.Knobs)
 	if err := w.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open sandbox: %w", err), w.Close())
 	}
@@ -94,23 +125,10 @@ func (w *World) open(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(w.options.Dir, 0o700); err != nil {
-		return fmt.Errorf("make folder: %w", err)
+	if err := w.claim(); err != nil {
+		return err
 	}
-	lock := flock.New(filepath.Join(w.options.Dir, lockFile), flock.SetPermissions(0o600))
-	switch locked, err := lock.TryLock(); {
-	case err != nil:
-		return fmt.Errorf("lock folder: %w", err)
-	case !locked:
-		return fmt.Errorf("%s: %w", w.options.Dir, ErrInUse)
-	}
-	w.lock = lock
-
-	var err error
-	if w.seal, err = newSealer(w.options.Seal); err != nil {
-		return fmt.Errorf("prepare seal: %w", err)
-	}
-	s, err := loadState(w.path(), w.seal)
+	s, err := w.load()
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		w.fresh = true
@@ -134,6 +152,45 @@ func (w *World) open(ctx context.Context) error {
 		return nil
 	})
 }
+
+// claim makes the folder and keeps other processes out of it.
+func (w *World) claim() error {
+	if w.inMemory() {
+		return nil
+	}
+	if err := os.MkdirAll(w.options.Dir, 0o700); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	lock := flock.New(filepath.Join(w.options.Dir, lockFile), flock.SetPermissions(0o600))
+	switch locked, err := lock.TryLock(); {
+	case err != nil:
+		return fmt.Errorf("lock folder: %w", err)
+	case !locked:
+		return fmt.Errorf("%s: %w", w.options.Dir, ErrInUse)
+	}
+	w.lock = lock
+	return nil
+}
+
+// load prepares the seal and reads the state; os.ErrNotExist if there is none.
+func (w *World) load() (*state, error) {
+	seal := w.options.Seal
+	var err error
+	if seal.IsZero() { // in memory: it only makes ciphertexts to be shown
+		if seal, err = keygen.Generate(w.options.Random); err != nil {
+			return nil, fmt.Errorf("draw seal: %w", err)
+		}
+	}
+	if w.seal, err = newSealer(seal); err != nil {
+		return nil, fmt.Errorf("prepare seal: %w", err)
+	}
+	if w.inMemory() {
+		return nil, os.ErrNotExist
+	}
+	return loadState(w.path(), w.seal)
+}
+
+func (w *World) inMemory() bool { return w.options.Dir == "" }
 
 func (w *World) listen(ctx context.Context, last ports) error {
 	var err error
@@ -187,8 +244,35 @@ func (w *World) LogToken() string { return w.state.Load().secret(w.state.Load().
 // Projects returns the company's projects.
 func (w *World) Projects() []Project { return slices.Clone(w.state.Load().Projects) }
 
+// Teams returns the teams of the account, none if it is a personal one.
+func (w *World) Teams() []Team { return slices.Clone(w.state.Load().Teams) }
+
+// MemberToken returns the token with which a member calls the Vercel API, "" if
+// there is no such member.
+func (w *World) MemberToken(username string) string {
+	s := w.state.Load()
+	if username == ownerName {
+		return s.secret(s.VercelToken)
+	}
+	for _, who := range s.Members {
+		if who.Username == username {
+			return s.secret(who.Token)
+		}
+	}
+	return ""
+}
+
+// BypassSecret returns what a protected project, by id or name, wants in the
+// header X-Vercel-Protection-Bypass; "" if it is not protected.
+func (w *World) BypassSecret(project string) string {
+	s := w.state.Load()
+	p, _ := s.project(project)
+	return s.secret(s.Bypasses[p.ID])
+}
+
 // ServiceURL returns the address under which a project's service is reached in
-// an environment, whatever deployment serves it. A path is appended to it.
+// an environment, whatever deployment serves it: Staging, Production, the slug
+// of a custom environment or a BranchSlot. A path is appended to it.
 func (w *World) ServiceURL(project, environment string) string {
 	return w.service.url() + aliasPath(project, environment)
 }
@@ -211,6 +295,9 @@ func (w *World) Seeded() map[string]keygen.Secret {
 	}
 	return seeded
 }
+
+// SeededAt returns when the key v1 of a new world was made.
+func (w *World) SeededAt() time.Time { return w.state.Load().Created.Add(-keyAge) }
 
 // Fault returns the fault in force, None if there is none.
 func (w *World) Fault() Fault { return w.state.Load().Fault.name() }
@@ -241,8 +328,10 @@ func (w *World) update(change func(s *state, now time.Time) error) error {
 	}
 	next.ClockSeen = next.now(w.options.RealNow())
 	next.dropUnusedSecrets()
-	if err := saveState(w.path(), w.seal, next); err != nil {
-		return fmt.Errorf("save sandbox: %w", err)
+	if !w.inMemory() {
+		if err := saveState(w.path(), w.seal, next); err != nil {
+			return fmt.Errorf("save sandbox: %w", err)
+		}
 	}
 	w.state.Store(next)
 	return nil
