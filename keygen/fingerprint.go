@@ -22,8 +22,13 @@ const fingerprintLabel = "keyturn.key-fingerprint/v1|"
 type Fingerprint string
 
 // Fingerprint computes the fingerprint of s under a trail's id. It is safe to
-// publish only because s has 256 random bits.
+// publish only because s has 256 random bits. A credential may be guessable,
+// so that a fingerprint would let everybody try guesses: it has none, and the
+// result is "".
 func (s Secret) Fingerprint(trailID string) Fingerprint {
+	if s.kind != KindHMAC {
+		return ""
+	}
 	mac := hmac.New(sha256.New, []byte(fingerprintLabel+trailID))
 	_, _ = mac.Write([]byte(s.Reveal())) // a hash never returns an error
 	return Fingerprint(hex.EncodeToString(mac.Sum(nil)))

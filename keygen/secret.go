@@ -21,8 +21,10 @@ const (
 // in a form from which it could be read again.
 var ErrRedacted = errors.New("a secret is never encoded")
 
-// Secret is the text of an HMAC secret: 64 lower-case hex characters, which
-// are themselves the HMAC key (they are not decoded to bytes).
+// Secret is a text that must not be seen. Mostly it is an HMAC secret: 64
+// lower-case hex characters, which are themselves the HMAC key (they are not
+// decoded to bytes). It can also be a credential that another system gave out;
+// Kind tells.
 //
 // It prints as [redacted] under every fmt verb, JSON, text and slog encoding;
 // gob refuses it. Reveal is the only way to the text. Secrets are compared with
@@ -33,6 +35,7 @@ type Secret struct {
 	// text is a pointer because fmt calls no method on an unexported field of
 	// another struct, but walks into it by reflection. It stops at a pointer.
 	text *string
+	kind Kind
 }
 
 // Generate reads 32 bytes from random, which must be a cryptographic source

@@ -15,6 +15,7 @@ import (
 	"go/token"
 	"io"
 	"log/slog"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -131,6 +132,30 @@ func TestRandomSecretsAreNeverCalledWeak(t *testing.T) {
 	}
 }
 
+// credential is one that only tests use. Its characters are those that JSON,
+// HTML, URLs and quoting change.
+const credential = `https://hooks.example.test/T0/B0?a="<&>\'%20ü`
+
+func mustCredential(t testing.TB, text string) keygen.Secret {
+	t.Helper()
+	s, err := keygen.NewCredential(text)
+	require.NoError(t, err)
+	return s
+}
+
+// bothKinds runs a test with an HMAC secret and with a credential.
+func bothKinds(t *testing.T, test func(t *testing.T, s keygen.Secret)) {
+	t.Helper()
+	for kind, s := range map[string]keygen.Secret{
+		"hmac": mustParse(t, good), "credential": mustCredential(t, credential), "a short credential": mustCredential(t, "hunter2"),
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			test(t, s)
+		})
+	}
+}
+
 // holder has a secret where fmt can reach it only by reflection, and no
 // method of Secret is called.
 type holder struct {
@@ -146,14 +171,20 @@ type holder struct {
 func disguises(t testing.TB, s keygen.Secret) []string {
 	t.Helper()
 	text := s.Reveal()
-	raw, err := hex.DecodeString(text)
+	quoted, err := json.Marshal(text)
 	require.NoError(t, err)
-	return []string{
-		text, strings.ToUpper(text), string(raw), text[:16],
+	forms := []string{
+		text, strings.ToUpper(text), text[:min(len(text), 16)], strings.Trim(string(quoted), `"`),
 		hex.EncodeToString([]byte(text)), strings.ToUpper(hex.EncodeToString([]byte(text))), // %x of the text
-		base64.RawStdEncoding.EncodeToString([]byte(text)), base64.RawStdEncoding.EncodeToString(raw),
+		base64.RawStdEncoding.EncodeToString([]byte(text)), url.QueryEscape(text),
 		strings.Trim(fmt.Sprint([]byte(text)), "[]"), // %d of the text
 	}
+	if s.Kind() == keygen.KindHMAC {
+		raw, err := hex.DecodeString(text)
+		require.NoError(t, err)
+		forms = append(forms, string(raw), base64.RawStdEncoding.EncodeToString(raw))
+	}
+	return forms
 }
 
 func requireRedacted(t testing.TB, s keygen.Secret, out, how string) {
@@ -165,86 +196,90 @@ func requireRedacted(t testing.TB, s keygen.Secret, out, how string) {
 
 func TestEveryVerbIsRedacted(t *testing.T) {
 	t.Parallel()
-	s := mustParse(t, good)
-	h := holder{
-		name: "holder", secret: s, pointer: &s, list: []keygen.Secret{s},
-		byName: map[string]keygen.Secret{"s": s}, any: s, Shown: s,
-	}
-	values := map[string]any{
-		"secret": s, "pointer": &s, "list": []keygen.Secret{s}, "map": map[string]keygen.Secret{"s": s},
-		"struct": h, "pointer to struct": &h, "list of structs": []holder{h}, "error": fmt.Errorf("sign: %v", s),
-	}
-	for _, verb := range "vTtbcdoOqxXUeEfFgGspwz" {
-		for _, flags := range []string{"", "+", "#", "-", " ", "0", "+#", "80", ".3", "-80.80"} {
-			for what, value := range values {
-				format := "%" + flags + string(verb)
-				requireRedacted(t, s, fmt.Sprintf(format, value), format+" of a "+what)
+	bothKinds(t, func(t *testing.T, s keygen.Secret) {
+		h := holder{
+			name: "holder", secret: s, pointer: &s, list: []keygen.Secret{s},
+			byName: map[string]keygen.Secret{"s": s}, any: s, Shown: s,
+		}
+		values := map[string]any{
+			"secret": s, "pointer": &s, "list": []keygen.Secret{s}, "map": map[string]keygen.Secret{"s": s},
+			"struct": h, "pointer to struct": &h, "list of structs": []holder{h}, "error": fmt.Errorf("sign: %v", s),
+		}
+		for _, verb := range "vTtbcdoOqxXUeEfFgGspwz" {
+			for _, flags := range []string{"", "+", "#", "-", " ", "0", "+#", "80", ".3", "-80.80"} {
+				for what, value := range values {
+					format := "%" + flags + string(verb)
+					requireRedacted(t, s, fmt.Sprintf(format, value), format+" of a "+what)
+				}
 			}
 		}
-	}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
-		assert.Equal(t, "[redacted]", fmt.Sprintf(verb, s), verb)
-		assert.Equal(t, "[redacted]", fmt.Sprintf(verb, &s), verb)
-	}
-	assert.Equal(t, "[redacted]", fmt.Sprint(s))
-	assert.Equal(t, "[redacted]", s.String())
-	assert.Equal(t, "[redacted]", s.GoString())
-	assert.Equal(t, "[redacted]", fmt.Sprint(keygen.Secret{}), "nor whether there is one")
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+			assert.Equal(t, "[redacted]", fmt.Sprintf(verb, s), verb)
+			assert.Equal(t, "[redacted]", fmt.Sprintf(verb, &s), verb)
+		}
+		assert.Equal(t, "[redacted]", fmt.Sprint(s))
+		assert.Equal(t, "[redacted]", s.String())
+		assert.Equal(t, "[redacted]", s.GoString())
+		assert.Equal(t, "[redacted]", fmt.Sprint(keygen.Secret{}), "nor whether there is one")
+	})
 }
 
 func TestEncodersAreRedacted(t *testing.T) {
 	t.Parallel()
-	s := mustParse(t, good)
-	type public struct {
-		Name   string
-		Secret keygen.Secret
-		Ptr    *keygen.Secret
-		Any    any
-	}
-	p := public{Name: "n", Secret: s, Ptr: &s, Any: s}
+	bothKinds(t, func(t *testing.T, s keygen.Secret) {
+		type public struct {
+			Name   string
+			Secret keygen.Secret
+			Ptr    *keygen.Secret
+			Any    any
+		}
+		p := public{Name: "n", Secret: s, Ptr: &s, Any: s}
 
-	out, err := json.Marshal(p)
-	require.NoError(t, err)
-	assert.JSONEq(t, `{"Name":"n","Secret":"[redacted]","Ptr":"[redacted]","Any":"[redacted]"}`, string(out))
-	out, err = json.Marshal(map[string]keygen.Secret{"s": s})
-	require.NoError(t, err)
-	requireRedacted(t, s, string(out), "JSON of a map")
-	text, err := s.MarshalText()
-	require.NoError(t, err)
-	assert.Equal(t, "[redacted]", string(text))
+		out, err := json.Marshal(p)
+		require.NoError(t, err)
+		assert.JSONEq(t, `{"Name":"n","Secret":"[redacted]","Ptr":"[redacted]","Any":"[redacted]"}`, string(out))
+		out, err = json.Marshal(map[string]keygen.Secret{"s": s})
+		require.NoError(t, err)
+		requireRedacted(t, s, string(out), "JSON of a map")
+		text, err := s.MarshalText()
+		require.NoError(t, err)
+		assert.Equal(t, "[redacted]", string(text))
 
-	var b bytes.Buffer
-	require.NoError(t, template.Must(template.New("").Parse(`{{.}} {{.Secret}} {{printf "%x" .Secret}}`)).Execute(&b, p))
-	requireRedacted(t, s, b.String(), "a template")
+		var b bytes.Buffer
+		require.NoError(t, template.Must(template.New("").Parse(`{{.}} {{.Secret}} {{printf "%x" .Secret}}`)).Execute(&b, p))
+		requireRedacted(t, s, b.String(), "a template")
+	})
 }
 
 func TestLogsAreRedacted(t *testing.T) {
 	t.Parallel()
-	s := mustParse(t, good)
-	h := holder{name: "holder", secret: s, pointer: &s, any: s, Shown: s}
-	for what, handler := range map[string]func(io.Writer) slog.Handler{
-		"text": func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) },
-		"JSON": func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) },
-	} {
-		var b bytes.Buffer
-		log := slog.New(handler(&b))
-		log.With("with", s).WithGroup("g").Info("hello", "secret", s, "pointer", &s, "struct", h, "list", []keygen.Secret{s},
-			slog.Group("group", slog.Any("secret", s)))
-		requireRedacted(t, s, b.String(), what)
-		assert.Contains(t, b.String(), "[redacted]", what)
-	}
+	bothKinds(t, func(t *testing.T, s keygen.Secret) {
+		h := holder{name: "holder", secret: s, pointer: &s, any: s, Shown: s}
+		for what, handler := range map[string]func(io.Writer) slog.Handler{
+			"text": func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) },
+			"JSON": func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) },
+		} {
+			var b bytes.Buffer
+			log := slog.New(handler(&b))
+			log.With("with", s).WithGroup("g").Info("hello", "secret", s, "pointer", &s, "struct", h, "list", []keygen.Secret{s},
+				slog.Group("group", slog.Any("secret", s)))
+			requireRedacted(t, s, b.String(), what)
+			assert.Contains(t, b.String(), "[redacted]", what)
+		}
+	})
 }
 
 func TestGobRefusesASecret(t *testing.T) {
 	t.Parallel()
-	s := mustParse(t, good)
-	for what, value := range map[string]any{
-		"a secret": s, "a pointer": &s, "a struct": struct{ Secret keygen.Secret }{s}, "a list": []keygen.Secret{s},
-	} {
-		var b bytes.Buffer
-		require.ErrorIs(t, gob.NewEncoder(&b).Encode(value), keygen.ErrRedacted, what)
-		requireRedacted(t, s, b.String(), "gob of "+what)
-	}
+	bothKinds(t, func(t *testing.T, s keygen.Secret) {
+		for what, value := range map[string]any{
+			"a secret": s, "a pointer": &s, "a struct": struct{ Secret keygen.Secret }{s}, "a list": []keygen.Secret{s},
+		} {
+			var b bytes.Buffer
+			require.ErrorIs(t, gob.NewEncoder(&b).Encode(value), keygen.ErrRedacted, what)
+			requireRedacted(t, s, b.String(), "gob of "+what)
+		}
+	})
 }
 
 func TestASecretIsNotDecodedByAccident(t *testing.T) {
