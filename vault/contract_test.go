@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -77,7 +78,7 @@ func testContract(t *testing.T, open opener) {
 		_, _, err := v.Get(ctx, name)
 		require.ErrorIs(t, err, ErrNotFound)
 		require.ErrorIs(t, v.Delete(ctx, name), ErrNotFound)
-		_, err = v.Archive(ctx, name)
+		_, err = v.Archive(ctx, name, "")
 		require.ErrorIs(t, err, ErrNotFound)
 		assert.EqualError(t, err, "archive staging/v2: no such item")
 	})
@@ -127,12 +128,13 @@ func testContract(t *testing.T, open opener) {
 		secret := MustSecret(t)
 		MustPut(t, v, name, secret, PutOptions{})
 		clock.Advance(time.Hour)
-		archived, err := v.Archive(ctx, name)
+		archived, err := v.Archive(ctx, name, "replaced in session 7")
 		require.NoError(t, err)
 		assert.Equal(t, Archived, archived.Status)
 		assert.Equal(t, clock.Now(), archived.Archived)
+		assert.Equal(t, "replaced in session 7", archived.ArchiveNote)
 		clock.Advance(time.Hour)
-		again, err := v.Archive(ctx, name)
+		again, err := v.Archive(ctx, name, "for another reason")
 		require.NoError(t, err)
 		assert.Equal(t, archived, again)
 		found, got, err := v.Get(ctx, name)
@@ -145,7 +147,7 @@ func testContract(t *testing.T, open opener) {
 		v, _ := open(t, newTestClock())
 		secret := MustSecret(t)
 		first := MustPut(t, v, name, secret, PutOptions{})
-		_, err := v.Archive(ctx, name)
+		_, err := v.Archive(ctx, name, "replaced in session 7")
 		require.NoError(t, err)
 		assert.Equal(t, first, MustPut(t, v, name, secret, PutOptions{}))
 		assert.Equal(t, []Entry{first}, MustList(t, v))
@@ -154,13 +156,134 @@ func testContract(t *testing.T, open opener) {
 	t.Run("an archived name takes another secret", func(t *testing.T) {
 		v, _ := open(t, newTestClock())
 		MustPut(t, v, name, MustSecret(t), PutOptions{})
-		_, err := v.Archive(ctx, name)
+		_, err := v.Archive(ctx, name, "")
 		require.NoError(t, err)
 		secret := MustSecret(t)
 		assert.Equal(t, 2, MustPut(t, v, name, secret, PutOptions{}).Version)
 		found, _, err := v.Get(ctx, name)
 		require.NoError(t, err)
 		requireSecret(t, secret, found)
+	})
+
+	t.Run("a sealed secret is out of reach", func(t *testing.T) {
+		clock := newTestClock()
+		v, _ := open(t, clock)
+		secret := MustSecret(t)
+		put := MustPut(t, v, name, secret, PutOptions{Fingerprint: mark, Note: "session 2026-4"})
+		clock.Advance(time.Hour)
+		sealed, err := v.Seal(ctx, name, "compromised")
+		require.NoError(t, err)
+		put.Status, put.Sealed, put.SealNote = Sealed, clock.Now(), "compromised"
+		assert.Equal(t, put, sealed)
+		assert.Equal(t, []Entry{sealed}, MustList(t, v), "it is still there")
+
+		found, _, err := v.Get(ctx, name)
+		require.ErrorIs(t, err, ErrSealed)
+		require.EqualError(t, err, "get staging/v2: secret is sealed: on 2026-11-24: compromised")
+		requireHint(t, err, "evidence")
+		assert.True(t, found.IsZero())
+		_, err = v.Archive(ctx, name, "")
+		require.ErrorIs(t, err, ErrSealed, "archived secrets can be read")
+		for what, o := range map[string]PutOptions{
+			"itself": {Fingerprint: mark}, "itself without a fingerprint": {}, "itself as a replacement": {Replace: true},
+			"itself as a replacement, with its fingerprint": {Replace: true, Fingerprint: mark},
+		} {
+			_, err = v.Put(ctx, name, secret, o)
+			require.ErrorIs(t, err, ErrSealed, what)
+		}
+		_, err = v.Put(ctx, name, MustSecret(t), PutOptions{})
+		require.ErrorIs(t, err, ErrSealed, "another secret without being told to replace")
+		assert.Equal(t, []Entry{sealed}, MustList(t, v))
+
+		clock.Advance(time.Hour)
+		again, err := v.Seal(ctx, name, "for another reason")
+		require.NoError(t, err)
+		assert.Equal(t, sealed, again)
+	})
+
+	t.Run("a sealed name takes a new version when told to", func(t *testing.T) {
+		v, _ := open(t, newTestClock())
+		old := MustSecret(t)
+		MustPut(t, v, name, old, PutOptions{})
+		_, err := v.Seal(ctx, name, "compromised")
+		require.NoError(t, err)
+		secret := MustSecret(t)
+		assert.Equal(t, 2, MustPut(t, v, name, secret, PutOptions{Replace: true}).Version)
+		found, _, err := v.Get(ctx, name)
+		require.NoError(t, err)
+		requireSecret(t, secret, found)
+		_, err = v.Put(ctx, name, old, PutOptions{Replace: true})
+		require.ErrorIs(t, err, ErrSealed, "the sealed secret does not come back as version 3")
+		list := MustList(t, v)
+		require.Len(t, list, 2)
+		assert.Equal(t, []Status{Sealed, Active}, []Status{list[0].Status, list[1].Status})
+	})
+
+	t.Run("sealing takes every version", func(t *testing.T) {
+		v, _ := open(t, newTestClock())
+		other := MustPut(t, v, "production/v2", MustSecret(t), PutOptions{})
+		MustPut(t, v, name, MustSecret(t), PutOptions{})
+		MustPut(t, v, name, MustSecret(t), PutOptions{Replace: true})
+		sealed, err := v.Seal(ctx, name, "")
+		require.NoError(t, err)
+		assert.Equal(t, 2, sealed.Version)
+		list := MustList(t, v)
+		require.Len(t, list, 3)
+		assert.Equal(t, other, list[0])
+		assert.Equal(t, []Status{Sealed, Sealed}, []Status{list[1].Status, list[2].Status})
+		_, _, err = v.Get(ctx, name)
+		require.ErrorIs(t, err, ErrSealed)
+	})
+
+	t.Run("a sealed secret can be deleted, an unknown one not sealed", func(t *testing.T) {
+		v, _ := open(t, newTestClock())
+		_, err := v.Seal(ctx, name, "compromised")
+		require.ErrorIs(t, err, ErrNotFound)
+		MustPut(t, v, name, MustSecret(t), PutOptions{})
+		_, err = v.Seal(ctx, name, "compromised")
+		require.NoError(t, err)
+		require.NoError(t, v.Delete(ctx, name))
+		assert.Empty(t, MustList(t, v))
+		_, _, err = v.Get(ctx, name)
+		require.ErrorIs(t, err, ErrNotFound)
+	})
+
+	t.Run("a credential is kept as it is", func(t *testing.T) {
+		v, again := open(t, newTestClock())
+		for i, text := range []string{"x", "hunter2", credentialText, strings.Repeat("ü", keygen.MaxCredential/2), " \r\n\t", strings.Repeat("0", 64)} {
+			name := Name(fmt.Sprintf("slack/webhook-%d", i))
+			secret := MustCredential(t, text)
+			put := MustPut(t, v, name, secret, PutOptions{})
+			assert.Equal(t, keygen.KindCredential, put.Kind)
+			reader := v
+			if again != nil {
+				reader = again()
+			}
+			found, got, err := reader.Get(ctx, name)
+			require.NoError(t, err)
+			requireSecret(t, secret, found)
+			assert.Equal(t, keygen.KindCredential, found.Kind())
+			assert.Equal(t, put, got)
+			assert.Equal(t, put, MustPut(t, v, name, secret, PutOptions{}), "the same again changes nothing")
+		}
+	})
+
+	t.Run("a credential and an HMAC secret of the same text differ", func(t *testing.T) {
+		v, _ := open(t, newTestClock())
+		secret := MustSecret(t)
+		MustPut(t, v, name, secret, PutOptions{})
+		_, err := v.Put(ctx, name, MustCredential(t, secret.Reveal()), PutOptions{})
+		require.ErrorIs(t, err, ErrExists)
+	})
+
+	t.Run("a secret that was made before says so", func(t *testing.T) {
+		clock := newTestClock()
+		v, _ := open(t, clock)
+		made := clock.Now().AddDate(0, 0, -80)
+		assert.Equal(t, made, MustPut(t, v, name, MustSecret(t), PutOptions{Made: made}).Created)
+		_, got, err := v.Get(ctx, name)
+		require.NoError(t, err)
+		assert.Equal(t, made, got.Created)
 	})
 
 	t.Run("delete removes every version", func(t *testing.T) {
@@ -192,8 +315,11 @@ func testContract(t *testing.T, open opener) {
 		v, _ := open(t, newTestClock())
 		secret := MustSecret(t)
 		for what, put := range map[string]func() (Entry, error){
-			"a bad name":          func() (Entry, error) { return v.Put(ctx, "../v2", secret, PutOptions{}) },
-			"no secret":           func() (Entry, error) { return v.Put(ctx, name, keygen.Secret{}, PutOptions{}) },
+			"a bad name": func() (Entry, error) { return v.Put(ctx, "../v2", secret, PutOptions{}) },
+			"no secret":  func() (Entry, error) { return v.Put(ctx, name, keygen.Secret{}, PutOptions{}) },
+			"a fingerprint of a credential": func() (Entry, error) {
+				return v.Put(ctx, name, MustCredential(t, secret.Reveal()), PutOptions{Fingerprint: mark})
+			},
 			"a short fingerprint": func() (Entry, error) { return v.Put(ctx, name, secret, PutOptions{Fingerprint: "3f9a"}) },
 			"the secret as its fingerprint": func() (Entry, error) {
 				return v.Put(ctx, name, secret, PutOptions{Fingerprint: keygen.Fingerprint(secret.Reveal())})

@@ -209,15 +209,64 @@ func TestCrashWhileArchiving(t *testing.T) {
 	secret := MustSecret(t)
 	crashes(t,
 		func(v Vault) { MustPut(t, v, "staging/v2", secret, PutOptions{}) },
-		func(v Vault) error { _, err := v.Archive(ctx, "staging/v2"); return err },
+		func(v Vault) error { _, err := v.Archive(ctx, "staging/v2", ""); return err },
 		func(t *testing.T, v *versioned) {
 			found, _, err := v.Get(ctx, "staging/v2")
 			require.NoError(t, err)
 			requireSecret(t, secret, found)
-			_, err = v.Archive(ctx, "staging/v2")
+			_, err = v.Archive(ctx, "staging/v2", "")
 			require.NoError(t, err)
 			assert.Equal(t, Archived, MustList(t, v)[0].Status)
 		})
+}
+
+func TestCrashWhileSealing(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	secret := MustSecret(t)
+	seal := func(v Vault) error { _, err := v.Seal(ctx, "staging/v2", "compromised"); return err }
+
+	t.Run("every version is sealed or none", func(t *testing.T) {
+		t.Parallel()
+		crashes(t, func(v Vault) {
+			MustPut(t, v, "staging/v2", MustSecret(t), PutOptions{})
+			MustPut(t, v, "staging/v2", secret, PutOptions{Replace: true})
+		}, seal, func(t *testing.T, v *versioned) {
+			list := MustList(t, v)
+			require.Len(t, list, 2)
+			found, _, err := v.Get(ctx, "staging/v2")
+			if list[1].Status == Sealed {
+				assert.Equal(t, Sealed, list[0].Status)
+				require.ErrorIs(t, err, ErrSealed)
+			} else {
+				assert.Equal(t, Archived, list[0].Status)
+				require.NoError(t, err)
+				requireSecret(t, secret, found)
+			}
+			require.NoError(t, seal(v), "sealing again finishes it")
+			_, _, err = v.Get(ctx, "staging/v2")
+			require.ErrorIs(t, err, ErrSealed)
+			assert.Equal(t, 2, secretsIn(v), "the evidence is kept")
+		})
+	})
+
+	t.Run("a write that a crash cut off is sealed with the rest", func(t *testing.T) {
+		t.Parallel()
+		for n := range 4 {
+			v := NewMemory(newTestClock().Now).(*versioned)
+			MustPut(t, v, "staging/v2", MustSecret(t), PutOptions{})
+			life := &mortal{left: n}
+			dying := &versioned{store: mortalStore{v.store, life}, catalog: mortalIndex{v.catalog, life}, clock: v.clock}
+			_, err := dying.Put(ctx, "staging/v2", secret, PutOptions{Replace: true})
+			require.ErrorIs(t, err, errCrashed)
+			require.NoError(t, seal(v))
+			_, _, err = v.Get(ctx, "staging/v2")
+			require.ErrorIs(t, err, ErrSealed)
+			for _, e := range MustList(t, v) {
+				assert.Equal(t, Sealed, e.Status)
+			}
+		}
+	})
 }
 
 func TestPendingVersionIsListedWithoutASecret(t *testing.T) {

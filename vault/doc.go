@@ -32,6 +32,12 @@
 // secret may still land there. Delete marks the entry first and forgets it
 // only once the secret is gone.
 //
+// # Sealed secrets
+//
+// Seal is for a secret that was compromised. The store keeps it as evidence,
+// and a person can read it there with the store's own tools (secret-tool, the
+// age program), but no method of Vault returns it any more.
+//
 // # What it does not protect against
 //
 // Somebody with root rights, a debugger, or write access to the folder while

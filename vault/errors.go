@@ -14,6 +14,10 @@ var (
 	ErrUnavailable     = errors.New("vault is not available")
 	ErrWrongPassphrase = errors.New("wrong passphrase")
 
+	// ErrSealed is returned for a secret that was sealed: it is kept as
+	// evidence, and nothing puts it back into service.
+	ErrSealed = errors.New("secret is sealed")
+
 	// ErrLost is returned when the index knows an item that the store no
 	// longer holds: somebody removed it by other means. It is not ErrNotFound,
 	// so that nobody makes a new secret in its place without noticing.

@@ -20,11 +20,11 @@ import (
 )
 
 const (
-	sealedFormat = "keyturn-vault-item/v1"
-	sealedSuffix = ".age"
+	itemFormat = "keyturn-vault-item/v1"
+	itemSuffix = ".age"
 
-	// maxSealed is in bytes; a file holds one secret and a few words.
-	maxSealed = 64 << 10
+	// maxItem is in bytes; a file holds one secret and a few words.
+	maxItem = 64 << 10
 )
 
 // fileStore keeps each secret in a file of its own, encrypted to the
@@ -37,22 +37,23 @@ type fileStore struct {
 
 var _ store = (*fileStore)(nil)
 
-// sealed is what is inside a file. age does not say who wrote a file or under
+// item is what is inside a file. age does not say who wrote a file or under
 // which name, so the name is repeated here, and files that were swapped are
 // noticed.
-type sealed struct {
+type item struct {
 	Format      string             `json:"format"`
 	Name        Name               `json:"name"`
 	Version     int                `json:"version"`
 	Created     time.Time          `json:"created"`
 	Fingerprint keygen.Fingerprint `json:"fingerprint"`
 	Note        string             `json:"note"`
+	Kind        keygen.Kind        `json:"kind,omitempty"`
 	Secret      string             `json:"secret"`
 }
 
-func (s sealed) belongsTo(r record) bool {
+func (s item) belongsTo(r record) bool {
 	return s.Name == r.Name && s.Version == r.Version && s.Created.Equal(r.Created) &&
-		s.Fingerprint == r.Fingerprint && s.Note == r.Note
+		s.Fingerprint == r.Fingerprint && s.Note == r.Note && s.Kind == r.Kind
 }
 
 // refPattern also keeps a changed index from pointing out of the folder.
@@ -71,7 +72,7 @@ func (f *fileStore) path(r record) (string, error) {
 		return "", &Error{Op: "find", Subject: string(r.Name), Kind: ErrDamaged,
 			Cause: errors.New("its reference in the index is not a file of the vault")}
 	}
-	return filepath.Join(f.dir, r.Ref+sealedSuffix), nil
+	return filepath.Join(f.dir, r.Ref+itemSuffix), nil
 }
 
 func (f *fileStore) asks() bool { return f.identity.locked() }
@@ -83,9 +84,9 @@ func (f *fileStore) write(ctx context.Context, r record, secret keygen.Secret) e
 	if err != nil {
 		return err
 	}
-	plain, err := json.Marshal(sealed{
-		Format: sealedFormat, Name: r.Name, Version: r.Version, Created: r.Created,
-		Fingerprint: r.Fingerprint, Note: r.Note, Secret: secret.Reveal(),
+	plain, err := json.Marshal(item{
+		Format: itemFormat, Name: r.Name, Version: r.Version, Created: r.Created,
+		Fingerprint: r.Fingerprint, Note: r.Note, Kind: r.Kind, Secret: secret.Reveal(),
 	})
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", r.Name, err)
@@ -130,7 +131,7 @@ func (f *fileStore) read(ctx context.Context, r record) (keygen.Secret, error) {
 	if err != nil {
 		return keygen.Secret{}, err
 	}
-	data, err := readPrivateFile(path, maxSealed)
+	data, err := readPrivateFile(path, maxItem)
 	if errors.Is(err, fs.ErrNotExist) {
 		return keygen.Secret{}, errAbsent
 	}
@@ -156,19 +157,19 @@ func open(data []byte, id age.Identity, r record) (keygen.Secret, error) {
 		return keygen.Secret{}, err
 	}
 	defer clear(plain)
-	return unseal(plain, r)
+	return unpack(plain, r)
 }
 
-// unseal takes the secret out of a decrypted file.
-func unseal(plain []byte, r record) (keygen.Secret, error) {
-	var s sealed
-	if decodeStrictly(plain, &s) != nil || s.Format != sealedFormat {
+// unpack takes the secret out of a decrypted file.
+func unpack(plain []byte, r record) (keygen.Secret, error) {
+	var s item
+	if decodeStrictly(plain, &s) != nil || s.Format != itemFormat {
 		return keygen.Secret{}, errors.New("it does not hold a Keyturn item")
 	}
 	if !s.belongsTo(r) {
 		return keygen.Secret{}, errors.New("it holds another item than the index says: files were swapped or the index was changed")
 	}
-	return keygen.ParseSecret(s.Secret)
+	return keygen.Restore(s.Kind, s.Secret)
 }
 
 func (f *fileStore) has(_ context.Context, r record) (bool, error) {
@@ -217,5 +218,5 @@ func decrypt(data []byte, id age.Identity) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return io.ReadAll(io.LimitReader(r, maxSealed))
+	return io.ReadAll(io.LimitReader(r, maxItem))
 }

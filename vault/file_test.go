@@ -18,7 +18,7 @@ import (
 
 func secretFiles(t *testing.T, dir string) []string {
 	t.Helper()
-	all, err := filepath.Glob(filepath.Join(dir, "*"+sealedSuffix))
+	all, err := filepath.Glob(filepath.Join(dir, "*"+itemSuffix))
 	require.NoError(t, err)
 	var found []string
 	for _, f := range all {
@@ -43,7 +43,7 @@ func TestFileVaultAsksOnlyToRead(t *testing.T) {
 	MustPut(t, v, "staging/v2", first, PutOptions{Fingerprint: mark})
 	MustPut(t, v, "staging/v2", first, PutOptions{Fingerprint: mark})
 	MustPut(t, v, "staging/v2", second, PutOptions{Fingerprint: keygen.Fingerprint(strings.Repeat("b2", 32)), Replace: true})
-	_, err := v.Archive(t.Context(), "staging/v2")
+	_, err := v.Archive(t.Context(), "staging/v2", "")
 	require.NoError(t, err)
 	MustList(t, v)
 	assert.Empty(t, asked.prompts, "nothing was read")
@@ -283,7 +283,7 @@ func TestFileVaultNoticesChangedFiles(t *testing.T) {
 		path := filepath.Join(o.Dir, indexName)
 		data, err := os.ReadFile(path)
 		require.NoError(t, err)
-		ref := strings.TrimSuffix(filepath.Base(secretFiles(t, o.Dir)[0]), sealedSuffix)
+		ref := strings.TrimSuffix(filepath.Base(secretFiles(t, o.Dir)[0]), itemSuffix)
 		require.NoError(t, os.WriteFile(path, bytes.ReplaceAll(data, []byte(ref), []byte("../../etc/shadow")), 0o600))
 		_, _, err = v.Get(ctx, "staging/v2")
 		require.ErrorIs(t, err, ErrDamaged)

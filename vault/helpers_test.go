@@ -44,6 +44,16 @@ func MustSecret(t testing.TB) keygen.Secret {
 	return s
 }
 
+// credentialText has the characters that JSON, URLs and shells change.
+const credentialText = `https://hooks.example.test/T0/B0?a="<&>\'$(id)%20`
+
+func MustCredential(t testing.TB, text string) keygen.Secret {
+	t.Helper()
+	s, err := keygen.NewCredential(text)
+	require.NoError(t, err)
+	return s
+}
+
 func MustOpen(t testing.TB, o Options) Vault {
 	t.Helper()
 	v, err := Open(t.Context(), o)

@@ -39,8 +39,12 @@ type record struct {
 	Status      Status             `json:"status"`
 	Created     time.Time          `json:"created"`
 	Archived    time.Time          `json:"archived,omitzero"`
+	Sealed      time.Time          `json:"sealed,omitzero"`
 	Fingerprint keygen.Fingerprint `json:"fingerprint,omitempty"`
+	Kind        keygen.Kind        `json:"kind,omitempty"`
 	Note        string             `json:"note,omitempty"`
+	ArchiveNote string             `json:"archive_note,omitempty"`
+	SealNote    string             `json:"seal_note,omitempty"`
 	Ref         string             `json:"ref"` // where the store has it
 
 	// Late marks a pending version whose write was given up without an answer:
@@ -51,16 +55,21 @@ type record struct {
 func (r record) entry() Entry {
 	return Entry{
 		Name: r.Name, Version: r.Version, Status: r.Status,
-		Created: r.Created, Archived: r.Archived,
-		Fingerprint: r.Fingerprint, Note: r.Note,
+		Created: r.Created, Archived: r.Archived, Sealed: r.Sealed,
+		Fingerprint: r.Fingerprint, Kind: r.Kind, Note: r.Note, ArchiveNote: r.ArchiveNote, SealNote: r.SealNote,
 	}
 }
 
 // same reports whether other is the same version of the same name.
 func (r record) same(other record) bool { return other.Name == r.Name && other.Version == r.Version }
 
-func (r record) visible() bool {
-	return r.Status == Active || r.Status == Archived || r.Status == Pending
+func (r record) pending() bool { return r.Status == Pending }
+
+func (r record) visible() bool { return r.stored() || r.pending() }
+
+// stored reports whether the store has taken the secret, for use or not.
+func (r record) stored() bool {
+	return r.Status == Active || r.Status == Archived || r.Status == Sealed
 }
 
 // index is the content of the index file, sorted by name and version.
@@ -118,7 +127,7 @@ func (x *index) activate(name Name, version int, now time.Time) {
 	for _, i := range x.of(name) {
 		switch r := &x.Records[i]; {
 		case r.Version == version:
-			r.Status, r.Archived, r.Late = Active, time.Time{}, false
+			r.Status, r.Archived, r.ArchiveNote, r.Late = Active, time.Time{}, "", false
 		case r.Status == Active:
 			r.Status, r.Archived = Archived, now
 		}
@@ -245,7 +254,7 @@ func checkRecord(r record) error {
 		return err
 	}
 	switch r.Status {
-	case Active, Archived, Pending, void, deleting:
+	case Active, Archived, Sealed, Pending, void, deleting:
 	default:
 		return fmt.Errorf("%s has the unknown status %q", r.Name, r.Status)
 	}
@@ -254,6 +263,8 @@ func checkRecord(r record) error {
 		return fmt.Errorf("%s has the version %d", r.Name, r.Version)
 	case r.Ref == "":
 		return fmt.Errorf("%s has no reference to the store", r.Name)
+	case r.Kind != keygen.KindHMAC && r.Kind != keygen.KindCredential:
+		return fmt.Errorf("%s has the unknown kind %q", r.Name, r.Kind)
 	case r.Fingerprint != "" && !fingerprintPattern.MatchString(string(r.Fingerprint)):
 		return fmt.Errorf("%s has a fingerprint that is not 64 hex digits", r.Name)
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"keyturn/keygen"
 )
 
 const goodIndex = `{
@@ -20,6 +22,7 @@ const goodIndex = `{
   "records": [
     {"name": "production/v2", "version": 1, "status": "archived", "created": "2026-11-24T09:00:00Z", "archived": "2026-11-25T09:00:00Z", "ref": "production/v2/1"},
     {"name": "production/v2", "version": 2, "status": "active", "created": "2026-11-25T09:00:00Z", "ref": "production/v2/2"},
+    {"name": "slack/webhook", "version": 1, "status": "sealed", "created": "2026-11-24T09:00:00Z", "sealed": "2026-11-25T09:00:00Z", "kind": "credential", "seal_note": "compromised", "ref": "slack/webhook/1"},
     {"name": "staging/v2", "version": 1, "status": "pending", "created": "2026-11-24T09:00:00Z", "ref": "staging/v2/1", "late": true}
   ]
 }`
@@ -28,7 +31,7 @@ func TestDecodeIndex(t *testing.T) {
 	t.Parallel()
 	x, err := decodeIndex([]byte(goodIndex))
 	require.NoError(t, err)
-	assert.Len(t, x.Records, 3)
+	assert.Len(t, x.Records, 4)
 	assert.Equal(t, 3, x.nextVersion("production/v2"))
 	assert.Equal(t, 1, x.nextVersion("production/v3"))
 
@@ -41,6 +44,7 @@ func TestDecodeIndex(t *testing.T) {
 		"a version twice":     {`"version": 2`, `"version": 1`},
 		"names out of order":  {`"staging/v2", "version"`, `"alpha/v2", "version"`},
 		"no reference":        {`"ref": "staging/v2/1"`, `"ref": ""`},
+		"an unknown kind":     {`"late": true`, `"kind": "password"`},
 		"a bad fingerprint":   {`"late": true`, `"fingerprint": "3f9a"`},
 		"a time that is none": {"2026-11-25T09:00:00Z", "yesterday"},
 		"a second value":      {"  ]\n}", "  ]\n} {}"},
@@ -77,17 +81,22 @@ func FuzzDecodeIndex(f *testing.F) {
 	})
 }
 
-func FuzzOpenSealed(f *testing.F) {
-	r := record{Name: "staging/v2", Version: 1}
+func FuzzUnpack(f *testing.F) {
+	hmac := record{Name: "staging/v2", Version: 1}
+	credential := hmac
+	credential.Kind = keygen.KindCredential
 	f.Add([]byte(`{"format":"keyturn-vault-item/v1","name":"staging/v2","version":1,"created":"0001-01-01T00:00:00Z","fingerprint":"","note":"","secret":"x"}`))
+	f.Add([]byte(`{"format":"keyturn-vault-item/v1","name":"staging/v2","version":1,"created":"0001-01-01T00:00:00Z","fingerprint":"","note":"","kind":"credential","secret":"x"}`))
 	f.Add([]byte(`{`))
 	f.Fuzz(func(t *testing.T, plain []byte) {
-		secret, err := unseal(plain, r)
-		if err != nil {
-			require.True(t, secret.IsZero())
-			return
+		for _, r := range []record{hmac, credential} {
+			secret, err := unpack(plain, r)
+			if err != nil {
+				require.True(t, secret.IsZero())
+				continue
+			}
+			require.Equal(t, r.Kind, secret.Kind())
 		}
-		require.Len(t, secret.Reveal(), 64)
 	})
 }
 
@@ -132,7 +141,7 @@ func TestReadersDoNotWaitForAWriter(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 3*lockRetry)
 	defer cancel()
-	_, err = v.Archive(ctx, "staging/v2")
+	_, err = v.Archive(ctx, "staging/v2", "")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 

@@ -142,7 +142,7 @@ func (k *keychain) read(ctx context.Context, r record) (keygen.Secret, error) {
 	if err != nil {
 		return keygen.Secret{}, err
 	}
-	secret, err := keygen.ParseSecret(text)
+	secret, err := keygen.Restore(r.Kind, text)
 	if err != nil {
 		return keygen.Secret{}, &Error{Op: "read", Subject: r.Ref, Kind: ErrDamaged, Cause: err,
 			Advice: "something other than Keyturn changed the keychain item"}

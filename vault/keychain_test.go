@@ -131,6 +131,37 @@ func TestKeychainWriteThatTimedOut(t *testing.T) {
 	})
 }
 
+func TestKeychainWriteThatArrivesAfterSealingIsNotUsed(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	r := newFakeRing()
+	v := hangingKeychain(t, r)
+	MustPut(t, v, "staging/v2", MustSecret(t), PutOptions{})
+	hang, release := hangOn(t, "set")
+	r.behave(hang, nil)
+	_, err := v.Put(ctx, "staging/v2", MustSecret(t), PutOptions{Replace: true})
+	require.ErrorIs(t, err, ErrTimeout)
+	_, err = v.Seal(ctx, "staging/v2", "compromised")
+	require.NoError(t, err)
+
+	release()
+	require.Eventually(t, func() bool { return r.has("keyturn:staging/v2/2") }, 5*time.Second, time.Millisecond)
+	_, _, err = v.Get(ctx, "staging/v2")
+	require.ErrorIs(t, err, ErrSealed)
+	require.NoError(t, v.Delete(ctx, "staging/v2"))
+	assert.Zero(t, r.count(), "the late one is deleted too")
+}
+
+func TestKeychainHoldsExactlyTheCredential(t *testing.T) {
+	t.Parallel()
+	r := newFakeRing()
+	v := MustOpen(t, fakeKeychain(t, r))
+	MustPut(t, v, "slack/webhook", MustCredential(t, credentialText), PutOptions{})
+	text, err := r.Get("keyturn", "slack/webhook/1")
+	require.NoError(t, err)
+	assert.True(t, text == credentialText)
+}
+
 func TestKeychainDeleteThatTimedOutIsFinishedLater(t *testing.T) {
 	t.Parallel()
 	r := newFakeRing()

@@ -2,9 +2,12 @@ package vault
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,17 +23,25 @@ import (
 func disguises(t testing.TB, s keygen.Secret) map[string][]byte {
 	t.Helper()
 	text := s.Reveal()
-	raw, err := hex.DecodeString(text)
+	quoted, err := json.Marshal(text)
 	require.NoError(t, err)
-	return map[string][]byte{
-		"hex":                []byte(text),
-		"upper-case hex":     []byte(strings.ToUpper(text)),
-		"raw bytes":          raw,
+	forms := map[string][]byte{
+		"text":               []byte(text),
+		"upper case":         []byte(strings.ToUpper(text)),
+		"JSON":               bytes.Trim(quoted, `"`),
+		"URL":                []byte(url.QueryEscape(text)),
+		"hex of the text":    []byte(hex.EncodeToString([]byte(text))),
 		"base64 of the text": []byte(base64.RawStdEncoding.EncodeToString([]byte(text))),
-		"base64 of the raw":  []byte(base64.RawStdEncoding.EncodeToString(raw)),
-		"base64url":          []byte(base64.RawURLEncoding.EncodeToString(raw)),
-		"half of the hex":    []byte(text[:32]),
+		"half of the text":   []byte(text[:len(text)/2]),
 	}
+	if s.Kind() == keygen.KindHMAC {
+		raw, err := hex.DecodeString(text)
+		require.NoError(t, err)
+		forms["raw bytes"] = raw
+		forms["base64 of the raw"] = []byte(base64.RawStdEncoding.EncodeToString(raw))
+		forms["base64url"] = []byte(base64.RawURLEncoding.EncodeToString(raw))
+	}
+	return forms
 }
 
 // requireNoLeak looks for secrets in the names and contents of all files.
@@ -78,8 +89,17 @@ func liveALife(t testing.TB, v Vault) (used []keygen.Secret, seen []error) {
 	seen = append(seen, err)
 	MustPut(t, v, "staging/v2", secret(), PutOptions{Replace: true})
 	MustPut(t, v, "production/v2", secret(), PutOptions{})
-	_, err = v.Archive(ctx, "production/v2")
+	_, err = v.Archive(ctx, "production/v2", "")
 	require.NoError(t, err)
+	_, err = v.Seal(ctx, "production/v2", "compromised")
+	require.NoError(t, err)
+	_, _, err = v.Get(ctx, "production/v2")
+	seen = append(seen, err)
+	webhook := MustCredential(t, credentialText+rand.Text())
+	used = append(used, webhook)
+	MustPut(t, v, "slack/webhook", webhook, PutOptions{})
+	_, err = v.Put(ctx, "slack/webhook", webhook, PutOptions{Fingerprint: first.Fingerprint("trail")})
+	seen = append(seen, err)
 	MustPut(t, v, "staging/v3", secret(), PutOptions{})
 	require.NoError(t, v.Delete(ctx, "staging/v3"))
 	_, _, err = v.Get(ctx, "staging/v3")
@@ -119,13 +139,14 @@ func TestNoSecretOnDisk(t *testing.T) {
 
 func TestLeakSearchFindsAPlantedSecret(t *testing.T) {
 	t.Parallel()
-	s := MustSecret(t)
-	for form, b := range disguises(t, s) {
-		dir := t.TempDir()
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "planted"), append([]byte("x"), b...), 0o600))
-		spy := &spy{TB: t}
-		requireNoLeak(spy, dir, s)
-		assert.True(t, spy.failed, form)
+	for _, s := range []keygen.Secret{MustSecret(t), MustCredential(t, credentialText)} {
+		for form, b := range disguises(t, s) {
+			dir := t.TempDir()
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "planted"), append([]byte("x"), b...), 0o600))
+			spy := &spy{TB: t}
+			requireNoLeak(spy, dir, s)
+			assert.True(t, spy.failed, form)
+		}
 	}
 }
 

@@ -17,12 +17,15 @@ type Vault interface {
 	// Put stores secret as a new version of name. It returns ErrExists when an
 	// active version holds another secret and o.Replace is false. Putting the
 	// secret that is already there changes nothing, except that an archived
-	// version becomes active again. ErrTimeout means that the outcome is
+	// version becomes active again. A sealed name takes a new version only if
+	// o.Replace is true, and never the secret that was sealed; otherwise it
+	// returns ErrSealed. ErrTimeout means that the outcome is
 	// unknown; a later Get or Put finds out.
 	Put(ctx context.Context, name Name, secret keygen.Secret, o PutOptions) (Entry, error)
 
 	// Get returns the newest version of name, active or archived. It returns
-	// ErrNotFound when the index knows none, and ErrLost when the index knows
+	// ErrNotFound when the index knows none, ErrSealed when the newest is
+	// sealed, and ErrLost when the index knows
 	// one that the store no longer holds.
 	Get(ctx context.Context, name Name) (keygen.Secret, Entry, error)
 
@@ -34,9 +37,18 @@ type Vault interface {
 	// secret and never prompts.
 	List(ctx context.Context) ([]Entry, error)
 
-	// Archive marks name as no longer in use; Get still returns it. Archiving
-	// twice changes nothing. It returns ErrNotFound for an unknown name.
-	Archive(ctx context.Context, name Name) (Entry, error)
+	// Archive marks name as no longer in use; Get still returns it. The note says
+	// why and may be empty; the first one stays, as archiving twice changes
+	// nothing. It returns ErrNotFound for an unknown name, and
+	// ErrSealed for a sealed one.
+	Archive(ctx context.Context, name Name, note string) (Entry, error)
+
+	// Seal takes every version of name out of use for good: the store keeps
+	// the secrets as evidence, but Get refuses them and no Put or Archive
+	// brings them back. The note says why; the first one stays, as sealing
+	// twice changes nothing. It returns the newest version, or ErrNotFound for
+	// an unknown name.
+	Seal(ctx context.Context, name Name, note string) (Entry, error)
 
 	// Describe says in plain words where the secrets are.
 	Describe() string
@@ -44,12 +56,13 @@ type Vault interface {
 
 // PutOptions are the details of a Put.
 type PutOptions struct {
-	// Fingerprint is recorded in the index. With it a file vault tells whether
+	// Fingerprint is recorded in the index; a credential has none. With it a file vault tells whether
 	// the secret is already there without asking for the passphrase.
 	Fingerprint keygen.Fingerprint
 
-	Note    string // who or what made the secret; no secret itself
-	Replace bool   // another secret gets a new version, the old one is archived
+	Made    time.Time // when the secret was made; zero for now
+	Note    string    // who or what made the secret; no secret itself
+	Replace bool      // another secret gets a new version, the old one is archived
 
 	// Adopt takes over items which the store holds but the index does not
 	// know, as after a lost index: they enter the index as archived versions.
@@ -62,10 +75,14 @@ type Entry struct {
 	Name        Name
 	Version     int // from 1
 	Status      Status
-	Created     time.Time // UTC, by the injected clock
-	Archived    time.Time // UTC; zero unless archived
+	Created     time.Time // UTC: when the secret was made, by the injected clock
+	Archived    time.Time // UTC; zero unless archived, or sealed after that
+	Sealed      time.Time // UTC; zero unless sealed
 	Fingerprint keygen.Fingerprint
+	Kind        keygen.Kind // of the secret
 	Note        string
+	ArchiveNote string // why it is archived; empty where nobody said
+	SealNote    string // why it was sealed
 }
 
 // Status is the state of one version.
@@ -75,6 +92,7 @@ type Status string
 const (
 	Active   Status = "active"
 	Archived Status = "archived" // kept, but no longer in use
+	Sealed   Status = "sealed"   // kept as evidence; never to be used again
 	Pending  Status = "pending"  // being written, or cut off while it was; Get and Put find out
 )
 

@@ -57,6 +57,9 @@ func checkPut(name Name, secret keygen.Secret, o PutOptions) error {
 	if secret.IsZero() {
 		return errors.New("there is no secret to store")
 	}
+	if o.Fingerprint != "" && secret.Kind() == keygen.KindCredential {
+		return errors.New("the fingerprint of a credential would let others guess it")
+	}
 	if o.Fingerprint != "" && !fingerprintPattern.MatchString(string(o.Fingerprint)) {
 		return errors.New("the fingerprint is not 64 hex digits")
 	}
@@ -70,8 +73,11 @@ func checkPut(name Name, secret keygen.Secret, o PutOptions) error {
 // present returns the entry if name holds secret already, nil if a new
 // version is to be made, and an error if that is not allowed.
 func (v *versioned) present(ctx context.Context, x *index, name Name, secret keygen.Secret, o PutOptions) (*Entry, error) {
-	current := x.newest(name, func(r record) bool { return r.Status == Active || r.Status == Archived })
-	if current == nil {
+	if err := v.refuseSealed(ctx, x, name, secret, o); err != nil {
+		return nil, err
+	}
+	current := x.newest(name, record.stored)
+	if current == nil || current.Status == Sealed {
 		return nil, nil
 	}
 	same, err := v.holds(ctx, *current, secret, o)
@@ -113,7 +119,32 @@ func (v *versioned) holds(ctx context.Context, r record, secret keygen.Secret, o
 		return r.Fingerprint == o.Fingerprint, err
 	}
 	found, err := v.store.read(ctx, r)
-	return found.Equal(secret), err
+	return found.Equal(secret) && found.Kind() == secret.Kind(), err
+}
+
+// refuseSealed returns an error if name is sealed and no new version is asked
+// for, or if secret is one that was sealed under this name.
+func (v *versioned) refuseSealed(ctx context.Context, x *index, name Name, secret keygen.Secret, o PutOptions) error {
+	if newest := x.newest(name, record.stored); newest != nil && newest.Status == Sealed && !o.Replace {
+		return sealedError("put", *newest)
+	}
+	for _, i := range x.of(name) {
+		r := x.Records[i]
+		if r.Status != Sealed {
+			continue
+		}
+		same, err := v.holds(ctx, r, secret, o)
+		if errors.Is(err, errAbsent) { // somebody destroyed the evidence
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if same {
+			return sealedError("put", r)
+		}
+	}
+	return nil
 }
 
 // add makes a new version: pending, stored, active.
@@ -152,7 +183,10 @@ func (v *versioned) claim(ctx context.Context, x *index, name Name, secret keyge
 		}
 		r := record{
 			Name: name, Version: version, Status: Pending, Created: v.now(),
-			Fingerprint: o.Fingerprint, Note: o.Note, Ref: ref,
+			Fingerprint: o.Fingerprint, Kind: secret.Kind(), Note: o.Note, Ref: ref,
+		}
+		if !o.Made.IsZero() {
+			r.Created = o.Made.UTC().Round(0)
 		}
 		held, err := v.store.has(ctx, r)
 		if err != nil {
@@ -173,7 +207,7 @@ func (v *versioned) claim(ctx context.Context, x *index, name Name, secret keyge
 				Cause:  fmt.Errorf("%s holds %s, which this folder's index does not know", v.store.describe(), ref),
 				Advice: "another state folder may use the same keychain, or the index was lost; nothing was changed"}
 		}
-		r.Status, r.Archived = Archived, r.Created
+		r.Status, r.Archived = Archived, v.now()
 		r.Fingerprint, r.Note = "", "adopted from the store"
 		x.add(r)
 	}
@@ -251,9 +285,12 @@ func (v *versioned) get(ctx context.Context, name Name) (keygen.Secret, Entry, e
 			return keygen.Secret{}, Entry{}, err
 		}
 	}
-	r := x.newest(name, func(r record) bool { return r.Status == Active || r.Status == Archived })
-	if r == nil {
+	r := x.newest(name, record.stored)
+	switch {
+	case r == nil:
 		return keygen.Secret{}, Entry{}, notFound("get", name)
+	case r.Status == Sealed:
+		return keygen.Secret{}, Entry{}, sealedError("get", *r)
 	}
 	secret, err := v.store.read(ctx, *r)
 	if errors.Is(err, errAbsent) {
@@ -331,26 +368,59 @@ func (v *versioned) List(ctx context.Context) ([]Entry, error) {
 	return entries, nil
 }
 
-func (v *versioned) Archive(ctx context.Context, name Name) (Entry, error) {
+func (v *versioned) Archive(ctx context.Context, name Name, note string) (Entry, error) {
 	var entry Entry
 	err := v.change(ctx, func(x *index) error {
 		if err := v.settle(ctx, x, name); err != nil {
 			return err
 		}
-		r := x.newest(name, func(r record) bool { return r.Status == Active || r.Status == Archived })
+		r := x.newest(name, record.stored)
 		switch {
 		case r == nil:
 			return notFound("archive", name)
+		case r.Status == Sealed:
+			return sealedError("archive", *r)
 		case r.Status == Archived:
 			entry = r.entry()
 			return nil
 		}
-		r.Status, r.Archived = Archived, v.now()
+		r.Status, r.Archived, r.ArchiveNote = Archived, v.now(), note
 		entry = r.entry()
 		return v.catalog.save(*x)
 	})
 	if err != nil {
 		return Entry{}, during("archive", name, err)
+	}
+	return entry, nil
+}
+
+func (v *versioned) Seal(ctx context.Context, name Name, note string) (Entry, error) {
+	var entry Entry
+	err := v.change(ctx, func(x *index) error {
+		if err := v.settle(ctx, x, name); err != nil {
+			return err
+		}
+		newest := x.newest(name, record.stored)
+		switch {
+		case newest == nil:
+			return notFound("seal", name)
+		case newest.Status == Sealed && x.newest(name, record.pending) == nil:
+			entry = newest.entry()
+			return nil
+		}
+		// A write that was cut off may still arrive. It must not be taken for
+		// a version in use then.
+		giveUp(x, name)
+		for _, i := range x.of(name) {
+			if r := &x.Records[i]; r.Status == Active || r.Status == Archived {
+				r.Status, r.Sealed, r.SealNote = Sealed, v.now(), note
+			}
+		}
+		entry = x.newest(name, record.stored).entry()
+		return v.catalog.save(*x)
+	})
+	if err != nil {
+		return Entry{}, during("seal", name, err)
 	}
 	return entry, nil
 }
@@ -374,6 +444,15 @@ func (v *versioned) change(ctx context.Context, f func(*index) error) error {
 
 func notFound(op string, name Name) error {
 	return &Error{Op: op, Subject: string(name), Kind: ErrNotFound}
+}
+
+func sealedError(op string, r record) error {
+	cause := fmt.Errorf("on %s", r.Sealed.Format(time.DateOnly))
+	if r.SealNote != "" {
+		cause = fmt.Errorf("on %s: %s", r.Sealed.Format(time.DateOnly), r.SealNote)
+	}
+	return &Error{Op: op, Subject: string(r.Name), Kind: ErrSealed, Cause: cause,
+		Advice: "it is kept as evidence only; use another key, and delete this one when nobody needs it any more"}
 }
 
 func lost(op string, r record) error {
