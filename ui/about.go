@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"keyturn/checklist"
 	"keyturn/ui/words"
@@ -14,7 +15,7 @@ func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m
 
 // about is the card with what a session is about and what was noticed.
 func (m *session) about() *card {
-	s := m.s
+	s, now := m.s, m.now()
 	return &card{name: "About this session", draw: func(p *page) {
 		p.heading(s.Checklist.Title)
 		p.text(p.muted, s.Checklist.Purpose)
@@ -33,6 +34,7 @@ func (m *session) about() *card {
 		p.pair("Driven by", m.holder)
 		settled, total := s.Settled()
 		p.pair("Settled", fmt.Sprintf("%d of %d items", settled, total))
+		drawMilestones(p, s, now)
 		drawFindings(p, s)
 	}, copy: s.ID()}
 }
@@ -65,6 +67,7 @@ func (m *session) closing() *card {
 		passed, over, total := tally(s)
 		p.pair("Items", fmt.Sprintf("%d passed, %d passed over, of %d", passed, over, total))
 		p.pair("Deviations", fmt.Sprint(len(s.Deviations)))
+		drawMilestones(p, s, s.EndedAt)
 		if evidence != nil {
 			m.drawRecord(p, evidence)
 		}
@@ -81,6 +84,30 @@ func (m *session) drawRecord(p *page, e *checklist.Evidence) {
 	}
 	for _, c := range e.Commands {
 		p.command(c)
+	}
+}
+
+// drawMilestones says what a checklist with a limit has to reach, and by how
+// much each was early or late at a time.
+func drawMilestones(p *page, s *checklist.Session, now time.Time) {
+	end, limited := s.Deadline()
+	if !limited {
+		return
+	}
+	p.heading("Milestones, within " + words.Duration(s.Checklist.Limit))
+	for _, m := range s.Milestones() {
+		glyph, tone, text := p.open, p.muted, "not yet, "+words.Duration(end.Sub(now))+" left"
+		switch {
+		case !m.At.IsZero() && m.Late > 0:
+			glyph, tone, text = p.failed, p.bad, "after "+words.Duration(m.After)+", "+words.Duration(m.Late)+" late"
+		case !m.At.IsZero():
+			glyph, tone, text = p.passed, p.good, "after "+words.Duration(m.After)+", "+words.Duration(m.Late)+" early"
+		case s.Outcome != "":
+			glyph, tone, text = p.failed, p.bad, "not reached"
+		case now.After(end):
+			glyph, tone, text = p.failed, p.bad, "not yet, "+words.Duration(now.Sub(end))+" over"
+		}
+		p.item(tone, glyph, style{}, m.Name+": "+text)
 	}
 }
 

@@ -80,7 +80,9 @@ func (m *session) detailKey(now time.Time, w int) detailKey {
 		k.tick = now.Unix()
 		return k
 	}
-	if opens := m.outlook(now).opens; opens.After(now) {
+	if !m.s.PutOffAt(item).IsZero() {
+		k.tick = now.Unix()
+	} else if opens := m.outlook(now).opens; opens.After(now) {
 		k.tick = now.Unix()
 		if opens.Sub(now) > time.Hour {
 			k.tick /= 60
@@ -95,6 +97,7 @@ func (m *session) drawDetail(now time.Time, k detailKey) []string {
 	p := m.look.page(min(k.w-2*margin, 110))
 	item, st := m.item(), m.s.State(m.item().ID)
 	m.drawTitle(p, item, st)
+	m.drawPatience(p, item, now)
 	m.drawNotice(p, k.notice)
 	if k.working {
 		m.drawWork(p, m.host.current(), now)
@@ -152,6 +155,20 @@ func (m *session) drawTitle(p *page, item checklist.Item, st checklist.ItemState
 	p.lines = append(p.lines, about)
 }
 
+// drawPatience says how long the items behind this one wait for it.
+func (m *session) drawPatience(p *page, item checklist.Item, now time.Time) {
+	if at := m.s.PutOffAt(item); !at.IsZero() {
+		p.item(m.look.warn, m.look.waiting, m.look.warn, putOffIn(at, now))
+	}
+}
+
+func putOffIn(at, now time.Time) string {
+	if !at.After(now) {
+		return "its time is over: enter puts it off"
+	}
+	return "put off in " + words.Countdown(at.Sub(now)) + " if not done"
+}
+
 func (m *session) drawNotice(p *page, n notice) {
 	if n.text == "" {
 		return
@@ -194,6 +211,9 @@ func (m *session) drawFailure(p *page, st checklist.ItemState) {
 	p.gap()
 	p.item(m.look.bad, m.look.failed, style{}, st.Text)
 	m.drawHint(p, st.Hint)
+	if cause, ok := m.putRightBy(st.Hint); ok && m.readOnly() == "" {
+		p.hanging(m.look.accent, "  ", "  ", fmt.Sprintf("d opens %q again, and what was done behind it", cause.Title))
+	}
 }
 
 func (m *session) drawWaiting(p *page, st checklist.ItemState, now time.Time) {

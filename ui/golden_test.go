@@ -95,6 +95,19 @@ var scenes = []struct {
 		s.begin("emergency")
 		s.pass(time.Hour + 62*time.Second)
 	}},
+	{name: "session-put-right", play: func(s *stage) {
+		s.desk.Steps["prove-both-keys"] = standin.Blaming("Add new key to staging")
+		s.begin("quarterly")
+		s.reach("test-staging")
+		s.doNext()
+		s.r.toast.text = ""
+	}},
+	{name: "session-patience", play: func(s *stage) {
+		s.begin("emergency")
+		s.reach("generate")
+		s.r.session.selectItem("generate")
+		s.pass(28 * time.Second)
+	}},
 	{name: "session-read-only", play: func(s *stage) {
 		s.begin("quarterly")
 		s.press("q")
@@ -124,6 +137,18 @@ var scenes = []struct {
 		s.begin("quarterly")
 		s.reach("approve-production")
 		s.press("y", "down")
+	}},
+	{name: "prompt-reopen", play: func(s *stage) {
+		s.begin("quarterly")
+		s.reach("redeploy-production")
+		s.r.session.selectItem("add-staging")
+		s.press("d", "a line feed was stored")
+	}},
+	{name: "about-milestones", play: func(s *stage) {
+		s.begin("emergency")
+		s.reach("new-key-in-service")
+		s.pass(61 * time.Minute)
+		s.press("i")
 	}},
 	{name: "help", colour: true, play: func(s *stage) { s.sees("Start"); s.press("?") }},
 	{name: "about", play: func(s *stage) {

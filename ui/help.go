@@ -12,7 +12,7 @@ func (r *root) help() *card {
 		{"Anywhere", []key.Binding{k.Help, k.Interrupt, k.Suspend, as(k.Quit, "leave the session, then the program"), as(k.Back, "one level back; never quits")}},
 		{"Home", []key.Binding{k.Up, k.Down, as(k.Do, "start or resume"), as(k.Number, "start or resume"), k.Refresh}},
 		{"Session: the work", []key.Binding{
-			k.Do, as(k.Again, "do a reading or an approval again"), as(k.Note, "note on the item under the cursor"),
+			k.Do, as(k.Again, "do an item again: a reading alone, others with all behind them"), as(k.Note, "note on the item under the cursor"),
 			as(k.PassOver, "pass over the next item, with a reason"),
 			as(k.Override, "override a closed gate of the next item, with a reason"),
 			as(k.Turn, "turn the clock to when the next item opens (sandbox only)"),

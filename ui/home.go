@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/charmbracelet/bubbles/key"
@@ -346,12 +347,12 @@ func (m *home) keyRow(k checklist.KeyStatus) string {
 		due, dueStyle = m.due(k.RotateBy)
 	}
 	state, glyph := l.muted, l.open
-	switch k.Status {
-	case "in service":
+	switch {
+	case k.Status == "in service":
 		state, glyph = l.good, l.next
-	case "not in vault":
+	case strings.HasPrefix(k.Status, "in service"): // and something is wrong with that
 		state, glyph = l.bad, l.failed
-	case "in vault only":
+	case k.Status == "in vault only":
 		state, glyph = l.accent, l.open
 	}
 	fingerprint := k.Fingerprint.Short()

@@ -124,6 +124,7 @@ type outlook struct {
 	more    bool // there is a next item
 	closed  []checklist.Closed
 	opens   time.Time // when time alone opens it; zero for now or never
+	putOff  time.Time // when the others wait for it no longer; zero for never
 }
 
 // outlook judges the gates once a second at most, since an approval's gate
@@ -137,6 +138,7 @@ func (m *session) outlook(now time.Time) *outlook {
 	if o.next, o.more = m.s.Next(); o.more {
 		o.closed = m.s.Closed(o.next, now)
 		o.opens = m.s.NextOpens(now)
+		o.putOff = m.s.PutOffAt(o.next)
 	}
 	return o
 }
@@ -293,6 +295,7 @@ func (m *session) ran(item checklist.Item, err error) tea.Cmd {
 	m.detail.top = 0
 	var notYet *checklist.NotYet
 	var gate *checklist.GateError
+	var putOff *checklist.PutOff
 	switch {
 	case err == nil:
 		m.host.say(good, item.Title+": passed")
@@ -301,6 +304,8 @@ func (m *session) ran(item checklist.Item, err error) tea.Cmd {
 		m.host.say(plain, item.Title+" needs more time")
 	case errors.As(err, &gate):
 		m.host.say(warn, item.Title+" cannot be done yet")
+	case errors.As(err, &putOff):
+		m.host.say(warn, item.Title+" is put off; "+putOff.Hint())
 	case left(err):
 		m.host.say(plain, item.Title+" was left; enter takes it up again")
 	default:
@@ -388,6 +393,8 @@ func (m *session) keys() []key.Binding {
 	}
 	if m.canRepeat(m.item()) {
 		keys = append(keys, k.Again)
+	} else if _, ok := m.reopens(m.item()); ok {
+		keys = append(keys, as(k.Again, "open again"))
 	}
 	if ahead.more && !ahead.next.Required {
 		keys = append(keys, k.PassOver)
@@ -414,6 +421,8 @@ func (m *session) status(now time.Time) string {
 		return l.warn.paint(text + ", opens " + words.Until(opens, now) + "; f turns the clock there")
 	case opens.After(now):
 		return l.warn.paint(text + ", opens " + words.Until(opens, now) + ", " + words.Moment(opens))
+	case !ahead.putOff.IsZero():
+		return l.warn.paint(text + ", " + putOffIn(ahead.putOff, now))
 	case m.s.State(ahead.next.ID).Status == checklist.StatusFailed:
 		return l.bad.paint(text + " (failed)")
 	}
@@ -476,19 +485,6 @@ func (m *session) do(item checklist.Item) {
 		},
 		done: func(err error) tea.Cmd { return m.ran(item, err) },
 	})
-}
-
-func (m *session) canRepeat(item checklist.Item) bool {
-	return item.Repeat && m.s.State(item.ID).Status.Settled()
-}
-
-func (m *session) again() {
-	item := m.item()
-	if !m.canRepeat(item) {
-		m.host.say(warn, "only readings and approvals can be done again, once they have passed")
-		return
-	}
-	m.do(item)
 }
 
 // finish ends the session once every item is settled.

@@ -169,8 +169,133 @@ func TestRepeatableItemsCanBeDoneAgain(t *testing.T) {
 	s.press("d")
 	s.idle()
 	assert.Equal(t, 2, s.r.session.s.State("test-staging").Attempts)
-	s.press("g", "d")
-	s.sees("only readings and approvals")
+	assert.Equal(t, checklist.StatusPassed, s.r.session.s.State("redeploy-staging").Status, "nothing else is open again")
+	s.press("G", "d")
+	s.sees("has not been done yet")
+}
+
+func TestSettledItemsCanBeOpenedAgain(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 120, 40, asciiLook, Options{})
+	s.begin("quarterly")
+	s.reach("approve-production")
+	s.r.session.selectItem("redeploy-staging")
+	assert.Contains(t, s.text(), "d open again")
+	s.press("d")
+	s.sees("Do again: Redeploy staging")
+	assert.Contains(t, s.text(), "so is what was done behind it: Test in staging.")
+	s.press("esc")
+	assert.Equal(t, checklist.StatusPassed, s.r.session.s.State("redeploy-staging").Status)
+	s.press("d", "enter")
+	s.sees("write something")
+	s.press("the build used an old commit", "enter")
+	s.sees("Redeploy staging: open again")
+	for _, id := range []string{"redeploy-staging", "test-staging"} {
+		assert.Equal(t, checklist.StatusOpen, s.r.session.s.State(id).Status, id)
+	}
+	assert.Equal(t, checklist.StatusPassed, s.r.session.s.State("add-staging").Status)
+	require.Len(t, s.r.session.s.Deviations, 1)
+	assert.Equal(t, "the build used an old commit", s.r.session.s.Deviations[0].Reason)
+	s.doNext()
+	assert.Equal(t, checklist.StatusPassed, s.r.session.s.State("redeploy-staging").Status)
+}
+
+func TestOpeningAgainSaysThatApprovalsAreLost(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 120, 40, asciiLook, Options{})
+	s.begin("quarterly")
+	s.reach("redeploy-production")
+	s.r.session.selectItem("redeploy-staging")
+	s.press("d")
+	s.sees("Approvals among them are asked for again.")
+	assert.Contains(t, s.text(), "so are the 3 items that were done behind it")
+}
+
+func TestWhatCannotBeUndoneIsNotOpenedAgain(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 120, 40, asciiLook, Options{})
+	s.begin("quarterly")
+	s.reach("redeploy-removal")
+	s.r.session.selectItem("add-staging")
+	assert.NotContains(t, s.text(), "d open again")
+	s.press("d")
+	s.sees("cannot be undone")
+	assert.Empty(t, s.r.overlays)
+}
+
+// TestProofIsNotRepeatedBehindAChange: a proof that would fail for good now is
+// not offered by itself.
+func TestProofIsNotRepeatedBehindAChange(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 120, 40, asciiLook, Options{})
+	s.begin("quarterly")
+	s.reach("redeploy-removal")
+	s.r.session.selectItem("test-staging")
+	require.Error(t, s.r.session.s.CanRepeat("test-staging"))
+	s.press("d")
+	s.sees("cannot be undone")
+	assert.Equal(t, 1, s.r.session.s.State("test-staging").Attempts)
+}
+
+func TestFailureThatAnEarlierItemPutsRight(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 120, 40, asciiLook, Options{})
+	s.desk.Steps["prove-both-keys"] = standin.Blaming("Add new key to staging")
+	s.begin("quarterly")
+	s.reach("test-staging")
+	s.doNext()
+	s.sees(`d opens "Add new key to staging" again, and what was done behind it`)
+	s.press("d")
+	s.sees("Do again: Add new key to staging")
+	s.press("a line feed was stored", "enter")
+	s.sees("Add new key to staging: open again")
+	next, _ := s.r.session.s.Next()
+	assert.Equal(t, "add-staging", next.ID)
+	assert.Equal(t, "add-staging", s.r.session.item().ID)
+	s.desk.Steps = map[string]checklist.Step{}
+	s.reach("approve-production")
+	assert.Equal(t, checklist.StatusPassed, s.r.session.s.State("test-staging").Status)
+}
+
+func TestPatienceIsCountedDown(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 120, 40, asciiLook, Options{})
+	s.begin("emergency")
+	s.reach("backup-key")
+	s.pass(28 * time.Second)
+	assert.Contains(t, s.text(), "put off in 01:32 if not done")
+	assert.Contains(t, s.r.session.status(s.r.session.now()), "put off in 01:32 if not done")
+	s.pass(92 * time.Second)
+	assert.Contains(t, s.text(), "its time is over: enter puts it off")
+	s.doNext()
+	s.sees("is put off; go on with the next item")
+	assert.Equal(t, checklist.StatusPassedOver, s.r.session.s.State("backup-key").Status)
+	assert.NotContains(t, s.text(), "did not pass")
+}
+
+func TestMilestonesAreOnTheCard(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 80, 40, asciiLook, Options{})
+	s.begin("quarterly")
+	s.press("i")
+	assert.NotContains(t, s.text(), "Milestones")
+	s.press("esc", "q")
+	s.begin("emergency")
+	s.press("i")
+	assert.Contains(t, s.text(), "Milestones, within 1 h")
+	assert.Contains(t, s.text(), ". compromised key refused: not yet, 1 h left")
+	s.press("esc")
+	s.reach("prove-revoked")
+	s.pass(10 * time.Minute)
+	s.doNext()
+	s.pass(52 * time.Minute)
+	s.press("i")
+	assert.Contains(t, s.text(), "+ compromised key refused: after 10 min, 50 min early")
+	assert.Contains(t, s.text(), "x new key accepted: not yet, 2 min over")
+	s.press("esc")
+	s.doNext()
+	s.press("i")
+	assert.Contains(t, s.text(), "x new key accepted: after 1 h 2 min, 2 min late")
 }
 
 func TestReadOnlySessionRefusesEveryAct(t *testing.T) {
@@ -258,7 +383,7 @@ func TestLimitIsCountedInTheFrameAndTheTitle(t *testing.T) {
 	s.begin("emergency")
 	s.pass(61 * time.Second)
 	assert.Contains(t, s.text(), "58:59 left")
-	assert.Equal(t, "SANDBOX keyturn Emergency revocation, 0 of 14, 58:59 left", s.r.windowTitle(s.r.session.now()))
+	assert.Equal(t, "SANDBOX keyturn Emergency revocation, 0 of 18, 58:59 left", s.r.windowTitle(s.r.session.now()))
 	s.pass(time.Hour)
 	assert.Contains(t, s.text(), "01:01 over")
 	assert.Contains(t, s.r.windowTitle(s.r.session.now()), "01:01 over")

@@ -183,6 +183,13 @@ func Failing() checklist.Step {
 	}}
 }
 
+// Blaming is a step that fails with a hint to do another item again.
+func Blaming(title string) checklist.Step {
+	return Scripted{DoFunc: func(context.Context, *checklist.Scope) error {
+		return checklist.WithHint(errors.New("orders-api staging: the stored value ends with a line feed"), "store it without — do %q again, which replaces the value", title)
+	}}
+}
+
 // Panicking is a step that panics with a value that must not be shown.
 func Panicking(value string) checklist.Step {
 	return Scripted{DoFunc: func(context.Context, *checklist.Scope) error { panic(value) }}
