@@ -1,40 +1,51 @@
-// Package notify writes the messages that people are to be sent. No message
-// can hold a secret: none of the types it takes can.
 package notify
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	"keyturn/keygen"
 )
 
-// Rotation is what a message tells about a rotation.
+// Rotation is what the announcement of a rotation tells.
 type Rotation struct {
-	Service  string
-	Session  string
-	Sandbox  bool
-	Operator string
+	About
 	Old, New keygen.KeyID
-	Targets  []string
 	// Production is when the new key is added to production, Removal when the
 	// old one is removed, End when the rotation is over.
 	Production, Removal, End time.Time
 }
 
-// Window returns the announcement of a rotation, in plain text.
-func Window(r Rotation) string {
-	var b strings.Builder
-	if r.Sandbox {
-		b.WriteString("[SANDBOX: nothing real is changed]\n")
+// Window announces a rotation.
+func Window(r Rotation) Message {
+	m := r.begin("HMAC key rotation of %s: %s to %s", r.Service, r.Old, r.New)
+	m.add("- %s: %s is added to production; %s stays valid", r.Production.Format(dayFormat), r.New, r.Old)
+	m.add("- until %s: move every client to key id %s", r.Removal.Format(dayFormat), r.New)
+	m.add("- %s: %s is removed", r.Removal.Format(dayFormat), r.Old)
+	m.add("- %s: done", r.End.Format(dayFormat))
+	m.add("Services: %s.", join(r.Targets))
+	return m.end(r.About)
+}
+
+// Completion is what the end of a rotation tells.
+type Completion struct {
+	About
+	Old, New keygen.KeyID
+	Refused  time.Time // since when the old key is refused
+	Next     time.Time // when the next rotation is due
+	Issues   []string  // what the next rotation should look at
+}
+
+// Completed tells that a rotation is over.
+func Completed(c Completion) Message {
+	m := c.begin("HMAC key rotation of %s is complete: %s is the only key in use", c.Service, c.New)
+	if !c.Refused.IsZero() {
+		m.add("- %s is refused in %s since %s", c.Old, c.where(), utc(c.Refused))
 	}
-	const date = "Mon 2 Jan 2006"
-	fmt.Fprintf(&b, "HMAC key rotation of %s: %s to %s\n", r.Service, r.Old, r.New)
-	fmt.Fprintf(&b, "- %s: %s is added to production; %s stays valid\n", r.Production.Format(date), r.New, r.Old)
-	fmt.Fprintf(&b, "- until %s: move every client to key id %s\n", r.Removal.Format(date), r.New)
-	fmt.Fprintf(&b, "- %s: %s is removed\n", r.Removal.Format(date), r.Old)
-	fmt.Fprintf(&b, "- %s: done\n", r.End.Format(date))
-	fmt.Fprintf(&b, "Services: %s. Questions to %s (session %s).", strings.Join(r.Targets, ", "), r.Operator, r.Session)
-	return b.String()
+	if !c.Next.IsZero() {
+		m.add("- the next rotation is due on %s", c.Next.Format(dayFormat))
+	}
+	for _, issue := range c.Issues {
+		m.add("- open: %s", issue)
+	}
+	return m.end(c.About)
 }
