@@ -3,6 +3,7 @@ package record
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"keyturn/checklist"
 )
@@ -55,7 +56,19 @@ func compose(c copied) (Record, error) {
 			At: stamp(d.At), By: d.By, Item: d.Item, What: d.What, Reason: d.Reason, ApprovedBy: d.Approved,
 		})
 	}
+	r.Milestones = milestones(s)
 	return r, nil
+}
+
+func milestones(s *checklist.Session) []Milestone {
+	var all []Milestone
+	for _, m := range s.Milestones() {
+		all = append(all, Milestone{
+			Name: m.Name, LimitSeconds: int(s.Checklist.Limit / time.Second), ReachedAt: stamp(m.At),
+			AfterSeconds: int(m.After / time.Second), LateSeconds: int(m.Late / time.Second),
+		})
+	}
+	return all
 }
 
 func items(s *checklist.Session, last checklist.Event) []Item {
@@ -92,7 +105,10 @@ func outcome(s *checklist.Session, last checklist.Event) string {
 		return outcomeAbandoned
 	}
 	for _, i := range s.Checklist.Items() {
-		if st := s.State(i.ID); !st.Status.Settled() && !writes(i, st, last) {
+		switch st := s.State(i.ID); {
+		case writes(i, st, last):
+			return outcomeCompleted // what comes behind the record is no part of it
+		case !st.Status.Settled():
 			return outcomeInProgress
 		}
 	}

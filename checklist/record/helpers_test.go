@@ -83,27 +83,31 @@ type script struct {
 	request    func(*approval.Request)
 	requestRaw func(text string) string
 	skip       map[string]bool // items to pass over without asking anybody
-	twice      bool            // write each approval twice
+	takes      map[string]time.Duration
+	twice      bool // write each approval twice
 	reason     string
 }
 
 func newScript(t testing.TB, trail *record.Trail, kind, id string) *script {
 	t.Helper()
 	list := checklist.Drill()
-	if kind == "quarterly" {
+	switch kind {
+	case "quarterly":
 		list = checklist.Quarterly(7)
+	case "emergency":
+		list = checklist.Emergency(false)
 	}
 	s := &script{
 		t: t, trail: trail, list: list, approver: bob, skip: map[string]bool{}, reason: "scheduled rotation",
 		now: day0.AddDate(0, 0, 30*trail.Head().Seq),
 	}
 	o := checklist.Opening{
-		Session: id, Checklist: list.ID, Digest: list.Digest(), Sandbox: kind != "quarterly", Operator: alice,
+		Session: id, Checklist: list.ID, Digest: list.Digest(), Sandbox: kind == "drill", Operator: alice,
 		Reason: s.reason, Service: "orders", Targets: []string{"payments-api", "orders-api"}, Environments: list.Environments,
 		New: "v2", DualKeyDays: 7, RotationDays: 90,
 		Trail: trail.ID(), TrailHead: trail.Head().Digest, TrailSeq: trail.Head().Seq, Tool: "keyturn test",
 	}
-	if kind == "quarterly" {
+	if kind != "drill" {
 		o.Old = "v1"
 	}
 	s.add(checklist.Event{Kind: checklist.Opened, Opening: &o})
@@ -136,8 +140,7 @@ func (s *script) fold() *checklist.Session {
 // run does every item, and leaves the last one, the export, under way.
 func (s *script) run() *script {
 	s.t.Helper()
-	items := s.list.Items()
-	for n, item := range items {
+	for _, item := range s.list.Items() {
 		if s.skip[item.ID] {
 			s.add(checklist.Event{Kind: checklist.PassedOver, Item: item.ID, Text: "no time"})
 			continue
@@ -145,10 +148,11 @@ func (s *script) run() *script {
 		s.add(checklist.Event{Kind: checklist.Planned, Item: item.ID, Plan: &checklist.Plan{Summary: item.Title, Risk: checklist.Change}})
 		s.add(checklist.Event{Kind: checklist.Agreed, Item: item.ID, Text: checklist.Yes})
 		s.add(checklist.Event{Kind: checklist.Started, Item: item.ID})
-		if n == len(items)-1 {
+		if item.Step == "export-record" {
 			s.add(checklist.Event{Kind: checklist.Intended, Item: item.ID, Effect: &checklist.Effect{Name: "record.export", Words: "append the record"}})
 			break
 		}
+		s.now = s.now.Add(s.takes[item.ID])
 		s.effects(item)
 		evidence := s.evidence(item)
 		s.add(checklist.Event{Kind: checklist.Passed, Item: item.ID, Evidence: &evidence})
@@ -163,7 +167,7 @@ func (s *script) run() *script {
 func (s *script) effects(item checklist.Item) {
 	name, ok := map[string]string{
 		"add-new-key": "vercel.env.create", "remove-old-key": "vercel.env.delete", "remove-new-key": "vercel.env.delete",
-		"redeploy": "vercel.redeploy", "generate-key": "vault.put",
+		"remove-compromised-key": "vercel.env.delete", "redeploy": "vercel.redeploy", "generate-key": "vault.put",
 	}[item.Step]
 	if !ok {
 		return
@@ -186,7 +190,7 @@ func (s *script) evidence(item checklist.Item) checklist.Evidence {
 	switch item.Step {
 	case "generate-key":
 		fingerprint(checklist.NewKey)
-	case "prove-vault":
+	case "prove-vault", "see-who-breaks":
 		fingerprint(checklist.OldKey)
 	case "approve":
 		evidence.Approval = s.approve(item)

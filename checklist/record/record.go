@@ -40,6 +40,8 @@ type Record struct {
 	Trail      Link        `json:"trail"`
 	Rotation   Rotation    `json:"rotation"`
 	Deviations []Deviation `json:"deviations"`
+	// Milestones are what a session with a limit had to reach, in order.
+	Milestones []Milestone `json:"milestones,omitempty"`
 	Keys       []Keys      `json:"keys"`
 	Targets    []string    `json:"targets"`
 	Approvals  []Approval  `json:"approvals"`
@@ -84,6 +86,16 @@ type Deviation struct {
 	What       string `json:"what"`
 	Reason     string `json:"reason"`
 	ApprovedBy string `json:"approved_by"`
+}
+
+// Milestone is something that had to be reached within a limit. Counts are whole
+// seconds, from the start of the session.
+type Milestone struct {
+	Name         string `json:"name"`
+	LimitSeconds int    `json:"limit_seconds"`
+	ReachedAt    string `json:"reached_at"`    // empty: it was not
+	AfterSeconds int    `json:"after_seconds"` // 0 where it was not reached
+	LateSeconds  int    `json:"late_seconds"`  // over the limit; below 0, what was left of it
 }
 
 // Keys are the ids and fingerprints in one environment; empty where there is

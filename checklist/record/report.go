@@ -3,6 +3,7 @@ package record
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"keyturn/checklist"
 )
@@ -32,6 +33,7 @@ func render(r Record, c copied) []byte {
 		b.WriteString("> **SANDBOX.** Nothing outside the embedded sandbox was changed. This is no record of a real rotation.\n\n")
 	}
 	renderDeviations(&b, r)
+	renderMilestones(&b, r)
 	renderSummary(&b, r)
 	renderKeys(&b, r)
 	renderApprovals(&b, r)
@@ -56,6 +58,30 @@ func renderDeviations(b *strings.Builder, r Record) {
 	writeTable(b, []string{"When", "By", "What", "Reason", "Approved by"}, rows)
 	b.WriteString("\n")
 }
+
+func renderMilestones(b *strings.Builder, r Record) {
+	if len(r.Milestones) == 0 {
+		return
+	}
+	b.WriteString("## Milestones\n\n")
+	var rows [][]string
+	for _, m := range r.Milestones {
+		row := []string{m.Name, "", "", inWords(m.LimitSeconds), "not reached"}
+		if m.ReachedAt != "" {
+			row[1], row[2] = m.ReachedAt, inWords(m.AfterSeconds)
+			row[4] = "met, " + inWords(-m.LateSeconds) + " before the limit"
+		}
+		if m.LateSeconds > 0 {
+			row[4] = "missed by " + inWords(m.LateSeconds)
+		}
+		rows = append(rows, row)
+	}
+	writeTable(b, []string{"Milestone", "Reached", "After", "Limit", "Result"}, rows)
+	b.WriteString("\n")
+}
+
+// inWords writes a count of seconds such as 1h2m3s.
+func inWords(seconds int) string { return (time.Duration(seconds) * time.Second).String() }
 
 func renderSummary(b *strings.Builder, r Record) {
 	b.WriteString("## Who, when, why\n\n")

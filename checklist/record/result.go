@@ -18,6 +18,10 @@ type Verified struct {
 	Last    Record // without its items and approvals
 	// Approvals counts those that hold, in all records.
 	Approvals int
+	// ApprovedLate is who approved a single record afterwards; "" for nobody.
+	ApprovedLate string
+	// Unapproved counts emergencies whose approval is missing.
+	Unapproved int
 	// Countersigned is the newest record that an approver's signature in a
 	// later record names: changing it, or one before it, breaks that signature.
 	Countersigned int
@@ -110,6 +114,9 @@ func (v Verified) Unproved() []string {
 }
 
 func (v Verified) consent() string {
+	if v.Approvals == 0 && v.Unapproved > 0 {
+		return "No journal shows a change of production without approval, but for the emergencies named below."
+	}
 	if v.Approvals == 0 {
 		return "There are no approvals, and no journal shows a change of production."
 	}

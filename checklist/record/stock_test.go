@@ -41,6 +41,21 @@ func TestStockTools(t *testing.T) {
 		assert.Equal(t, "OK 3 records\n"+trail.Head().Line()+"\n", out)
 	})
 
+	t.Run("an emergency", func(t *testing.T) {
+		trail, x := mustEmergency(t)
+		out, err := run(t, trail)
+		require.NoError(t, err, out)
+		assert.Contains(t, out, "000001-rot-1: the approval by a second person is missing\n")
+		approveLate(t, trail, lateRequest(t, x), bob)
+		out, err = run(t, trail)
+		require.NoError(t, err, out)
+		assert.Equal(t, "OK 1 records\n"+trail.Head().Line()+"\n", out)
+		approveLate(t, trail, lateRequest(t, x), alice)
+		out, err = run(t, trail)
+		require.Error(t, err)
+		assert.Contains(t, out, "BAD approval: "+alice+" approved their own record")
+	})
+
 	t.Run("an empty trail", func(t *testing.T) {
 		out, err := run(t, mustTrail(t, t.TempDir()))
 		require.NoError(t, err, out)

@@ -204,6 +204,15 @@ func (t *Trail) Last() (last Record, ok bool, err error) {
 	return last, err == nil, err
 }
 
+// Record reads the record at a place of the trail, counted from 1, without
+// verifying it.
+func (t *Trail) Record(seq int) (Record, error) {
+	if seq < 1 || seq > len(t.folders) {
+		return Record{}, fmt.Errorf("trail %s has no record %d", t.dir, seq)
+	}
+	return t.read(t.folders[seq-1])
+}
+
 func (t *Trail) read(f folder) (Record, error) {
 	text, err := readFile(filepath.Join(t.dir, f.name, recordFile))
 	if err != nil {

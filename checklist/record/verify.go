@@ -90,7 +90,7 @@ func verifyOne(ctx context.Context, path string, o Options) (Verified, error) {
 	return Verified{
 		Path: path, Single: true, Trail: c.record.Trail.ID, Records: 1, Last: c.record,
 		Head:      Head{Trail: c.record.Trail.ID, Seq: c.record.Trail.Seq, Digest: c.digest},
-		Approvals: len(c.approvals), Notes: c.notes, Sandbox: c.record.Rotation.World == WorldSandbox,
+		Approvals: c.consents(), ApprovedLate: c.approvedLate(), Unapproved: btoi(c.unapproved), Notes: c.notes, Sandbox: c.record.Rotation.World == WorldSandbox,
 	}, nil
 }
 
@@ -138,7 +138,8 @@ func verifyTrail(ctx context.Context, path string, o Options) (Verified, error) 
 	}
 	for _, c := range checks {
 		v.Notes = append(v.Notes, c.notes...)
-		v.Approvals += len(c.approvals)
+		v.Approvals += c.consents()
+		v.Unapproved += btoi(c.unapproved)
 		v.Countersigned = max(v.Countersigned, c.approvedHead)
 		v.Sandbox = v.Sandbox || c.record.Rotation.World == WorldSandbox
 	}
@@ -248,6 +249,12 @@ func checkChain(id string, checks []checked, head Head) *Failure {
 			if !a.within(checks[:i]) {
 				return fail(field, "it names %d records and the head %.16s…, which is not this trail's", a.records, a.head)
 			}
+		}
+		if c.late != nil {
+			if first := requests[c.late.id]; first != "" {
+				return &Failure{Record: c.name, File: lateFile, Field: "Request", Reason: fmt.Sprintf("it was used in record %s already", first)}
+			}
+			requests[c.late.id] = c.name
 		}
 		rotations[r.Rotation.ID] = c.name
 		prev, createdAt = c.digest, r.CreatedAt

@@ -59,7 +59,6 @@ func (c *checked) checkApprover(field string, a Approval, values map[string]stri
 		return sshsig.Member{}, false
 	}
 	member, err := roster.Verify(a.Signature, sshsig.NamespaceApproval, []byte(a.Request), at)
-	owner, known := roster.Lookup(values["Requester-Key"])
 	switch {
 	case errors.Is(err, sshsig.ErrNotValid):
 		c.fail(recordFile, field+".accepted_at", "%v", err)
@@ -67,14 +66,21 @@ func (c *checked) checkApprover(field string, a Approval, values map[string]stri
 		c.fail(recordFile, field+".signature", "%v", err)
 	case member.Principal != a.Principal:
 		c.fail(recordFile, field+".principal", "it says %q, and the key is of %s", a.Principal, member.Principal)
-	case member.Principal == values["Requester"], member.Principal == c.record.Signer.Principal,
-		member.Key.Fingerprint() == values["Requester-Key"], known && owner.Principal == member.Principal:
+	case !c.second(member, values, roster):
 		c.fail(recordFile, field+".principal", "%s approved their own request or record", member.Principal)
 	// Times of one form compare as text.
 	case a.AcceptedAt < values["Requested"] || a.AcceptedAt > values["Expires"]:
 		c.fail(recordFile, field+".accepted_at", "it is %s, outside the request's window from %s to %s", a.AcceptedAt, values["Requested"], values["Expires"])
 	}
 	return member, c.failure == nil
+}
+
+// second reports whether whoever approved is another person, by name and by
+// key, than the one who asked and the one who signed the record.
+func (c *checked) second(member sshsig.Member, values map[string]string, roster sshsig.Roster) bool {
+	owner, known := roster.Lookup(values["Requester-Key"])
+	return member.Principal != values["Requester"] && member.Principal != c.record.Signer.Principal &&
+		member.Key.Fingerprint() != values["Requester-Key"] && !(known && owner.Principal == member.Principal)
 }
 
 // checkBound compares what was approved with what the record says was done.
@@ -185,8 +191,13 @@ func sumNames(names []string) string {
 	return digestOf([]byte(b.String()))
 }
 
-// kindEmergency is the checklist in which approval may come afterwards.
-const kindEmergency = "emergency"
+// The checklists that wait for nobody: in an emergency approval may come
+// afterwards, and a rollback needs none, since it puts back what was approved
+// before. Who made one and why stands in the record.
+const (
+	kindEmergency = "emergency"
+	kindRollback  = "rollback"
+)
 
 // checkPolicy checks that production was changed only with the consent that
 // the auditor demands.
@@ -195,25 +206,33 @@ func (c *checked) checkPolicy(_ string, o Options) {
 	if change < 0 {
 		return // nothing to approve
 	}
+	if c.record.Rotation.Kind == kindEmergency {
+		c.checkAfterwards(o)
+		return
+	}
 	var people []string
 	for _, a := range c.approvals {
 		people = append(people, a.by)
 	}
 	slices.Sort(people)
-	if got, want := len(slices.Compact(people)), max(1, o.ApprovalsRequired); got < want {
+	want := max(1, o.ApprovalsRequired)
+	if c.record.Rotation.Kind == kindRollback {
+		want = o.ApprovalsRequired
+	}
+	if got := len(slices.Compact(people)); got < want {
 		c.fail(recordFile, "approvals", "production was changed with the consent of %d second persons, want %d", got, want)
 		return
 	}
 	approved := slices.IndexFunc(c.journal.events, func(e checklist.Event) bool { return approvalIn(e) != nil })
+	if approved < 0 { // a rollback
+		c.note("Rolled back without a second person: production was put back to what was approved before, or the new key was given up")
+		return
+	}
 	if approved < change {
 		c.checkGates()
 		return
 	}
-	if c.record.Rotation.Kind != kindEmergency {
-		c.fail(recordFile, "approvals", "production was changed in event %d, before anybody approved", change+1)
-		return
-	}
-	c.note("Break-glass: production was changed before anybody approved, and approved afterwards")
+	c.fail(recordFile, "approvals", "production was changed in event %d, before anybody approved", change+1)
 }
 
 // checkGates checks that each change of production came after the approval
@@ -236,6 +255,7 @@ func (c *checked) checkGates() {
 			approved[e.Item] = true
 		case e.Kind == checklist.Overridden && approvalIn(e) != nil:
 			overridden[e.Item+" "+e.Gate] = true
+		case e.Kind == checklist.PassedOver && item.BreakGlass:
 		case (e.Kind == checklist.Overridden || e.Kind == checklist.PassedOver) && item.In(checklist.Production):
 			c.fail(recordFile, "approvals", "event %d deviates in production without a second person", i+1)
 		}

@@ -25,7 +25,9 @@ type checked struct {
 	unfit bool
 
 	approvals    []agreed
-	approvedHead int // the newest record that an approval of this one names
+	late         *agreed // to an emergency, afterwards; nil for none
+	unapproved   bool    // an emergency in production still waits for its approval
+	approvedHead int     // the newest record that an approval of this one names
 	notes        []Note
 
 	opened agreed // the trail as the session found it
@@ -52,7 +54,7 @@ func checkRecord(dir, name string, o Options) checked {
 	c := checked{name: name}
 	for _, check := range []func(*checked, string, Options){
 		(*checked).checkText, (*checked).checkSignature, (*checked).checkFiles, (*checked).checkDerived,
-		(*checked).checkApprovals, (*checked).checkPolicy,
+		(*checked).checkApprovals, (*checked).checkLate, (*checked).checkPolicy,
 	} {
 		if check(&c, dir, o); c.failure != nil {
 			break
@@ -162,10 +164,19 @@ func (c *checked) noteForeign(dir string) {
 		return
 	}
 	for _, entry := range entries {
-		if !slices.Contains([]string{recordFile, signatureFile, reportFile, journalFile}, entry.Name()) {
+		if !slices.Contains(c.files(), entry.Name()) {
 			c.note(fmt.Sprintf("%s is no part of the record, and no signature covers it", entry.Name()))
 		}
 	}
+}
+
+// files returns the names that a record's folder may hold.
+func (c *checked) files() []string {
+	files := []string{recordFile, signatureFile, reportFile, journalFile}
+	if c.record.Rotation.Kind == kindEmergency {
+		files = append(files, lateFile, lateSignatureFile)
+	}
+	return files
 }
 
 // checkDerived derives the record from its journal again and compares.
