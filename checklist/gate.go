@@ -83,6 +83,9 @@ func (e *GateError) Hint() string {
 		if c.Gate.Kind == GateProof {
 			return "this gate takes no override; run the probe again until it passes"
 		}
+		if c.Gate.Metric == FailuresPerHour {
+			return "find the cause, then wait or override the gate with a written reason; keyturn rollback puts the old key back"
+		}
 	}
 	return "wait, or override the gate with a written reason"
 }

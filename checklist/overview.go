@@ -27,9 +27,11 @@ type KeyStatus struct {
 	ID          keygen.KeyID
 	Environment Environment
 	Fingerprint keygen.Fingerprint // empty when the vault does not hold the key
-	Status      string             // "in service", "in vault only", "archived", "not in vault"
-	Created     time.Time          // zero when not known
-	RotateBy    time.Time          // zero when it is not due, such as an archived key
+	// Status is "in service", which a reason may follow why it should not be,
+	// "in vault only", "archived" or "sealed: compromised".
+	Status   string
+	Created  time.Time // zero when not known
+	RotateBy time.Time // zero when it is not due, such as an archived key
 }
 
 // Summary is one session in a list.

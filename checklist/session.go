@@ -529,7 +529,9 @@ func (s *Session) CanRepeat(itemID string) error {
 	}
 	behind := false
 	for _, later := range s.Checklist.Items() {
-		if behind && s.state(later.ID).changed(item.Environments) {
+		// What was opened again is to be done anew, or was undone by a rollback.
+		st := s.state(later.ID)
+		if behind && st.Status != StatusOpen && st.changed(item.Environments) {
 			return fmt.Errorf("%s cannot be done again: %q has changed what it is about since", itemID, later.Title)
 		}
 		behind = behind || later.ID == itemID
