@@ -8,7 +8,7 @@ import (
 
 // This file holds the bodies as they go over the wire, in the strict shapes that
 // Vercel's own SDK accepts: a stand-in server encodes with them, so that other
-// clients accept it too. The client sends CreateBody and RedeployBody, and reads
+// clients accept it too. The client sends the bodies whose names end in Body, and reads
 // everything with the lax decoders of decode.go.
 
 // CreateBody is the request of POST /v10/projects/{p}/env.
@@ -16,8 +16,22 @@ type CreateBody struct {
 	Key     string   `json:"key"`
 	Value   Value    `json:"value"`
 	Type    string   `json:"type"`
-	Target  []string `json:"target"`
+	Target  []string `json:"target,omitempty"`
 	Comment string   `json:"comment,omitempty"`
+
+	GitBranch            string   `json:"gitBranch,omitempty"`
+	CustomEnvironmentIDs []string `json:"customEnvironmentIds,omitempty"`
+}
+
+// DeleteBody is the request of DELETE /v1/projects/{p}/env.
+type DeleteBody struct {
+	IDs []string `json:"ids"`
+}
+
+// NarrowBody is the request of PATCH /v9/projects/{p}/env/{id} that changes
+// which targets a row serves and nothing else.
+type NarrowBody struct {
+	Target []string `json:"target"`
 }
 
 // RedeployBody is the request of POST /v13/deployments?forceNew=1. Target is
@@ -27,6 +41,8 @@ type RedeployBody struct {
 	Name         string            `json:"name"`
 	Meta         map[string]string `json:"meta"`
 	Target       string            `json:"target,omitempty"`
+	// CustomEnvironment is a slug, in place of a target.
+	CustomEnvironment string `json:"customEnvironmentSlugOrId,omitempty"`
 }
 
 // The keys of RedeployBody.Meta.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,18 +27,28 @@ func (c *Client) Deployments(ctx context.Context, project, target string) ([]Dep
 	return all, nil
 }
 
-// LatestReady returns the newest READY deployment of a target, reading as few
-// pages as needed. ErrNotFound if there is none.
+// LatestReady returns the newest READY deployment of a target, or of a custom
+// environment by its slug, reading as few pages as needed. ErrNotFound if there
+// is none.
 func (c *Client) LatestReady(ctx context.Context, project, target string) (Deployment, error) {
+	return c.LatestReadyOf(ctx, project, target, "")
+}
+
+// LatestReadyOf is LatestReady of one git branch; "" for any.
+func (c *Client) LatestReadyOf(ctx context.Context, project, target, branch string) (Deployment, error) {
 	var latest Deployment
 	found := false
 	err := c.eachPage(ctx, project, target, func(page []Deployment) bool {
-		latest, found = Latest(page, target)
+		latest, found = Latest(slices.DeleteFunc(page, func(d Deployment) bool { return branch != "" && d.Branch != branch }), target)
 		return !found
 	})
 	if err == nil && !found {
 		subject := RequestError{Operation: "find a ready deployment", Project: project, Target: target}
-		err = subject.because(fmt.Errorf("%w: the project has no READY deployment of this target", ErrNotFound))
+		of := "of this target"
+		if branch != "" {
+			of = "of the branch " + branch
+		}
+		err = subject.because(fmt.Errorf("%w: the project has no READY deployment %s", ErrNotFound, of))
 	}
 	return latest, err
 }
@@ -86,18 +98,36 @@ func (c *Client) eachPage(ctx context.Context, project, target string, visit fun
 // Deployment returns one deployment by its id, or by a host or URL that leads
 // to it: so the deployment that serves an address is found.
 func (c *Client) Deployment(ctx context.Context, idOrHost string) (Deployment, error) {
-	_, host, isURL := strings.Cut(idOrHost, "://")
-	if !isURL {
-		host = idOrHost
-	}
-	host, _, _ = strings.Cut(host, "/")
+	host := hostOf(idOrHost)
 	subject := RequestError{Operation: "read deployment", Deployment: host}
 	return c.oneDeployment(ctx, call{subject: subject, method: http.MethodGet, path: path("v13", "deployments", host)})
 }
 
+// hostOf returns what an address leads to a deployment by: its host, since
+// Vercel gives each deployment one. On loopback, where one host stands in for
+// all of them, port and path say which.
+func hostOf(idOrHost string) string {
+	_, address, isURL := strings.Cut(idOrHost, "://")
+	if !isURL {
+		address = idOrHost
+	}
+	if end := strings.IndexAny(address, "?#"); end >= 0 {
+		address = address[:end]
+	}
+	host, rest, _ := strings.Cut(address, "/")
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	if rest = strings.TrimRight(rest, "/"); loopback(name) && rest != "" {
+		return host + "/" + rest
+	}
+	return host
+}
+
 // Redeploy builds a deployment once more, with the variables of now, for the
-// target that it had: TargetProduction or TargetPreview, spelled out so that
-// production is never a default. After an UnknownOutcomeError, list: the new
+// target that it had: TargetProduction, TargetPreview or its custom environment,
+// spelled out so that production is never a default. After an UnknownOutcomeError, list: the new
 // deployment may be there.
 func (c *Client) Redeploy(ctx context.Context, project string, from Deployment, target string) (Deployment, error) {
 	return c.RedeployMarked(ctx, project, from, target, "")
@@ -108,8 +138,8 @@ func (c *Client) Redeploy(ctx context.Context, project string, from Deployment, 
 func (c *Client) RedeployMarked(ctx context.Context, project string, from Deployment, target, mark string) (Deployment, error) {
 	subject := RequestError{Operation: "redeploy", Project: project, Deployment: from.ID, Target: target}
 	switch {
-	case target != TargetProduction && target != TargetPreview:
-		return Deployment{}, subject.because(fmt.Errorf("target %q: want production or preview", target))
+	case target != TargetProduction && target != TargetPreview && (target == "" || target != from.CustomEnvironment):
+		return Deployment{}, subject.because(fmt.Errorf("target %q: want production, preview or the custom environment of the deployment", target))
 	case from.ID == "" || from.Name == "":
 		return Deployment{}, subject.because(errors.New("the deployment to repeat has no id or no name"))
 	case from.Environment() != target:
@@ -120,8 +150,11 @@ func (c *Client) RedeployMarked(ctx context.Context, project string, from Deploy
 	if mark != "" {
 		body.Meta[MetaMark] = mark
 	}
-	if target == TargetProduction {
+	switch target {
+	case TargetProduction:
 		body.Target = TargetProduction
+	case from.CustomEnvironment:
+		body.CustomEnvironment = target
 	}
 	made, err := c.oneDeployment(ctx, call{
 		subject: subject, method: http.MethodPost, path: path("v13", "deployments"),

@@ -85,7 +85,7 @@ func (e *APIError) Hint() string {
 	case e.Is(ErrRateLimited):
 		return "wait a few minutes and try again"
 	case e.Status == http.StatusUnauthorized, e.Is(ErrForbidden):
-		return "check that VERCEL_TOKEN is valid, has not expired and may change this project, and that [vercel] team names its team"
+		return "check that the token (of VERCEL_TOKEN, else of keyturn login vercel) is valid, has not expired and may change this project, and that [vercel] team names its team"
 	case e.Is(ErrNotFound):
 		return "check the project's id or name and [vercel] team in keyturn.toml; a token of another team sees the project as not found"
 	case e.Status >= 300 && e.Status < 400:
@@ -171,13 +171,20 @@ func (e *RequestError) subject() string {
 type DeploymentFailedError struct {
 	ID, State  string
 	AliasError string // set if it was built and its aliases could not be assigned
+	// Log has the last lines of the build, oldest first; none where it could not
+	// be read.
+	Log []string
 }
 
 func (e *DeploymentFailedError) Error() string {
 	if e.AliasError != "" {
 		return fmt.Sprintf("deployment %s is %s but not serving: alias error: %s", e.ID, e.State, e.AliasError)
 	}
-	return fmt.Sprintf("deployment %s ended as %s", e.ID, e.State)
+	words := fmt.Sprintf("deployment %s ended as %s", e.ID, e.State)
+	if len(e.Log) > 0 {
+		words += "; its build ended with:\n\t" + strings.Join(e.Log, "\n\t")
+	}
+	return words
 }
 
 // Hint returns the next act.

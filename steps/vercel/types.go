@@ -82,14 +82,26 @@ func (v Variable) LastChange() string {
 // Serves reports whether deployments of the target can see the row.
 func (v Variable) Serves(target string) bool { return slices.Contains(v.Target, target) }
 
-// NewVariable is a row to create. It has exactly one target, since a row with
-// several cannot be sensitive everywhere and is removed as a whole.
+// NewVariable is a row to create. It has exactly one target, or else one custom
+// environment, since a row with several cannot be sensitive everywhere and is
+// removed as a whole.
 type NewVariable struct {
-	Key     string // such as HMAC_SECRET_V2; names that are not ours are refused
-	Value   keygen.Secret
-	Type    string // TypeSensitive or TypeEncrypted; TypeFor chooses
-	Target  string
-	Comment string // shown in the dashboard, at most 500 characters
+	Key       string // such as HMAC_SECRET_V2; names that are not ours are refused
+	Value     keygen.Secret
+	Type      string // TypeSensitive or TypeEncrypted; TypeFor chooses
+	Target    string // "" with CustomEnvironmentID
+	GitBranch string // of preview only: the row serves this branch alone
+	// CustomEnvironmentID is an env_… that the row serves in place of a target.
+	CustomEnvironmentID string
+	Comment             string // shown in the dashboard, at most 500 characters
+}
+
+// is reports whether a row that was made is the one that was asked for.
+func (n NewVariable) is(v Variable) bool {
+	if n.CustomEnvironmentID != "" {
+		return len(v.Target) == 0 && slices.Equal(v.CustomEnvironmentIDs, []string{n.CustomEnvironmentID})
+	}
+	return slices.Equal(v.Target, []string{n.Target}) && v.GitBranch == n.GitBranch
 }
 
 // Deployment is one build of a project, with the environment of its moment.

@@ -61,7 +61,7 @@ func (c *Client) WaitReady(ctx context.Context, id string, poll Poll, progress f
 				progress(d)
 			}
 			if done, failure := judge(d); done || failure != nil {
-				return d, subject.because(failure)
+				return d, subject.because(c.withLog(ctx, d, failure))
 			}
 		} else if ctx.Err() != nil || !repeatable(err) {
 			return last, err
@@ -77,6 +77,19 @@ func (c *Client) WaitReady(ctx context.Context, id string, poll Poll, progress f
 			return last, subject.because(err)
 		}
 	}
+}
+
+// logLines is how many lines of a failed build an error shows.
+const logLines = 10
+
+// withLog adds the last lines of the build to its failure. Without them the
+// failure is still one.
+func (c *Client) withLog(ctx context.Context, d Deployment, failure error) error {
+	var failed *DeploymentFailedError
+	if errors.As(failure, &failed) && failed.AliasError == "" && d.ReadyState != StateCanceled && d.ReadyState != StateDeleted {
+		failed.Log, _ = c.BuildLog(ctx, d.ID, logLines)
+	}
+	return failure
 }
 
 // judge reports whether d serves, or why it never will.
