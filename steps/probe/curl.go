@@ -1,11 +1,13 @@
 package probe
 
 import (
+	"slices"
 	"strings"
 )
 
 // curl writes r as a command for a POSIX shell that sends the same request
-// with curl and prints the status. It holds a signature, never a key.
+// with curl and prints the status. It holds a signature, never a key; the secret
+// that passes deployment protection is the shell's variable BYPASS.
 func (r request) curl() string {
 	args := []string{"curl", "-sS", "-o", "/dev/null", "-w", `%{http_code}\n`}
 	address := r.url.Scheme + "://" + r.url.Host + r.url.RequestURI()
@@ -25,6 +27,9 @@ func (r request) curl() string {
 	args = append(args, address)
 	for i, arg := range args {
 		args[i] = quote(arg)
+	}
+	if !r.bypass.IsZero() { // in double quotes, where the shell expands it
+		args = slices.Insert(args, len(args)-1, "-H", `"`+bypassHeader+": $"+bypassVariable+`"`)
 	}
 	return strings.Join(args, " ")
 }

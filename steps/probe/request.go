@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"keyturn/keygen"
 )
 
 // UserAgent names Keyturn's own requests, so that a request log can tell them
@@ -53,13 +55,24 @@ type Target struct {
 	URL    string // http or https, no user name or password in it
 	Method string // default POST
 	Body   []byte // nil: DefaultBody for POST, PUT and PATCH, otherwise nothing
+	// Bypass lets the requests through Vercel's deployment protection, which
+	// would answer in the service's place; zero where there is none.
+	Bypass keygen.Secret
 }
+
+// The header that carries Target.Bypass (Vercel, "Protection Bypass for
+// Automation"), and the shell variable that stands for it in curl commands.
+const (
+	bypassHeader   = "x-vercel-protection-bypass"
+	bypassVariable = "BYPASS"
+)
 
 // endpoint is a Target that has been checked.
 type endpoint struct {
 	url    *url.URL
 	method string
 	body   []byte
+	bypass keygen.Secret
 }
 
 func (t Target) endpoint() (endpoint, error) {
@@ -74,7 +87,7 @@ func (t Target) endpoint() (endpoint, error) {
 		return endpoint{}, fmt.Errorf("address %q: a user name or password does not belong in it", u.Redacted())
 	}
 	u.Fragment, u.RawFragment = "", ""
-	end := endpoint{url: u, method: strings.ToUpper(t.Method), body: t.Body}
+	end := endpoint{url: u, method: strings.ToUpper(t.Method), body: t.Body, bypass: t.Bypass}
 	if end.method == "" {
 		end.method = http.MethodPost
 	}
@@ -190,6 +203,10 @@ func (p *Prober) send(ctx context.Context, r request, secrets censor) result {
 	// request when a kept connection turns out to be closed, and to the
 	// service the repetition is a replay.
 	req.Close = true
+
+	if !r.bypass.IsZero() {
+		req.Header.Set(bypassHeader, r.bypass.Reveal())
+	}
 
 	// A stopwatch, not the injected clock, which a sandbox may hold still.
 	started := time.Now()

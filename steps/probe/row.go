@@ -102,7 +102,7 @@ func (p *Prober) Probe(ctx context.Context, target Target, key Key) (Row, error)
 	if err := key.validate(); err != nil {
 		return Row{}, err
 	}
-	row, _, err := p.try(ctx, end, "key "+string(key.ID), key.Expect, honest(key), newCensor(key.Secret))
+	row, _, err := p.try(ctx, end, "key "+string(key.ID), key.Expect, honest(key), newCensor(key.Secret, target.Bypass))
 	return row, err
 }
 

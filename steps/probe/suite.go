@@ -30,9 +30,10 @@ type Suite struct {
 	Prober *Prober
 	Name   string // for the report, such as "orders-api, staging"
 
-	URL    string // as in Target
-	Method string // default POST
-	Body   []byte // default DefaultBody
+	URL    string        // as in Target
+	Method string        // default POST
+	Body   []byte        // default DefaultBody
+	Bypass keygen.Secret // as in Target
 
 	New, Old *Key
 	// WrongEnvironment is the secret that the new key's id has in the other
@@ -73,7 +74,9 @@ func (s Suite) Validate() error {
 	return nil
 }
 
-func (s Suite) target() Target { return Target{URL: s.URL, Method: s.Method, Body: s.Body} }
+func (s Suite) target() Target {
+	return Target{URL: s.URL, Method: s.Method, Body: s.Body, Bypass: s.Bypass}
+}
 
 func (s Suite) keys() []Key {
 	var keys []Key
@@ -116,7 +119,7 @@ func (s Suite) Run(ctx context.Context, progress Progress) (Report, error) {
 }
 
 func (s Suite) secrets() []keygen.Secret {
-	secrets := []keygen.Secret{s.WrongEnvironment}
+	secrets := []keygen.Secret{s.WrongEnvironment, s.Bypass}
 	for _, key := range s.keys() {
 		secrets = append(secrets, key.Secret)
 	}
