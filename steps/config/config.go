@@ -51,6 +51,7 @@ type Config struct {
 	RequestLog   RequestLog `toml:"request_log"`
 	Profile      Profile    `toml:"profile"`
 	Approval     Approval   `toml:"approval"`
+	Paper        Paper      `toml:"paper"`
 }
 
 // Vercel says where the projects are.
@@ -61,8 +62,15 @@ type Vercel struct {
 
 // Target is one Vercel project that holds the secrets.
 type Target struct {
-	Project string `toml:"project"` // id (prj_…) or name
-	Probe   Probe  `toml:"probe"`
+	Project   string `toml:"project"`   // id (prj_…) or name
+	Role      string `toml:"role"`      // RoleVerifier, RoleSigner or RoleBoth
+	Type      string `toml:"type"`      // sensitive or encrypted; "" is sensitive where Vercel allows it
+	Protected bool   `toml:"protected"` // by Vercel's deployment protection, which a secret in the vault passes
+	// Staging and Production are the slots that make up an environment, as
+	// ParseSlot reads them.
+	Staging    []string `toml:"staging"`
+	Production []string `toml:"production"`
+	Probe      Probe    `toml:"probe"` // may be empty for a signer
 }
 
 // Probe has the URLs that verify signatures, one for each environment.
@@ -110,6 +118,13 @@ type Approval struct {
 	AllowedSigners string `toml:"allowed_signers"` // roster file; "" for the one in the state folder
 }
 
+// Paper names templates that replace the built-in ones; "" keeps one.
+type Paper struct {
+	Decisions  string `toml:"decisions"`   // an entry of decisions.md
+	Incident   string `toml:"incident"`    // an entry of incidents.md
+	PostMortem string `toml:"post_mortem"` // a document of its own
+}
+
 // Load reads the file and makes its paths relative to its folder. The error is
 // Problems if the file can be read but has mistakes.
 func Load(file string) (Config, error) {
@@ -124,6 +139,9 @@ func Load(file string) (Config, error) {
 	folder := filepath.Dir(file)
 	c.Documents = under(folder, c.Documents)
 	c.Approval.AllowedSigners = under(folder, c.Approval.AllowedSigners)
+	c.Paper.Decisions = under(folder, c.Paper.Decisions)
+	c.Paper.Incident = under(folder, c.Paper.Incident)
+	c.Paper.PostMortem = under(folder, c.Paper.PostMortem)
 	return c, nil
 }
 
@@ -173,6 +191,9 @@ func Parse(name string, data []byte) (Config, error) {
 	if err != nil {
 		return Config{}, decodeProblems(name, err)
 	}
+	for i := range c.Targets {
+		c.Targets[i].fill()
+	}
 	return c, nil
 }
 
@@ -195,7 +216,7 @@ func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
 
 // Hint returns the next act.
 func (e *NotFoundError) Hint() string {
-	return "write one (the README shows it), name it with --config FILE, or try everything without one on the sandbox: keyturn --sandbox"
+	return "write one with keyturn init, name it with --config FILE, or try everything without one on the sandbox: keyturn --sandbox"
 }
 
 // Find returns the configuration file of the working folder, else that of the

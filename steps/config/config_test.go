@@ -34,6 +34,11 @@ api = "http://127.0.0.1:4000"
 
 [[targets]]
 project = "orders-api"
+role = "both"
+type = "encrypted"
+protected = true
+staging = ["development", "preview", "preview:feat/signing", "custom:qa"]
+production = ["production", "custom:eu"]
 [targets.probe]
 staging = "https://staging.example.com/api/test?from=keyturn"
 production = "https://example.com/api/test"
@@ -42,6 +47,10 @@ production = "https://example.com/api/test"
 project = "prj_Billing"
 probe.staging = "https://staging.example.org/api/test"
 probe.production = "https://example.org/api/test"
+
+[[targets]]
+project = "checkout"
+role = "signer"
 
 [request_log]
 url = "https://logs.example.com/base"
@@ -62,6 +71,11 @@ sign_query = true
 [approval]
 required = 2
 allowed_signers = "allowed_signers"
+
+[paper]
+decisions = "templates/decisions.md"
+incident = "templates/incident.md"
+post_mortem = "templates/post_mortem.md"
 `
 
 func TestParse(t *testing.T) {
@@ -74,9 +88,10 @@ func TestParse(t *testing.T) {
 		assert.Equal(t, Config{
 			Service: "orders", Vault: "auto", Operator: "alice@example.com", RotationDays: 90, DualKeyDays: 7,
 			Vercel: Vercel{API: "https://api.vercel.com"},
-			Targets: []Target{{Project: "orders-api", Probe: Probe{
-				Staging: "https://staging.example.com/api/test", Production: "https://example.com/api/test",
-			}}},
+			Targets: []Target{{
+				Project: "orders-api", Role: RoleVerifier, Staging: []string{"preview", "development"}, Production: []string{"production"},
+				Probe: Probe{Staging: "https://staging.example.com/api/test", Production: "https://example.com/api/test"},
+			}},
 			Approval: Approval{Required: 1},
 		}, c)
 	})
@@ -89,8 +104,16 @@ func TestParse(t *testing.T) {
 			Service: "orders", Vault: "keychain", Operator: "alice@example.com", RotationDays: 60, DualKeyDays: 5,
 			Documents: "docs", Vercel: Vercel{Team: "team_abc", API: "http://127.0.0.1:4000"},
 			Targets: []Target{
-				{Project: "orders-api", Probe: Probe{Staging: "https://staging.example.com/api/test?from=keyturn", Production: "https://example.com/api/test"}},
-				{Project: "prj_Billing", Probe: Probe{Staging: "https://staging.example.org/api/test", Production: "https://example.org/api/test"}},
+				{
+					Project: "orders-api", Role: RoleBoth, Type: TypeEncrypted, Protected: true,
+					Staging: []string{"development", "preview", "preview:feat/signing", "custom:qa"}, Production: []string{"production", "custom:eu"},
+					Probe: Probe{Staging: "https://staging.example.com/api/test?from=keyturn", Production: "https://example.com/api/test"},
+				},
+				{
+					Project: "prj_Billing", Role: RoleVerifier, Staging: []string{"preview", "development"}, Production: []string{"production"},
+					Probe: Probe{Staging: "https://staging.example.org/api/test", Production: "https://example.org/api/test"},
+				},
+				{Project: "checkout", Role: RoleSigner, Staging: []string{"preview", "development"}, Production: []string{"production"}},
 			},
 			RequestLog: RequestLog{URL: "https://logs.example.com/base"},
 			Profile: Profile{
@@ -99,6 +122,7 @@ func TestParse(t *testing.T) {
 				Timestamp: "unixms", Body: "sha256hex", Encoding: "base64", SignQuery: true,
 			},
 			Approval: Approval{Required: 2, AllowedSigners: "allowed_signers"},
+			Paper:    Paper{Decisions: "templates/decisions.md", Incident: "templates/incident.md", PostMortem: "templates/post_mortem.md"},
 		}, c)
 	})
 
@@ -212,6 +236,11 @@ func TestLoad(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, filepath.Join(folder, "docs"), c.Documents)
 		assert.Equal(t, filepath.Join(folder, "allowed_signers"), c.Approval.AllowedSigners)
+		assert.Equal(t, Paper{
+			Decisions:  filepath.Join(folder, "templates", "decisions.md"),
+			Incident:   filepath.Join(folder, "templates", "incident.md"),
+			PostMortem: filepath.Join(folder, "templates", "post_mortem.md"),
+		}, c.Paper)
 	})
 
 	t.Run("a missing file is told from a wrong one", func(t *testing.T) {

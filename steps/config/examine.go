@@ -41,6 +41,7 @@ func examine(file string, data []byte) Problems {
 	}
 	x.compareDays()
 	x.compareTargets()
+	x.compareRoles()
 	return x.problems.sorted()
 }
 
@@ -103,7 +104,11 @@ func (x *examination) findMissing() {
 		case !r.required:
 		case ofTarget:
 			for i, line := range x.targets {
-				x.missing(line, fmt.Sprintf("targets[%d].%s", i, rest), r)
+				target := fmt.Sprintf("targets[%d]", i)
+				if strings.HasPrefix(rest, "probe.") && !x.needsProbe(target) {
+					continue
+				}
+				x.missing(line, target+"."+rest, r)
 			}
 		default:
 			x.missing(1, r.path, r)
@@ -151,6 +156,7 @@ func (x *examination) compareTargets() {
 		if hasStaging && hasProduction && staging.text == production.text {
 			x.add(production.line, production.path, "the URL of staging", "want that of production: each environment is proved by itself")
 		}
+		x.compareSlots(target)
 		project, ok := x.right[target+".project"]
 		if first, twice := projects[project.text]; ok && twice {
 			x.add(project.line, project.path, "the project of "+first+" again", "name each project once")

@@ -33,6 +33,11 @@ func rules() []rule {
 		{path: "vercel.api", text: aBaseURL},
 
 		{path: "targets[].project", required: true, text: aProject},
+		{path: "targets[].role", text: oneOf(RoleVerifier, RoleSigner, RoleBoth)},
+		{path: "targets[].type", text: oneOf(TypeSensitive, TypeEncrypted)},
+		{path: "targets[].protected", truth: true},
+		{path: "targets[].staging", list: theSlots("staging")},
+		{path: "targets[].production", list: theSlots(production)},
 		{path: "targets[].probe.staging", required: true, text: aProbeURL("staging.example.com")},
 		{path: "targets[].probe.production", required: true, text: aProbeURL("example.com")},
 
@@ -52,6 +57,10 @@ func rules() []rule {
 
 		{path: "approval.required", number: between(1, 10)},
 		{path: "approval.allowed_signers", text: aPath},
+
+		{path: "paper.decisions", text: aPath},
+		{path: "paper.incident", text: aPath},
+		{path: "paper.post_mortem", text: aPath},
 	}
 }
 
@@ -63,6 +72,7 @@ var tables = map[string]unstable.Kind{
 	"request_log":     unstable.Table,
 	"profile":         unstable.Table,
 	"approval":        unstable.Table,
+	"paper":           unstable.Table,
 }
 
 // wrong returns why the entry does not fit the rule, "" if it does.

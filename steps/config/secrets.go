@@ -13,12 +13,17 @@ import (
 // secretName finds names of fields, and of URL parameters, that hold secrets.
 var secretName = regexp.MustCompile(`(?i)token|secret|passw|passphrase|credential|private|api_?key|bypass|authorization|bearer`)
 
+var bypassName = regexp.MustCompile(`(?i)bypass`)
+
 // secretText finds what a secret of ours looks like, wherever it stands: a
 // comment is as public as a value.
 var secretText = regexp.MustCompile(`[0-9A-Fa-f]{64}`)
 
 // vercelToken finds tokens that say what they are.
 var vercelToken = regexp.MustCompile(`\bvc[a-z]_[A-Za-z0-9]{16,}`)
+
+// webhook finds the address of an incoming webhook, with which anybody can post.
+var webhook = regexp.MustCompile(`hooks\.slack\.com/[a-z]+/`)
 
 // findSecrets reports the lines that hold a secret, or would.
 func (x *examination) findSecrets(data []byte, entries []entry) {
@@ -30,6 +35,8 @@ func (x *examination) findSecrets(data []byte, entries []entry) {
 			x.addSecret(e.line, e.path, "a field for a secret", fixFor(e))
 		case e.kind == unstable.String && urlSecret(e.text):
 			x.addSecret(e.line, e.path, "a URL with a secret in it", "remove it from the URL, and replace that secret if others have seen this file")
+		case webhook.MatchString(e.text):
+			x.addSecret(e.line, e.path, "a webhook's address", "remove it and store it with keyturn login slack; make a new one if others have seen this file")
 		case vercelToken.MatchString(e.text):
 			x.addSecret(e.line, e.path, "a Vercel token", fixFor(entry{table: "vercel"}))
 		}
@@ -60,10 +67,12 @@ func fixFor(e entry) string {
 	switch {
 	case e.table == "request_log":
 		return "remove it and set " + EnvRequestLogToken + " in the environment instead" + seen
+	case bypassName.MatchString(e.name):
+		return "remove it, set protected = true for its target and store it with keyturn login bypass PROJECT" + seen
 	case strings.HasPrefix(strings.ToUpper(e.name), "HMAC_SECRET"):
 		return "remove it: keys are in the vault" + seen
 	}
-	return "remove it and set " + EnvVercelToken + " in the environment instead" + seen
+	return "remove it and store it with keyturn login vercel, or set " + EnvVercelToken + " in the environment" + seen
 }
 
 // urlSecret reports a URL with a password or a parameter that is named like a

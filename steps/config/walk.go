@@ -202,7 +202,7 @@ func (e entry) kindName() string {
 	case unstable.ArrayTable:
 		return "a list of tables"
 	case unstable.Array:
-		return "a list"
+		return e.listName()
 	}
 	return "a " + strings.ToLower(e.kind.String())
 }
@@ -214,4 +214,16 @@ func (e entry) number() (int64, bool) {
 	}
 	n, err := strconv.ParseInt(strings.ReplaceAll(e.text, "_", ""), 0, 64)
 	return n, err == nil
+}
+
+// listName says in a message what is in a list of texts.
+func (e entry) listName() string {
+	if !e.plain || len(e.items) == 0 || len(e.items) > 8 {
+		return "a list"
+	}
+	var names []string
+	for _, item := range e.items {
+		names = append(names, quoted(item))
+	}
+	return "the list [" + strings.Join(names, ", ") + "]"
 }
