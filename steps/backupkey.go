@@ -1,0 +1,140 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+
+	"keyturn/checklist"
+	"keyturn/keygen"
+	"keyturn/vault"
+)
+
+// addBackupKey offers to put the emergency key into service, where the vault
+// holds one for every environment of the session.
+type addBackupKey struct{ addKey }
+
+const backupQuestion = "Put the emergency key into service while the new key is prepared?"
+
+// absent says why there is no backup key to put into service; "" when there is.
+func (b addBackupKey) absent(ctx context.Context, sc *checklist.Scope) (string, error) {
+	if sc.Session.Key(checklist.OldKey) == keygen.Emergency {
+		return "the emergency key is the compromised one", nil
+	}
+	entries, err := b.Vault.List(ctx)
+	if err != nil {
+		return "", fmt.Errorf("look for an emergency key in the vault: %w", err)
+	}
+	held := map[vault.Name]bool{}
+	for _, e := range entries {
+		held[e.Name] = held[e.Name] || e.Status == vault.Active
+	}
+	for _, e := range sc.Environments() {
+		if name := secretName(e, keygen.Emergency); !held[name] {
+			return fmt.Sprintf("the vault holds no %s", name), nil
+		}
+	}
+	return "", nil
+}
+
+// missing returns the cells' rows that the backup key lacks. A row that was
+// there before the session is as good as one of ours.
+func (b addBackupKey) missing(ctx context.Context, sc *checklist.Scope) ([]row, error) {
+	existing, err := b.existing(ctx, sc)
+	if err != nil {
+		return nil, err
+	}
+	var missing []row
+	for _, r := range b.rows(sc.Environments()) {
+		if v, ok := existing[r.String()]; !ok || oursBefore(sc, v) {
+			missing = append(missing, r)
+		}
+	}
+	return missing, nil
+}
+
+// wanted returns what the operator decided; "" while they have not.
+func (b addBackupKey) wanted(sc *checklist.Scope) string { return lastAnswer(sc, backupQuestion) }
+
+// lastAnswer returns what the operator answered last to a question of the item;
+// "" for nothing.
+func lastAnswer(sc *checklist.Scope, question string) string {
+	answer := ""
+	for _, a := range sc.Session.State(sc.Item.ID).Answers {
+		if a.Question == question {
+			answer = a.Text
+		}
+	}
+	return answer
+}
+
+// Plan asks for no consent: whether to add the key at all is the item's own
+// question.
+func (b addBackupKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	why, err := b.absent(ctx, sc)
+	if err != nil {
+		return checklist.Plan{}, err
+	}
+	if why != "" {
+		return checklist.Plan{Summary: "Put no emergency key into service", Risk: checklist.Look, Actions: []checklist.Action{{Words: why}}}, nil
+	}
+	plan, err := b.addKey.Plan(ctx, sc)
+	plan.Summary, plan.Risk = "Offer to put the emergency key into service", checklist.Look
+	return plan, err
+}
+
+func (b addBackupKey) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
+	if why, err := b.absent(ctx, sc); why != "" || err != nil {
+		return why != "", err
+	}
+	missing, err := b.missing(ctx, sc)
+	return len(missing) == 0 || b.wanted(sc) == checklist.No, err
+}
+
+func (b addBackupKey) Do(ctx context.Context, sc *checklist.Scope) error {
+	want := b.wanted(sc)
+	if want == "" {
+		a, err := sc.Ask(ctx, checklist.Question{
+			Kind: checklist.Confirm, Title: backupQuestion, Default: checklist.Yes,
+			Body: fmt.Sprintf("It is in %s for %s. Clients that have it can sign with key id %s from the next redeploy on; the others wait for the new key.",
+				b.Vault.Describe(), environmentWords(sc), keygen.Emergency),
+		})
+		if err != nil {
+			return err
+		}
+		want = a.Text
+	}
+	if want != checklist.Yes {
+		return nil
+	}
+	return b.addKey.do(ctx, sc, whatever)
+}
+
+func (b addBackupKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	why, err := b.absent(ctx, sc)
+	if err != nil {
+		return checklist.Evidence{}, err
+	}
+	if why != "" {
+		return checklist.Evidence{Summary: "no emergency key is put into service: " + why}, nil
+	}
+	missing, err := b.missing(ctx, sc)
+	if err != nil {
+		return checklist.Evidence{}, err
+	}
+	if len(missing) > 0 && b.wanted(sc) == checklist.No {
+		return checklist.Evidence{Summary: "the emergency key stays in the vault, by choice"}, nil
+	}
+	evidence, err := b.addKey.Verify(ctx, sc)
+	if err != nil {
+		return evidence, err
+	}
+	evidence.Facts = map[string]string{}
+	for _, e := range sc.Environments() {
+		secret, err := b.secret(ctx, sc.Session, e, checklist.BackupKey)
+		if err != nil {
+			return evidence, err
+		}
+		evidence.Facts[checklist.Fact(checklist.FactFingerprint, e, checklist.BackupKey)] = string(secret.Fingerprint(sc.Session.Opening.Trail))
+	}
+	return evidence, nil
+}

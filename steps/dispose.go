@@ -1,0 +1,137 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"keyturn/checklist"
+	"keyturn/vault"
+)
+
+// disposeCompromised destroys the compromised key in the vault, or seals it as
+// evidence, as the operator chooses. It is never archived: what is archived can
+// be put back into service.
+type disposeCompromised struct{ *Outside }
+
+const (
+	disposeSeal    = "seal"
+	disposeDestroy = "destroy"
+)
+
+// standing says where the vault's copy of an environment stands.
+func (d disposeCompromised) standing(ctx context.Context, sc *checklist.Scope, e checklist.Environment) (gone, sealed bool, err error) {
+	_, _, err = d.Vault.Get(ctx, secretName(e, sc.Session.Key(checklist.OldKey)))
+	switch {
+	case errors.Is(err, vault.ErrNotFound):
+		return true, false, nil
+	case errors.Is(err, vault.ErrSealed):
+		return false, true, nil
+	}
+	return false, false, err
+}
+
+// left returns the environments in which the vault can still give the key.
+func (d disposeCompromised) left(ctx context.Context, sc *checklist.Scope) ([]checklist.Environment, error) {
+	var left []checklist.Environment
+	for _, e := range sc.Environments() {
+		gone, sealed, err := d.standing(ctx, sc, e)
+		if err != nil {
+			return nil, fmt.Errorf("look for %s in the vault: %w", secretName(e, sc.Session.Key(checklist.OldKey)), err)
+		}
+		if !gone && !sealed {
+			left = append(left, e)
+		}
+	}
+	return left, nil
+}
+
+func (d disposeCompromised) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	id := sc.Session.Key(checklist.OldKey)
+	plan := checklist.Plan{
+		Summary: fmt.Sprintf("Destroy or seal %s", id), Risk: checklist.Irreversible, Confirm: string(id),
+		Warnings: []string{"A sealed key stays in the vault as evidence, and nothing gives it out again. A destroyed one is gone."},
+	}
+	left, err := d.left(ctx, sc)
+	for _, e := range left {
+		plan.Actions = append(plan.Actions, checklist.Action{Environment: e, Words: fmt.Sprintf("destroy or seal %s, as you then choose", secretName(e, id))})
+	}
+	return plan, err
+}
+
+func (d disposeCompromised) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
+	left, err := d.left(ctx, sc)
+	return len(left) == 0, err
+}
+
+func (d disposeCompromised) Do(ctx context.Context, sc *checklist.Scope) error {
+	left, err := d.left(ctx, sc)
+	if err != nil {
+		return err
+	}
+	for _, e := range left {
+		name := secretName(e, sc.Session.Key(checklist.OldKey))
+		a, err := sc.Ask(ctx, checklist.Question{
+			Kind: checklist.Choose, Title: fmt.Sprintf("What becomes of %s?", name), Body: "It is in " + d.Vault.Describe() + ".",
+			Choices: []checklist.Choice{
+				{ID: disposeSeal, Label: "Seal it", Help: "evidence for whoever investigates; nothing can put it back into service"},
+				{ID: disposeDestroy, Label: "Destroy it", Help: "every version of it"},
+			},
+		})
+		if err != nil {
+			return err
+		}
+		if err := d.dispose(ctx, sc, e, name, a.Text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d disposeCompromised) dispose(ctx context.Context, sc *checklist.Scope, e checklist.Environment, name vault.Name, choice string) error {
+	effect := checklist.Effect{Name: "vault." + choice, Environment: e, Words: choice + " " + string(name)}
+	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
+		switch choice {
+		case disposeSeal:
+			_, err := d.Vault.Seal(ctx, name, "compromised: "+sc.Session.ID())
+			return "", unknown(err)
+		case disposeDestroy:
+			err := d.Vault.Delete(ctx, name)
+			if errors.Is(err, vault.ErrNotFound) {
+				return "it was gone already", nil
+			}
+			return "", unknown(err)
+		}
+		return "", fmt.Errorf("%q is no choice: want %s or %s", choice, disposeSeal, disposeDestroy)
+	})
+}
+
+func (d disposeCompromised) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	id := sc.Session.Key(checklist.OldKey)
+	table := checklist.Table{Title: "The compromised key", Columns: []string{"Vault item", "Fingerprint", "Now"}}
+	var became []string
+	for _, e := range sc.Environments() {
+		gone, sealed, err := d.standing(ctx, sc, e)
+		if err != nil {
+			return checklist.Evidence{}, err
+		}
+		words := ""
+		switch fingerprint := sc.Session.Fingerprint(e, checklist.OldKey); {
+		case sealed:
+			words = "sealed as evidence"
+		case gone && fingerprint == "":
+			words = "not in the vault"
+		case gone:
+			words = "destroyed"
+		default:
+			return checklist.Evidence{}, fmt.Errorf("the vault still gives %s", secretName(e, id))
+		}
+		became = append(became, fmt.Sprintf("%s is %s", secretName(e, id), words))
+		table.Rows = append(table.Rows, []string{string(secretName(e, id)), sc.Session.Fingerprint(e, checklist.OldKey).Short(), words})
+	}
+	return checklist.Evidence{
+		Summary: strings.Join(became, "; "),
+		Tables:  []checklist.Table{table},
+	}, nil
+}

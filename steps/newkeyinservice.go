@@ -1,0 +1,275 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/steps/probe"
+)
+
+// newKeyInService proves that the new key is accepted. What was put off, since
+// the revocation did not wait for it, is made up for: what it makes is marked
+// as the items' that should have made it.
+type newKeyInService struct{ *Outside }
+
+// putOff is what is still to be done before the new key can be accepted.
+type putOff struct {
+	generating, adding      *checklist.Scope // as the items whose work it is
+	generate, add, redeploy bool
+}
+
+func (p putOff) any() bool { return p.generate || p.add || p.redeploy }
+
+// The items of an emergency that newKeyInService knows of.
+const (
+	itemGenerate = "generate"
+	itemAdd      = "add"
+	itemRemove   = "remove-compromised"
+	itemBackup   = "backup-key"
+)
+
+func (n newKeyInService) putOff(ctx context.Context, sc *checklist.Scope) (p putOff, err error) {
+	if p.generating, err = sc.As(itemGenerate); err != nil {
+		return p, err
+	}
+	if p.adding, err = sc.As(itemAdd); err != nil {
+		return p, err
+	}
+	generated, err := generateKey(n).Check(ctx, p.generating)
+	if err != nil {
+		return p, err
+	}
+	added, err := addKey{n.Outside, checklist.NewKey}.Check(ctx, p.adding)
+	if err != nil {
+		return p, err
+	}
+	p.generate, p.add, p.redeploy = !generated, !added, !added
+	if added {
+		served, err := n.served(ctx, sc)
+		p.redeploy = !served
+		return p, err
+	}
+	return p, nil
+}
+
+// served reports whether the deployments that serve were made after the new
+// key's rows. Both times are Vercel's.
+func (n newKeyInService) served(ctx context.Context, sc *checklist.Scope) (bool, error) {
+	existing, err := addKey{n.Outside, checklist.NewKey}.existing(ctx, sc)
+	if err != nil {
+		return false, err
+	}
+	again := redeploy(n)
+	for _, c := range n.cells(sc.Environments()) {
+		if d, ok, err := again.made(ctx, sc, c.site()); err != nil {
+			return false, err
+		} else if ok && !d.Serving() {
+			return false, nil // this item's own is under way
+		}
+		serving, err := n.latestReady(ctx, c.site())
+		if err != nil {
+			return false, err
+		}
+		v := existing[row{target: c.target, environment: c.environment, vercel: c.site().slot.String()}.String()]
+		if serving.CreatedAt().Before(time.UnixMilli(v.CreatedAt)) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func (n newKeyInService) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	id := sc.Session.Key(checklist.NewKey)
+	plan := checklist.Plan{Summary: fmt.Sprintf("Prove that %s is accepted", id), Risk: checklist.Look}
+	missing, err := n.putOff(ctx, sc)
+	if err != nil {
+		return plan, err
+	}
+	steps := []struct {
+		due  bool
+		step checklist.Step
+		sc   *checklist.Scope
+	}{
+		{missing.generate, generateKey(n), missing.generating},
+		{missing.add, addKey{n.Outside, checklist.NewKey}, missing.adding},
+		{missing.redeploy, redeploy(n), sc},
+	}
+	for _, s := range steps {
+		if !s.due {
+			continue
+		}
+		part, err := s.step.Plan(ctx, s.sc)
+		if err != nil {
+			return plan, err
+		}
+		plan.Actions = append(plan.Actions, part.Actions...)
+		plan.Warnings = append(plan.Warnings, part.Warnings...)
+	}
+	if missing.any() {
+		plan.Summary, plan.Risk = fmt.Sprintf("Make up for what was put off, and prove that %s is accepted", id), checklist.Change
+	}
+	for _, c := range n.probed(sc.Environments()) {
+		plan.Actions = append(plan.Actions, checklist.Action{
+			Target: c.target.Name, Environment: c.environment,
+			Words: fmt.Sprintf("signed requests to %s: %s accepted, and every forgery refused", c.target.URLs[c.environment], id),
+		})
+	}
+	return plan, nil
+}
+
+func (n newKeyInService) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
+	missing, err := n.putOff(ctx, sc)
+	return !missing.any(), err
+}
+
+func (n newKeyInService) Do(ctx context.Context, sc *checklist.Scope) error {
+	missing, err := n.putOff(ctx, sc)
+	if err != nil {
+		return err
+	}
+	if missing.generate {
+		if err := generateKey(n).Do(ctx, missing.generating); err != nil {
+			return err
+		}
+	}
+	if missing.add {
+		if err := (addKey{n.Outside, checklist.NewKey}).Do(ctx, missing.adding); err != nil {
+			return err
+		}
+	}
+	if missing.redeploy {
+		return redeploy(n).Do(ctx, sc)
+	}
+	return nil
+}
+
+func (n newKeyInService) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	evidence, err := n.madeUp(ctx, sc)
+	if err != nil {
+		return evidence, err
+	}
+	words := evidence.Summary
+	for _, e := range sc.Environments() {
+		one := *sc
+		one.Item.Environments = []checklist.Environment{e}
+		old, err := n.expectOld(ctx, &one, e)
+		if err != nil {
+			return evidence, err
+		}
+		proof, err := prove{Outside: n.Outside, newKey: probe.Accepted, oldKey: old}.Verify(ctx, &one)
+		join(&evidence, proof)
+		if err != nil {
+			evidence.Summary = proof.Summary
+			return evidence, err
+		}
+	}
+	backup, err := n.proveBackup(ctx, sc, &evidence)
+	if err != nil {
+		evidence.Summary = "the emergency key is not in service as it must be"
+		return evidence, err
+	}
+	words = strings.TrimPrefix(words+after("; ", backup), "; ")
+	evidence.Summary = fmt.Sprintf("%s is accepted in %s%s", sc.Session.Key(checklist.NewKey), environmentWords(sc), after("; ", words))
+	return evidence, nil
+}
+
+// expectOld returns what must become of the compromised key: refused behind its
+// removal, accepted before, and nothing where it is not known.
+func (n newKeyInService) expectOld(ctx context.Context, sc *checklist.Scope, e checklist.Environment) (probe.Expectation, error) {
+	_, held, err := n.compromised(ctx, sc, e)
+	switch {
+	case err != nil || !held:
+		return "", err
+	case sc.Session.State(itemRemove).Status == checklist.StatusPassed:
+		return probe.Refused, nil
+	case sc.Session.Facts[seenFact(e)] != "":
+		return probe.Accepted, nil
+	}
+	return "", nil
+}
+
+// proveBackup runs the probe suite with the backup key, where the session put it
+// into service: an empty value in its place would let anybody in.
+func (n newKeyInService) proveBackup(ctx context.Context, sc *checklist.Scope, evidence *checklist.Evidence) (words string, err error) {
+	for _, c := range n.probed(sc.Environments()) {
+		if sc.Session.Fingerprint(c.environment, checklist.BackupKey) == "" {
+			continue
+		}
+		secret, err := n.secret(ctx, sc.Session, c.environment, checklist.BackupKey)
+		if err != nil {
+			return "", err
+		}
+		suite, err := n.suite(ctx, sc, c, nil)
+		if err != nil {
+			return "", err
+		}
+		suite.New = &probe.Key{ID: sc.Session.Key(checklist.BackupKey), Secret: secret, Expect: probe.Accepted}
+		report, err := suite.Run(ctx, nil)
+		if err != nil {
+			return "", err
+		}
+		evidence.Tables = append(evidence.Tables, probeTable(report))
+		if report.Failed() {
+			return "", backupFailure(sc, c, report)
+		}
+		words = fmt.Sprintf("%s is accepted too", sc.Session.Key(checklist.BackupKey))
+	}
+	return words, nil
+}
+
+// backupFailure points to the item that put the backup key into service.
+func backupFailure(sc *checklist.Scope, c cell, report probe.Report) error {
+	err := probeFailure(sc, c, report)
+	var stored *StoredValueError
+	if errors.As(err, &stored) {
+		item, _, _ := sc.Session.Checklist.Item(itemBackup)
+		stored.Item, stored.hint = itemBackup, fmt.Sprintf("%s — do %q again, which replaces the value", report.Diagnosis.Fix, item.Title)
+	}
+	return err
+}
+
+// madeUp proves what this item did in the place of others.
+func (n newKeyInService) madeUp(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	evidence := checklist.Evidence{Facts: map[string]string{}}
+	for _, other := range []struct {
+		item string
+		step checklist.Step
+	}{
+		{itemGenerate, generateKey(n)},
+		{itemAdd, addKey{n.Outside, checklist.NewKey}},
+	} {
+		if sc.Session.State(other.item).Status == checklist.StatusPassed {
+			continue
+		}
+		as, err := sc.As(other.item)
+		if err != nil {
+			return evidence, err
+		}
+		proof, err := other.step.Verify(ctx, as)
+		join(&evidence, proof)
+		if err != nil {
+			return evidence, err
+		}
+		evidence.Summary = "what was put off is made up for"
+	}
+	again := redeploy(n)
+	if made, err := again.Check(ctx, sc); err != nil || !made {
+		return evidence, err
+	}
+	proof, err := again.Verify(ctx, sc)
+	join(&evidence, proof)
+	return evidence, err
+}
+
+// join adds a part of an evidence to the whole. The part's summary is left out.
+func join(whole *checklist.Evidence, part checklist.Evidence) {
+	maps.Copy(whole.Facts, part.Facts)
+	whole.Tables = append(whole.Tables, part.Tables...)
+	whole.Commands = append(whole.Commands, part.Commands...)
+	whole.Issues = append(whole.Issues, part.Issues...)
+}

@@ -1,0 +1,263 @@
+package steps
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/steps/probe"
+	"keyturn/steps/vercel"
+)
+
+// findOlderDeployments probes every older deployment at its own address, where
+// it goes on accepting the keys of its moment, and offers to delete those that
+// accept the compromised one.
+type findOlderDeployments struct {
+	ask
+	*Outside
+}
+
+// leftover is one older deployment and how it answers the compromised key.
+type leftover struct {
+	cell
+	deployment vercel.Deployment
+	address    string
+	answer     string
+	accepts    bool
+}
+
+const (
+	answerUnknown = "not known: the vault cannot give the key"
+
+	deleteAll  = "all"
+	deleteEach = "each"
+	deleteNone = "none"
+)
+
+// find probes every older deployment that can still be reached.
+func (f findOlderDeployments) find(ctx context.Context, sc *checklist.Scope) ([]leftover, error) {
+	var all []leftover
+	for _, t := range f.verifiers() {
+		deployments, err := f.Vercel.Deployments(ctx, t.Project, "")
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range sc.Environments() {
+			c := cell{t, e}
+			serving, err := f.latestReady(ctx, c.site())
+			if err != nil {
+				return nil, err
+			}
+			for _, d := range vercel.Older(deployments, serving) {
+				if d.ReadyState == vercel.StateReady && environmentOf(d) == e {
+					all = append(all, leftover{cell: c, deployment: d, address: ownAddress(c, d)})
+				}
+			}
+		}
+	}
+	err := eachIndex(ctx, all, func(ctx context.Context, i int, l leftover) (err error) {
+		sc.Report(checklist.Progress{Words: "probing " + l.address, Total: len(all)})
+		all[i].answer, all[i].accepts, err = f.probe(ctx, sc, l)
+		return err
+	})
+	return all, err
+}
+
+// environmentOf returns the environment of a deployment. A custom environment
+// is one before production.
+func environmentOf(d vercel.Deployment) checklist.Environment {
+	if d.Environment() == vercel.TargetProduction {
+		return checklist.Production
+	}
+	return checklist.Staging
+}
+
+// ownAddress returns where a deployment is reached whatever has its
+// environment's address, with the path that is probed.
+func ownAddress(c cell, d vercel.Deployment) string {
+	scheme := "https"
+	if u, err := url.Parse(c.target.URLs[c.environment]); err == nil && u.Scheme != "" {
+		scheme = u.Scheme
+	}
+	return scheme + "://" + d.URL + c.target.Path
+}
+
+func (f findOlderDeployments) probe(ctx context.Context, sc *checklist.Scope, l leftover) (answer string, accepts bool, err error) {
+	secret, held, err := f.compromised(ctx, sc, l.environment)
+	switch {
+	case err != nil:
+		return "", false, err
+	case !held:
+		return answerUnknown, false, nil
+	}
+	row, err := f.Prober.Probe(ctx, probe.Target{URL: l.address, Bypass: l.target.Bypass},
+		probe.Key{ID: sc.Session.Key(checklist.OldKey), Secret: secret, Expect: probe.Refused})
+	if err != nil {
+		return "", false, err
+	}
+	if row.Verdict == probe.Inconclusive {
+		return "not known: " + cmp.Or(row.Detail, string(row.Got)), false, nil
+	}
+	return string(row.Got), row.Got == probe.GotAccepted, nil
+}
+
+func (f findOlderDeployments) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	return checklist.Plan{Summary: "Probe the older deployments at their own addresses", Risk: checklist.Look, Actions: []checklist.Action{
+		{Words: fmt.Sprintf("sign one request to each with %s", sc.Session.Key(checklist.OldKey))},
+		{Words: "ask you what becomes of those that accept it; nothing is deleted unasked"},
+	}}, nil
+}
+
+func (f findOlderDeployments) Do(ctx context.Context, sc *checklist.Scope) error {
+	all, err := f.find(ctx, sc)
+	if err != nil {
+		return err
+	}
+	alive := slices.DeleteFunc(all, func(l leftover) bool { return !l.accepts && l.answer != answerUnknown })
+	if len(alive) == 0 {
+		return nil
+	}
+	doomed, err := f.choose(ctx, sc, alive)
+	if err != nil || len(doomed) == 0 {
+		return err
+	}
+	id := string(sc.Session.Key(checklist.OldKey))
+	a, err := sc.Ask(ctx, checklist.Question{
+		Kind: checklist.Type, Expect: id, Title: fmt.Sprintf("Delete %d deployments", len(doomed)),
+		Body: fmt.Sprintf("%s\n\nThis cannot be undone: nothing can be returned to them. Type %s to go on.", lines(doomed), id),
+	})
+	if err != nil {
+		return err
+	}
+	if a.Text != id {
+		return checklist.ErrDeclined
+	}
+	return each(ctx, doomed, func(ctx context.Context, l leftover) error { return f.remove(ctx, sc, l) })
+}
+
+// choose asks which deployments are to be deleted.
+func (f findOlderDeployments) choose(ctx context.Context, sc *checklist.Scope, alive []leftover) ([]leftover, error) {
+	a, err := sc.Ask(ctx, checklist.Question{
+		Kind: checklist.Choose, Default: deleteAll,
+		Title: fmt.Sprintf("%d older deployments may be signed to with %s. Delete them?", len(alive), sc.Session.Key(checklist.OldKey)),
+		Body:  lines(alive) + "\n\nA preview that somebody looks at is gone with its deployment.",
+		Choices: []checklist.Choice{
+			{ID: deleteAll, Label: "Delete all", Help: "their addresses end, and with them the key"},
+			{ID: deleteEach, Label: "One by one"},
+			{ID: deleteNone, Label: "Delete none", Help: "the record names them as an open issue"},
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	switch a.Text {
+	case deleteAll:
+		return alive, nil
+	case deleteEach:
+		return f.chooseEach(ctx, sc, alive)
+	}
+	return nil, nil
+}
+
+func (f findOlderDeployments) chooseEach(ctx context.Context, sc *checklist.Scope, alive []leftover) ([]leftover, error) {
+	var doomed []leftover
+	for _, l := range alive {
+		a, err := sc.Ask(ctx, checklist.Question{
+			Kind: checklist.Confirm, Default: checklist.No, Title: "Delete " + l.String() + "?", Body: "It answers at " + l.address,
+		})
+		if err != nil {
+			return nil, err
+		}
+		if a.Text == checklist.Yes {
+			doomed = append(doomed, l)
+		}
+	}
+	return doomed, nil
+}
+
+func lines(all []leftover) string {
+	texts := make([]string, len(all))
+	for i, l := range all {
+		texts[i] = fmt.Sprintf("%s, of %s: %s", l, l.deployment.CreatedAt().Format("2 Jan 2006 15:04"), l.address)
+	}
+	return strings.Join(texts, "\n")
+}
+
+func (l leftover) String() string {
+	words := fmt.Sprintf("%s of %s", l.deployment.ID, l.cell)
+	if custom := l.deployment.CustomEnvironment; custom != "" {
+		words += " (" + custom + ")"
+	}
+	if branch := l.deployment.Branch; branch != "" && l.environment == checklist.Staging {
+		words += " branch " + branch
+	}
+	return words
+}
+
+func (f findOlderDeployments) remove(ctx context.Context, sc *checklist.Scope, l leftover) error {
+	effect := checklist.Effect{
+		Name: "vercel.deployment.delete", Target: l.target.Name, Environment: l.environment,
+		Words: "delete deployment " + l.deployment.ID + " of " + l.cell.String(),
+	}
+	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
+		err := f.Vercel.DeleteDeployment(ctx, l.deployment.ID)
+		if lost := (*vercel.UnknownOutcomeError)(nil); errors.As(err, &lost) {
+			return f.findLostDeletion(ctx, l, err)
+		}
+		if errors.Is(err, vercel.ErrGone) {
+			return "it was gone already", nil
+		}
+		return "", err
+	})
+}
+
+// findLostDeletion looks whether a deletion whose answer was lost has taken
+// place.
+func (f findOlderDeployments) findLostDeletion(ctx context.Context, l leftover, cause error) (string, error) {
+	d, err := f.Vercel.Deployment(ctx, l.deployment.ID)
+	switch {
+	case errors.Is(err, vercel.ErrNotFound), err == nil && d.ReadyState == vercel.StateDeleted:
+		return "found gone after the answer was lost", nil
+	case err != nil:
+		return "", errors.Join(unknown(cause), err)
+	}
+	return "", checklist.WithHint(fmt.Errorf("%w; it is still there", cause), "run the item again")
+}
+
+func (f findOlderDeployments) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	id := sc.Session.Key(checklist.OldKey)
+	evidence := checklist.Evidence{}
+	table := checklist.Table{Title: "Older deployments", Columns: []string{"Deployment", "Made", "Address", "Answer to " + string(id)}}
+	all, err := f.find(ctx, sc)
+	if err != nil {
+		return evidence, err
+	}
+	accepting, unclear := 0, 0
+	for _, l := range all {
+		table.Rows = append(table.Rows, []string{l.String(), l.deployment.CreatedAt().Format(time.RFC3339), l.address, l.answer})
+		switch {
+		case l.accepts:
+			accepting++
+			evidence.Issues = append(evidence.Issues, fmt.Sprintf("deployment %s still accepts %s at %s", l, id, l.address))
+		case strings.HasPrefix(l.answer, "not known"):
+			unclear++
+		}
+	}
+	if len(table.Rows) > 0 {
+		evidence.Tables = append(evidence.Tables, table)
+	}
+	evidence.Summary = fmt.Sprintf("%d of %d older deployments still accept %s", accepting, len(all), id)
+	if accepting == 0 {
+		evidence.Summary = fmt.Sprintf("no older deployment is known to accept %s (%d were probed)", id, len(all))
+	}
+	if unclear > 0 {
+		evidence.Issues = append(evidence.Issues, fmt.Sprintf("whether %d older deployments accept %s is not known; the record lists them", unclear, id))
+	}
+	return evidence, nil
+}

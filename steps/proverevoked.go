@@ -1,0 +1,194 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"keyturn/checklist"
+	"keyturn/steps/probe"
+)
+
+// proveRevoked proves that no service accepts the compromised key. What else is
+// accepted by then anchors the proof; revocation waits for none of it.
+type proveRevoked struct {
+	look
+	*Outside
+}
+
+func (p proveRevoked) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	old := sc.Session.Key(checklist.OldKey)
+	plan := checklist.Plan{Summary: fmt.Sprintf("Prove that %s is refused", old), Risk: checklist.Look}
+	for _, c := range p.probed(sc.Environments()) {
+		plan.Actions = append(plan.Actions, checklist.Action{
+			Target: c.target.Name, Environment: c.environment,
+			Words: fmt.Sprintf("signed requests to %s: %s refused, and every forgery", c.target.URLs[c.environment], old),
+		})
+	}
+	return plan, nil
+}
+
+// revocation is what was found out about one cell.
+type revocation struct {
+	report probe.Report
+	asked  bool           // a request was signed with the compromised key
+	anchor checklist.Role // of the key that is accepted; "" for none
+	notes  []string
+}
+
+func (p proveRevoked) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	rows, err := removeCompromised{p.Outside}.doomed(ctx, sc)
+	if err != nil {
+		return checklist.Evidence{}, err
+	}
+	if len(rows) > 0 {
+		return checklist.Evidence{}, checklist.WithHint(
+			fmt.Errorf("%s has %d rows again", sc.Session.Key(checklist.OldKey).Variable(), len(rows)),
+			"somebody put it back: find out who, and do the removal again")
+	}
+	cells := p.probed(sc.Environments())
+	found := make([]revocation, len(cells))
+	board := newBoard(sc, cells)
+	err = eachIndex(ctx, cells, func(ctx context.Context, i int, c cell) error {
+		return board.work(c, "probing", func() (err error) {
+			found[i], err = p.one(ctx, sc, c)
+			return err
+		})
+	})
+	if err != nil {
+		return p.failed(cells, found), err
+	}
+	return p.evidence(sc, cells, found), nil
+}
+
+// one probes one service.
+func (p proveRevoked) one(ctx context.Context, sc *checklist.Scope, c cell) (revocation, error) {
+	var r revocation
+	id := sc.Session.Key(checklist.OldKey)
+	secret, held, err := p.compromised(ctx, sc, c.environment)
+	if err != nil {
+		return r, err
+	}
+	suite, err := p.suite(ctx, sc, c, nil)
+	if err != nil {
+		return r, err
+	}
+	if r.asked = held; held {
+		suite.Old = &probe.Key{ID: id, Secret: secret, Expect: probe.Refused}
+	}
+	if err := p.anchor(ctx, sc, c, &suite, &r); err != nil {
+		return r, err
+	}
+	switch {
+	case !held:
+		r.notes = append(r.notes, fmt.Sprintf("the vault cannot give %s: that its rows are gone and a later deployment serves is all that shows the revocation", id))
+	case sc.Session.Facts[seenFact(c.environment)] == "":
+		r.notes = append(r.notes, fmt.Sprintf("that the vault's copy of %s was the one in service was not seen before the removal", id))
+	}
+	if suite.Old == nil && suite.New == nil {
+		return r, nil
+	}
+	r.report, err = suite.Run(ctx, nil)
+	r.notes = append(r.notes, r.report.Notes...)
+	if err == nil && r.report.Failed() {
+		err = probeFailure(sc, c, r.report)
+	}
+	return r, err
+}
+
+// anchor looks for a key that the service accepts. One that it should accept and
+// does not is noted: whether it is in service is another item's matter.
+func (p proveRevoked) anchor(ctx context.Context, sc *checklist.Scope, c cell, suite *probe.Suite, r *revocation) error {
+	for _, role := range []checklist.Role{checklist.NewKey, checklist.BackupKey} {
+		if sc.Session.Fingerprint(c.environment, role) == "" {
+			continue // not made, or not put into service
+		}
+		secret, err := p.secret(ctx, sc.Session, c.environment, role)
+		if err != nil {
+			return err
+		}
+		key := probe.Key{ID: sc.Session.Key(role), Secret: secret, Expect: probe.Accepted}
+		row, err := p.Prober.Probe(ctx, c.target.probeTarget(c.environment), key)
+		switch {
+		case err != nil:
+			return err
+		case row.Verdict == probe.OK && r.anchor == "":
+			suite.New, r.anchor = &key, role
+		case row.Verdict != probe.OK:
+			r.notes = append(r.notes, fmt.Sprintf("%s is not accepted yet", key.ID))
+		}
+	}
+	if r.anchor != checklist.NewKey {
+		return nil
+	}
+	var err error
+	suite.WrongEnvironment, err = p.otherEnvironment(ctx, sc, c.environment)
+	return err
+}
+
+// failed is what was seen of services of which one did not answer as it must.
+func (p proveRevoked) failed(cells []cell, found []revocation) checklist.Evidence {
+	evidence := tablesOf(cells, found)
+	var failed []string
+	for i, c := range cells {
+		if len(found[i].report.Rows) > 0 && found[i].report.Failed() {
+			failed = append(failed, c.String())
+		}
+	}
+	if len(failed) > 0 {
+		evidence.Summary = strings.Join(failed, " and ") + " did not answer as they must"
+	}
+	return evidence
+}
+
+func tablesOf(cells []cell, found []revocation) checklist.Evidence {
+	evidence := checklist.Evidence{Facts: map[string]string{}}
+	notes := checklist.Table{Title: "To be weighed", Columns: []string{"Service", "Note"}}
+	for i, c := range cells {
+		if rows := found[i].report.Rows; len(rows) > 0 {
+			evidence.Tables = append(evidence.Tables, probeTable(found[i].report))
+			evidence.Commands = append(evidence.Commands, rows[0].Curl)
+		}
+		for _, n := range found[i].notes {
+			notes.Rows = append(notes.Rows, []string{c.String(), n})
+		}
+	}
+	if len(notes.Rows) > 0 {
+		evidence.Tables = append(evidence.Tables, notes)
+	}
+	return evidence
+}
+
+// evidence is what services prove that all answered as they must.
+func (p proveRevoked) evidence(sc *checklist.Scope, cells []cell, found []revocation) checklist.Evidence {
+	id := sc.Session.Key(checklist.OldKey)
+	evidence := tablesOf(cells, found)
+	proved := map[checklist.Environment][]string{}
+	var unproved, anchorless []string
+	for i, c := range cells {
+		switch {
+		case !found[i].asked:
+			unproved = append(unproved, c.String())
+			continue
+		case found[i].anchor == "":
+			anchorless = append(anchorless, c.String())
+		}
+		proved[c.environment] = append(proved[c.environment], found[i].report.Deployments()...)
+	}
+	evidence.Summary = fmt.Sprintf("%s is refused by %d services", id, len(cells)-len(unproved))
+	if len(unproved) > 0 {
+		words := fmt.Sprintf("that %s refuse %s is not proved by a signed request", strings.Join(unproved, " and "), id)
+		evidence.Summary += "; " + words
+		evidence.Issues = append(evidence.Issues, words)
+	}
+	if len(anchorless) > 0 {
+		evidence.Summary += "; no other key is accepted yet by " + strings.Join(anchorless, " and ")
+	}
+	for _, c := range cells {
+		evidence.Facts[checklist.Fact(checklist.FactAccepted, c.environment, checklist.OldKey)] = ""
+		if deployments, ok := proved[c.environment]; ok {
+			evidence.Facts[checklist.Fact(checklist.FactRefused, c.environment, checklist.OldKey)] = by(deployments)
+		}
+	}
+	return evidence
+}
