@@ -1,0 +1,140 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/keygen"
+	"keyturn/steps/vercel"
+)
+
+// The rollback floor: a deployment keeps the variables of its moment, so that
+// returning to an older one at Vercel (its "Instant Rollback") brings back a
+// service that does not know the keys which clients sign with now.
+
+// FactFloor names the fact that holds when the newest deployment of a cell was
+// made that must not be returned to, in RFC 3339.
+func FactFloor(e checklist.Environment, project string) string {
+	return "rollback-floor/" + string(e) + "/" + project
+}
+
+// span is a time in which a key had a row: from its making to its removal, which
+// is zero while it is there.
+type span struct{ from, to time.Time }
+
+// maxFloorRows is how many of a cell's deployments are listed; the fact and the
+// issue are about all of them.
+const maxFloorRows = 5
+
+// floor adds which older deployments lack a key that clients use, and from when
+// on none does.
+func (v investigate) floor(ctx context.Context, sc *checklist.Scope, removed []checklist.Event, used map[checklist.Environment][]string, evidence *checklist.Evidence) error {
+	variables, err := v.variables(ctx)
+	if err != nil {
+		return err
+	}
+	warned := map[checklist.Environment][]string{}
+	t := checklist.Table{Title: "Do not return to these deployments", Columns: []string{"Target", "Environment", "Deployment", "Made", "Does not know"}}
+	for _, c := range v.cells(sc.Environments()) {
+		known := map[keygen.KeyID][]span{}
+		for _, name := range used[c.environment] {
+			id, err := keygen.ParseKeyID(name)
+			if err != nil {
+				continue // a client may send anything
+			}
+			var removals []checklist.Event
+			if id == sc.Session.Key(checklist.OldKey) {
+				removals = removed
+			}
+			if spans := spansOf(variables[c.target.Project], c, id, removals); len(spans) > 0 {
+				known[id] = spans
+			}
+		}
+		all, err := v.Vercel.Deployments(ctx, c.target.Project, c.deployTarget())
+		if err != nil {
+			return err
+		}
+		below := slices.DeleteFunc(all, func(d vercel.Deployment) bool {
+			return d.ReadyState != vercel.StateReady || len(lacking(d, known)) == 0
+		})
+		if len(below) == 0 {
+			continue
+		}
+		for _, d := range below[:min(len(below), maxFloorRows)] {
+			t.Rows = append(t.Rows, []string{
+				c.target.Name, string(c.environment), d.ID, moment(d.CreatedAt()), strings.Join(lacking(d, known), ", "),
+			})
+		}
+		if more := len(below) - maxFloorRows; more > 0 {
+			t.Rows = append(t.Rows, []string{c.target.Name, string(c.environment), fmt.Sprintf("and %d older", more), "", ""})
+		}
+		floor := below[0].CreatedAt() // the newest comes first
+		evidence.Facts[FactFloor(c.environment, c.target.Project)] = floor.Format(time.RFC3339)
+		warned[c.environment] = append(warned[c.environment], fmt.Sprintf("%s from %s", c.target.Name, moment(floor)))
+	}
+	for _, e := range sc.Environments() {
+		if len(warned[e]) > 0 {
+			evidence.Issues = append(evidence.Issues, fmt.Sprintf(
+				"do not return %s to these deployments or older ones, which do not know a key that clients sign with: %s", e, strings.Join(warned[e], ", ")))
+		}
+	}
+	if len(t.Rows) > 0 {
+		evidence.Tables = append(evidence.Tables, t)
+	}
+	return nil
+}
+
+// moment writes a time to the second, for time lines.
+func moment(t time.Time) string { return t.UTC().Format("2 Jan 15:04:05") }
+
+// lacking names the keys that a deployment was made without.
+func lacking(d vercel.Deployment, known map[keygen.KeyID][]span) []string {
+	var missing []string
+	for id, spans := range known {
+		made := d.CreatedAt()
+		has := slices.ContainsFunc(spans, func(s span) bool {
+			return !made.Before(s.from) && (s.to.IsZero() || made.Before(s.to))
+		})
+		if !has {
+			missing = append(missing, string(id))
+		}
+	}
+	slices.Sort(missing)
+	return missing
+}
+
+// spansOf returns when a key had a row in a cell: the one that is there, and
+// those that removals tell of. A key that has no row now is none that a
+// deployment should know.
+func spansOf(variables []vercel.Variable, c cell, id keygen.KeyID, removals []checklist.Event) []span {
+	var spans []span
+	for _, v := range variables {
+		if v.Key == id.Variable() && v.Serves(c.deployTarget()) && v.GitBranch == "" {
+			spans = append(spans, span{from: time.UnixMilli(v.CreatedAt)})
+		}
+	}
+	if len(spans) == 0 {
+		return nil
+	}
+	for _, e := range removals {
+		if e.Effect.Target == c.target.Name && e.Effect.Environment == c.environment {
+			spans = append(spans, span{to: e.At})
+		}
+	}
+	return spans
+}
+
+// removals returns the events with which a session removed its old key.
+func removals(parent *checklist.Session, events []checklist.Event) []checklist.Event {
+	var all []checklist.Event
+	for _, e := range events {
+		if item, _, _ := parent.Checklist.Item(e.Item); item.Step == RemoveOldKey && e.Kind == checklist.Done {
+			all = append(all, e)
+		}
+	}
+	return all
+}

@@ -1,0 +1,319 @@
+package steps
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/steps/probe"
+	"keyturn/steps/requestlog"
+)
+
+// investigate puts on the screen what a cause is found from: what was refused
+// and for whom, what the session in trouble did, what was deployed meanwhile,
+// what is wrong with the new key, and which deployments lead back into trouble.
+type investigate struct {
+	look
+	*Outside
+}
+
+// The limits of what is looked at and shown.
+const (
+	aloneWindow     = 7 * day  // of a rollback without a session in trouble
+	longestWindow   = 30 * day // of the request log
+	maxReasonRows   = 12
+	maxHourRows     = 12
+	maxTimeLineRows = 60
+)
+
+func (v investigate) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	plan := checklist.Plan{Summary: "Look for the cause", Risk: checklist.Look, Actions: []checklist.Action{
+		{Words: "refused signatures by key id, reason and hour, from the request log of " + environmentWords(sc)},
+		{Words: "deployments since the trouble can have begun, and those that must not be returned to"},
+	}}
+	if parent := sc.Session.Opening.Parent; parent != "" {
+		plan.Actions = append(plan.Actions, checklist.Action{Words: "the time line of " + parent})
+	}
+	if id := sc.Session.Key(checklist.NewKey); id != "" {
+		plan.Actions = append(plan.Actions, checklist.Action{Words: fmt.Sprintf("one request with %s to each service that has it, and more where it is refused, to learn why", id)})
+	}
+	return plan, nil
+}
+
+func (v investigate) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	evidence := checklist.Evidence{Facts: map[string]string{}}
+	parent, _, err := v.parent(ctx, sc)
+	if err != nil {
+		return evidence, err
+	}
+	since := sc.Session.OpenedAt.Add(-aloneWindow)
+	var events, removed []checklist.Event
+	if parent != nil {
+		since = parent.OpenedAt
+		if events, err = v.Sessions.Events(ctx, parent.ID()); err != nil {
+			return evidence, fmt.Errorf("read the time line of %s: %w", parent.ID(), err)
+		}
+		removed = removals(parent, events)
+	}
+	used, causes := v.failures(ctx, sc, since, &evidence)
+	wrong, err := v.newKey(ctx, sc, &evidence)
+	if err != nil {
+		return evidence, err
+	}
+	if len(events) > 0 {
+		evidence.Tables = append(evidence.Tables, parentTimeLine(parent, events))
+	}
+	if err := v.deployments(ctx, sc, since, &evidence); err != nil {
+		return evidence, err
+	}
+	if err := v.floor(ctx, sc, removed, used, &evidence); err != nil {
+		return evidence, err
+	}
+	evidence.Summary = strings.Join(append(causes, wrong...), "; ")
+	return evidence, ctx.Err()
+}
+
+// failures adds what was refused in each environment. It returns the keys with
+// which requests were accepted in the last day, and what was refused most in
+// words. A log that cannot be read is told: there is more to look at.
+func (v investigate) failures(ctx context.Context, sc *checklist.Scope, since time.Time, evidence *checklist.Evidence) (map[checklist.Environment][]string, []string) {
+	now := sc.Now()
+	from := latest(since, now.Add(-longestWindow)).Truncate(time.Hour)
+	used := map[checklist.Environment][]string{}
+	var causes []string
+	environments := sc.Environments()
+	slices.Reverse(environments) // production matters most
+	for _, e := range environments {
+		log, err := v.traffic(ctx, e, from, now)
+		if err != nil {
+			evidence.Issues = append(evidence.Issues, err.Error())
+			causes = append(causes, fmt.Sprintf("what %s refused is not known", e))
+			continue
+		}
+		for _, k := range requestlog.Usage(log.Since(now.Add(-day))).Keys {
+			if k.Accepted > 0 && !k.Loud() {
+				used[e] = append(used[e], k.KeyID)
+			}
+		}
+		reasons := reasonsOf(log, from, now)
+		causes = append(causes, words(e, reasons))
+		if len(reasons) > 0 {
+			evidence.Tables = append(evidence.Tables, reasonTable(e, reasons), hourTable(e, log))
+		}
+	}
+	return used, causes
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// reason is what was refused of one sender with one key id for one cause.
+type reason struct {
+	key, cause, sender string
+	count              int
+	first, last        time.Time // hours
+	fresh              bool      // first seen in the last day, of a log that goes further back
+}
+
+// reasonsOf counts refused signatures by key id, cause and sender. What is new
+// comes first: a client that has been failing for ever is not what changed.
+func reasonsOf(log requestlog.Log, since, now time.Time) []reason {
+	type kind struct{ key, cause, sender string }
+	found := map[kind]*reason{}
+	for _, r := range log.Rows {
+		if !r.SignatureFailure() || r.Count <= 0 {
+			continue
+		}
+		of := kind{r.Key(), r.Error, r.Sender}
+		if found[of] == nil {
+			found[of] = &reason{key: of.key, cause: of.cause, sender: of.sender, first: r.Bucket}
+		}
+		f := found[of]
+		f.count += r.Count
+		f.last = latest(f.last, r.Bucket)
+		if r.Bucket.Before(f.first) {
+			f.first = r.Bucket
+		}
+	}
+	all := make([]reason, 0, len(found))
+	for _, f := range found {
+		f.fresh = f.first.After(now.Add(-day)) && f.first.After(since)
+		all = append(all, *f)
+	}
+	slices.SortFunc(all, func(a, b reason) int {
+		if a.fresh != b.fresh {
+			return map[bool]int{true: -1, false: 1}[a.fresh]
+		}
+		return cmp.Or(cmp.Compare(b.count, a.count), strings.Compare(a.sender+a.key+a.cause, b.sender+b.key+b.cause))
+	})
+	return all
+}
+
+func reasonTable(e checklist.Environment, reasons []reason) checklist.Table {
+	t := checklist.Table{Title: "Refused in " + string(e), Columns: []string{"Key id", "Sender", "Reason", "Requests", "First hour", "Last hour"}}
+	for _, r := range reasons[:min(len(reasons), maxReasonRows)] {
+		first := hour(r.first)
+		if r.fresh {
+			first += " (new)"
+		}
+		t.Rows = append(t.Rows, []string{r.key, r.sender, r.cause, fmt.Sprint(r.count), first, hour(r.last)})
+	}
+	return t
+}
+
+// words says the most telling reason in a clause.
+func words(e checklist.Environment, reasons []reason) string {
+	if len(reasons) == 0 {
+		return string(e) + " refused no signature"
+	}
+	r := reasons[0]
+	if !r.fresh {
+		return fmt.Sprintf("%s refuses nothing that it did not refuse before", e)
+	}
+	return fmt.Sprintf("%s refuses %s with %s since %s (%d times: %s)", e, r.sender, r.key, hour(r.first), r.count, r.cause)
+}
+
+func hour(t time.Time) string { return t.UTC().Format("2 Jan 15:04") }
+
+// hourTable charts the last hours in which something was refused, against the
+// runbook's alert.
+func hourTable(e checklist.Environment, log requestlog.Log) checklist.Table {
+	t := checklist.Table{Title: "Refused by hour in " + string(e), Columns: []string{"Hour", "Refused", fmt.Sprintf("of the alert at %d", requestlog.FailureThreshold)}}
+	for _, h := range requestlog.FailuresOf(log).Hours {
+		if h.Count > 0 {
+			t.Rows = append(t.Rows, []string{hour(h.Start), fmt.Sprint(h.Count), bar(min(h.Count, requestlog.FailureThreshold), requestlog.FailureThreshold)})
+		}
+	}
+	t.Rows = t.Rows[max(0, len(t.Rows)-maxHourRows):]
+	return t
+}
+
+// newKey tries the new key where it has a row, and says what is wrong with it
+// where it is refused.
+func (v investigate) newKey(ctx context.Context, sc *checklist.Scope, evidence *checklist.Evidence) ([]string, error) {
+	id := sc.Session.Key(checklist.NewKey)
+	if id == "" {
+		return nil, nil
+	}
+	variables, err := v.variables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cells := slices.DeleteFunc(v.probed(sc.Environments()), func(c cell) bool {
+		return !inService(variables[c.target.Project], id.Variable(), c)
+	})
+	words := make([]string, len(cells))
+	err = eachIndex(ctx, cells, func(ctx context.Context, i int, c cell) error {
+		p := prove{Outside: v.Outside, newKey: probe.Accepted}
+		suite, err := p.suite(ctx, sc, c)
+		if err != nil {
+			words[i] = fmt.Sprintf("%s could not be tried: %v", c, err)
+			return ctx.Err()
+		}
+		report, err := suite.Run(ctx, nil)
+		switch {
+		case err != nil:
+			return err
+		case report.Diagnosis != nil:
+			words[i] = fmt.Sprintf("%s refuses %s: %s", c, id, report.Diagnosis.Words)
+		case report.Failed():
+			words[i] = probeFailure(sc, c, report).Error()
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	table := checklist.Table{Title: "The new key " + string(id), Columns: []string{"Target", "Environment", "What is wrong"}}
+	var wrong []string
+	for i, c := range cells {
+		found := cmp.Or(words[i], "nothing: it is accepted, and every forgery refused")
+		table.Rows = append(table.Rows, []string{c.target.Name, string(c.environment), found})
+		if words[i] != "" {
+			wrong = append(wrong, words[i])
+		}
+	}
+	if len(cells) > 0 {
+		evidence.Tables = append(evidence.Tables, table)
+	}
+	return wrong, nil
+}
+
+// parentTimeLine is what a session did and met with, as a table. The last rows
+// are those that matter.
+func parentTimeLine(s *checklist.Session, events []checklist.Event) checklist.Table {
+	t := checklist.Table{Title: "Time line of " + s.ID(), Columns: []string{"When", "Item", "What"}}
+	for _, e := range events {
+		what, tell := inWords(s, e)
+		if !tell {
+			continue
+		}
+		if e.By != s.Opening.Operator {
+			what += " (" + e.By + ")"
+		}
+		title := e.Item
+		if item, _, ok := s.Checklist.Item(e.Item); ok {
+			title = item.Title
+		}
+		t.Rows = append(t.Rows, []string{moment(e.At), title, firstLine(what)})
+	}
+	if left := len(t.Rows) - maxTimeLineRows; left > 0 {
+		t.Title += fmt.Sprintf(" (the last %d of %d events)", maxTimeLineRows, len(t.Rows))
+		t.Rows = t.Rows[left:]
+	}
+	return t
+}
+
+// inWords says an event in words, and whether it belongs in a time line: what
+// changed something, and what somebody decided. The changes of an item that
+// passed are told by its passing.
+func inWords(s *checklist.Session, e checklist.Event) (string, bool) {
+	switch e.Kind {
+	case checklist.Opened:
+		return "opened: " + e.Opening.Reason, true
+	case checklist.Done, checklist.Unknown:
+		return string(e.Kind) + ": " + e.Effect.String(), s.State(e.Item).Status != checklist.StatusPassed
+	case checklist.Passed:
+		return "passed: " + e.Evidence.Summary, true
+	case checklist.Drifted:
+		var words []string
+		for _, d := range e.Drift {
+			words = append(words, d.String())
+		}
+		return "drifted: " + strings.Join(words, "; "), true
+	case checklist.Failed, checklist.Waiting, checklist.PassedOver, checklist.Reopened, checklist.RolledBack, checklist.Overridden,
+		checklist.Noted, checklist.Declined, checklist.Left, checklist.Abandoned:
+		return string(e.Kind) + after(": ", e.Text), true
+	}
+	return "", false
+}
+
+// deployments lists what was deployed since the trouble can have begun.
+func (v investigate) deployments(ctx context.Context, sc *checklist.Scope, since time.Time, evidence *checklist.Evidence) error {
+	t := checklist.Table{Title: "Deployments since " + hour(since), Columns: []string{"Target", "Environment", "Deployment", "Made", "State", "By"}}
+	for _, c := range v.cells(sc.Environments()) {
+		all, err := v.Vercel.Deployments(ctx, c.target.Project, c.deployTarget())
+		if err != nil {
+			return err
+		}
+		for _, d := range all {
+			if d.CreatedAt().Before(since) {
+				continue
+			}
+			by, _, _ := strings.Cut(d.Mark, " #")
+			t.Rows = append(t.Rows, []string{
+				c.target.Name, string(c.environment), d.ID, moment(d.CreatedAt()), strings.ToLower(d.ReadyState), cmp.Or(by, "somebody else"),
+			})
+		}
+	}
+	evidence.Tables = append(evidence.Tables, t)
+	return nil
+}

@@ -1,0 +1,34 @@
+package steps
+
+import (
+	"fmt"
+
+	"keyturn/checklist"
+	"keyturn/steps/requestlog"
+)
+
+// orRollBack adds to a hint, in a rotation, that there is a way back.
+func orRollBack(sc *checklist.Scope, hint string) string {
+	if sc.Session.Checklist.ID != rotation {
+		return hint
+	}
+	return hint + "; keyturn rollback puts the old key back"
+}
+
+// rotation is the id of the checklist that a rollback is about.
+const rotation = "quarterly"
+
+// AlertError says that more signatures were refused in an hour than the
+// runbook's alert allows.
+type AlertError struct {
+	Hour requestlog.Hour
+	hint string
+}
+
+func (e *AlertError) Error() string {
+	return fmt.Sprintf("%d signatures were refused in the hour of %s, over the alert at %d",
+		e.Hour.Count, e.Hour.Start.UTC().Format("2 Jan 15:04"), requestlog.FailureThreshold)
+}
+
+// Hint says what to do next.
+func (e *AlertError) Hint() string { return e.hint }
