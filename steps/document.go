@@ -4,130 +4,206 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"keyturn/checklist"
+	"keyturn/steps/paper"
 )
 
-// document adds an entry to docs/decisions.md: when, who, why, which keys, and
-// what was noticed.
-type document struct {
-	ask
+// filing is a document that a session leaves, as a step: the operator adds what
+// they noticed, sees what would be written, and agrees.
+type filing struct {
 	*Outside
+	summary  string
+	question func(*checklist.Session) string // after what was noticed; nil to ask nothing
+	effect   string
+	path     func(dir string, s *checklist.Session) string
+	plan     func(o *Outside, path, mark string, d paper.Document) (paper.Draft, error)
+	// traffic says that the request log is to be read for the document.
+	traffic bool
+	// once says that the document is not written anew when the item is done
+	// again: people work on it.
+	once bool
 }
+
+// The effects that write paper.
+const (
+	effectDecisions  = "document.append"
+	effectIncident   = "incident.append"
+	effectPostMortem = "post-mortem.create"
+	effectCalendar   = "calendar.write"
+)
 
 func decisionsPath(dir string) string { return filepath.Join(dir, "decisions.md") }
 
-func (d document) Plan(context.Context, *checklist.Scope) (checklist.Plan, error) {
-	return checklist.Plan{Summary: "Update the documentation", Risk: checklist.Look, Actions: []checklist.Action{
-		{Words: "ask you for issues encountered"}, {Words: "add an entry to " + decisionsPath(d.Documents)},
-	}}, nil
-}
-
-func (d document) Do(ctx context.Context, sc *checklist.Scope) error {
-	return d.document(ctx, sc, "Issues encountered")
-}
-
-func (d document) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	if err := d.documented(sc); err != nil {
-		return checklist.Evidence{}, err
+// decisions adds an entry to docs/decisions.md: when, who, why, which keys, and
+// what was noticed.
+func decisions(o *Outside, question func(*checklist.Session) string) filing {
+	return filing{
+		Outside: o, summary: "Update the documentation", question: question, effect: effectDecisions,
+		path: func(dir string, _ *checklist.Session) string { return decisionsPath(dir) },
+		plan: func(o *Outside, path, mark string, d paper.Document) (paper.Draft, error) {
+			entry, err := o.Paper.RenderDecision(d)
+			if err != nil {
+				return paper.Draft{}, err
+			}
+			return paper.PlanAppend(path, "Decisions", mark, entry)
+		},
 	}
-	return checklist.Evidence{
-		Summary: decisionsPath(d.Documents) + " has the entry of this session", Issues: answeredIssues(sc),
-	}, nil
 }
 
-// document asks for issues and appends the entry, once for each session.
-func (o *Outside) document(ctx context.Context, sc *checklist.Scope, title string) error {
-	a, err := sc.Ask(ctx, checklist.Question{Kind: checklist.Write, Optional: true, Title: title + "? (empty for none)"})
+// incidentLog adds an entry to docs/incidents.md.
+func incidentLog(o *Outside) filing {
+	return filing{
+		Outside: o, summary: "Update the incident log", question: forIncidentLog, effect: effectIncident,
+		path: func(dir string, _ *checklist.Session) string { return filepath.Join(dir, "incidents.md") },
+		plan: func(o *Outside, path, mark string, d paper.Document) (paper.Draft, error) {
+			entry, err := o.Paper.RenderIncident(d)
+			if err != nil {
+				return paper.Draft{}, err
+			}
+			return paper.PlanAppend(path, "Incident log", mark, entry)
+		},
+	}
+}
+
+// postMortem drafts a document in docs/post-mortems, for people to complete.
+func postMortem(o *Outside) filing {
+	return filing{
+		Outside: o, summary: "Draft the post-mortem", effect: effectPostMortem, traffic: true, once: true,
+		path: func(dir string, s *checklist.Session) string {
+			return filepath.Join(dir, "post-mortems", s.OpenedAt.UTC().Format("2006-01-02")+"-"+s.ID()+".md")
+		},
+		plan: func(o *Outside, path, mark string, d paper.Document) (paper.Draft, error) {
+			text, err := o.Paper.RenderPostMortem(d)
+			if err != nil {
+				return paper.Draft{}, err
+			}
+			return paper.PlanCreate(path, mark, text)
+		},
+	}
+}
+
+func (f filing) where(sc *checklist.Scope) string { return f.path(f.Documents, sc.Session) }
+
+// mark is how the entry of this session, and of this round, is found again.
+func (f filing) mark(sc *checklist.Scope) string {
+	round := sc.Session.State(sc.Item.ID).Round
+	if f.once {
+		round = 0
+	}
+	return paper.Mark(sc.Session.ID(), round)
+}
+
+func (f filing) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	plan := checklist.Plan{Summary: f.summary, Risk: checklist.Look}
+	if f.question != nil {
+		plan.Actions = append(plan.Actions, checklist.Action{Words: "ask you: " + f.question(sc.Session)})
+	}
+	plan.Actions = append(plan.Actions, checklist.Action{Words: "show what would be written to " + f.where(sc)},
+		checklist.Action{Words: "write it once you agree"})
+	return plan, nil
+}
+
+// Check finds the entry: it is written behind the answers, so that none is
+// wanted again.
+func (f filing) Check(_ context.Context, sc *checklist.Scope) (bool, error) {
+	return paper.Marked(f.where(sc), f.mark(sc))
+}
+
+func (f filing) Do(ctx context.Context, sc *checklist.Scope) error {
+	noticed := ""
+	if f.question != nil {
+		a, err := sc.Ask(ctx, checklist.Question{Kind: checklist.Write, Optional: true, Title: f.question(sc.Session)})
+		if err != nil {
+			return err
+		}
+		noticed = strings.TrimSpace(a.Text)
+	}
+	d, err := f.document(ctx, sc, noticed)
 	if err != nil {
 		return err
 	}
-	path := decisionsPath(o.Documents)
-	effect := checklist.Effect{Name: "document.append", Words: "add an entry to " + path}
-	return sc.Effect(ctx, effect, func(context.Context) (string, error) {
-		return "", appendOnce(path, entryMark(sc), decisionEntry(sc, a.Text))
-	})
-}
-
-func (o *Outside) documented(sc *checklist.Scope) error {
-	text, err := os.ReadFile(decisionsPath(o.Documents))
+	if f.traffic {
+		d.Impact = f.impact(ctx, sc)
+	}
+	draft, err := f.plan(f.Outside, f.where(sc), f.mark(sc), d)
+	if errors.Is(err, paper.ErrExists) {
+		return checklist.WithHint(err, "move that file away, or rename it, then run the item again")
+	}
 	if err != nil {
-		return fmt.Errorf("read the entry back: %w", err)
+		return err
 	}
-	if !strings.Contains(string(text), entryMark(sc)) {
-		return fmt.Errorf("%s has no entry of this session", decisionsPath(o.Documents))
-	}
-	return nil
+	return f.agree(ctx, sc, draft)
 }
 
-// entryMark is how an entry is found again; Markdown does not show it.
-func entryMark(sc *checklist.Scope) string { return "<!-- keyturn " + sc.Session.ID() + " -->" }
-
-func decisionEntry(sc *checklist.Scope, issues string) string {
-	s := sc.Session
-	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s\n## %s: %s\n\n", entryMark(sc), sc.Now().Format("2006-01-02"), s.Checklist.Title)
-	if s.Opening.Sandbox {
-		b.WriteString("- **Sandbox: nothing real was changed.**\n")
+func issuesEncountered(s *checklist.Session) string {
+	if s.Checklist.ID == "rollback" {
+		return "What was the cause? (empty for not known)"
 	}
-	fmt.Fprintf(&b, "- Session: %s\n- Person: %s\n- Reason: %s\n", s.ID(), markdown(s.Opening.Operator), markdown(s.Opening.Reason))
-	for _, r := range []checklist.Role{checklist.OldKey, checklist.NewKey} {
-		for _, e := range s.Environments() {
-			if f := s.Fingerprint(e, r); f != "" {
-				fmt.Fprintf(&b, "- %s key of %s: %s, fingerprint %s\n", strings.ToUpper(string(r[:1]))+string(r[1:]), e, s.Key(r), f.Short())
-			}
+	return "Issues encountered? (empty for none)"
+}
+
+func issuesOfDrill(*checklist.Session) string { return "Issues of the drill? (empty for none)" }
+
+func forIncidentLog(*checklist.Session) string {
+	return "What else belongs into the incident log? (empty for nothing)"
+}
+
+// agree shows a draft and writes it once the operator agrees.
+func (f filing) agree(ctx context.Context, sc *checklist.Scope, draft paper.Draft) error {
+	diff, err := draft.Diff()
+	if err != nil {
+		return err
+	}
+	a, err := sc.Ask(ctx, checklist.Question{
+		Kind: checklist.Confirm, Default: checklist.Yes, Title: "Write this to " + draft.Path + "?", Body: diff, Copy: diff,
+	})
+	if err != nil {
+		return err
+	}
+	if a.Text != checklist.Yes {
+		return checklist.WithHint(fmt.Errorf("%s was not written: %w", draft.Path, checklist.ErrDeclined),
+			"run the item again to see it again; it can be edited once it is written")
+	}
+	effect := checklist.Effect{Name: f.effect, Words: "write to " + draft.Path}
+	err = sc.Effect(ctx, effect, func(context.Context) (string, error) { return "", draft.Write() })
+	if errors.Is(err, paper.ErrChanged) {
+		return checklist.WithHint(err, "nothing was written; run the item again to see it against what is there now")
+	}
+	return err
+}
+
+func (f filing) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	written, err := paper.Marked(f.where(sc), f.mark(sc))
+	if err != nil {
+		return checklist.Evidence{}, fmt.Errorf("read the document back: %w", err)
+	}
+	if !written {
+		return checklist.Evidence{}, fmt.Errorf("%s has nothing of this session", f.where(sc))
+	}
+	evidence := checklist.Evidence{Summary: f.where(sc) + " has the entry of this session"}
+	if f.once {
+		evidence.Summary = f.where(sc) + " is there for you to complete"
+	}
+	if f.question != nil {
+		evidence.Issues = answered(sc, f.question(sc.Session))
+	}
+	return evidence, nil
+}
+
+// answered returns the operator's last answer to a question, if it has a text.
+func answered(sc *checklist.Scope, title string) []string {
+	var texts []string
+	for _, a := range sc.Session.State(sc.Item.ID).Answers {
+		if a.Question != title {
+			continue
+		}
+		texts = nil
+		if text := strings.TrimSpace(a.Text); text != "" {
+			texts = []string{text}
 		}
 	}
-	for _, d := range s.Deviations {
-		fmt.Fprintf(&b, "- Deviation: %s (%s)\n", markdown(d.What), markdown(d.Reason))
-	}
-	if strings.TrimSpace(issues) == "" {
-		issues = "none"
-	}
-	fmt.Fprintf(&b, "- Issues: %s\n", markdown(issues))
-	return b.String()
-}
-
-// markdown makes free text harmless inside a line of Markdown.
-func markdown(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	return strings.NewReplacer(
-		`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "#", `\#`, "|", `\|`,
-	).Replace(text)
-}
-
-// appendOnce appends an entry to a file unless the file holds its mark. The
-// file is replaced atomically, and made with its folder when it is missing.
-func appendOnce(path, mark, entry string) error {
-	old, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		old = []byte("# Decisions\n")
-	case err != nil:
-		return err
-	case strings.Contains(string(old), mark):
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	temp, err := os.CreateTemp(filepath.Dir(path), ".decisions-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name()) // fails once it was renamed
-	mode := fs.FileMode(0o644)
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
-	}
-	_, err = temp.Write(append(old, entry...))
-	err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close())
-	if err != nil {
-		return fmt.Errorf("write %s: %w", temp.Name(), err)
-	}
-	return os.Rename(temp.Name(), path)
+	return texts
 }

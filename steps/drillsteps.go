@@ -83,7 +83,7 @@ func (u updateTestAgent) Verify(ctx context.Context, sc *checklist.Scope) (check
 
 // whyRefused probes with the test key, and returns what is wrong with it.
 func (u updateTestAgent) whyRefused(ctx context.Context, sc *checklist.Scope) error {
-	for _, c := range u.cells(sc.Environments()) {
+	for _, c := range u.probed(sc.Environments()) {
 		suite, err := u.suite(ctx, sc, c, []expectedKey{{probe.Key{ID: keygen.Test, Expect: probe.Accepted}, checklist.NewKey}})
 		if err != nil {
 			return err
@@ -109,9 +109,9 @@ func (t triggerAlerts) Plan(_ context.Context, sc *checklist.Scope) (checklist.P
 	return checklist.Plan{
 		Summary: "Send badly signed requests to staging", Risk: checklist.Change,
 		Actions: []checklist.Action{{
-			Target: t.Targets[0].Name, Environment: checklist.Staging,
+			Target: t.verifiers()[0].Name, Environment: checklist.Staging,
 			Words: fmt.Sprintf("%d requests with a wrong signature to %s, to cross the alert at %d an hour",
-				requestlog.FailureThreshold+1, t.Targets[0].URLs[checklist.Staging], requestlog.FailureThreshold),
+				requestlog.FailureThreshold+1, t.verifiers()[0].URLs[checklist.Staging], requestlog.FailureThreshold),
 		}},
 		Warnings: []string{"Whoever is on call may be alerted: that is the purpose. Tell them."},
 	}, nil
@@ -133,7 +133,7 @@ func (t triggerAlerts) Check(ctx context.Context, sc *checklist.Scope) (bool, er
 }
 
 func (t triggerAlerts) Do(ctx context.Context, sc *checklist.Scope) error {
-	c := cell{t.Targets[0], checklist.Staging}
+	c := cell{t.verifiers()[0], checklist.Staging}
 	suite, err := t.suite(ctx, sc, c, []expectedKey{{probe.Key{ID: keygen.Test, Expect: probe.Accepted}, checklist.NewKey}})
 	if err != nil {
 		return err
@@ -167,10 +167,7 @@ func (t triggerAlerts) Verify(ctx context.Context, sc *checklist.Scope) (checkli
 
 // documentDrill ticks the runbook's test checklist from the evidence of the
 // items before, and asks for what was noticed.
-type documentDrill struct {
-	ask
-	*Outside
-}
+type documentDrill struct{ filing }
 
 // drillChecks are the lines of the runbook's test checklist, each with the
 // item that proves it. The last is proved by this item itself.
@@ -183,31 +180,28 @@ var drillChecks = []struct{ line, item string }{
 	{"Documentation updated", "document-issues"},
 }
 
-func (d documentDrill) Plan(context.Context, *checklist.Scope) (checklist.Plan, error) {
-	return checklist.Plan{Summary: "Write down what was noticed", Risk: checklist.Look, Actions: []checklist.Action{
-		{Words: "tick the runbook's test checklist from the evidence"},
-		{Words: "add an entry to " + decisionsPath(d.Documents)},
-	}}, nil
+func (d documentDrill) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	plan, err := d.filing.Plan(ctx, sc)
+	plan.Summary = "Write down what was noticed"
+	plan.Actions = append([]checklist.Action{{Words: "tick the runbook's test checklist from the evidence"}}, plan.Actions...)
+	return plan, err
 }
 
-func (d documentDrill) Do(ctx context.Context, sc *checklist.Scope) error {
-	return d.document(ctx, sc, "Issues of the drill")
-}
-
-func (d documentDrill) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	evidence := checklist.Evidence{Tables: []checklist.Table{{
-		Title: "Test checklist", Columns: []string{"", "Line", "Evidence"},
-	}}}
-	if err := d.documented(sc); err != nil {
+func (d documentDrill) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	evidence, err := d.filing.Verify(ctx, sc)
+	if err != nil {
 		return evidence, err
 	}
+	noticed := evidence.Issues
+	evidence.Issues = nil
+	evidence.Tables = []checklist.Table{{Title: "Test checklist", Columns: []string{"", "Line", "Evidence"}}}
 	done := 0
 	for _, c := range drillChecks {
 		st := sc.Session.State(c.item)
 		tick, proof := "[ ]", "not proved: "+string(st.Status)
 		switch {
 		case c.item == sc.Item.ID:
-			tick, proof = "[x]", decisionsPath(d.Documents)
+			tick, proof = "[x]", d.where(sc)
 		case st.Status == checklist.StatusPassed && st.Evidence != nil:
 			tick, proof = "[x]", st.Evidence.Summary
 		default:
@@ -218,7 +212,7 @@ func (d documentDrill) Verify(_ context.Context, sc *checklist.Scope) (checklist
 		}
 		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{tick, c.line, proof})
 	}
-	evidence.Issues = append(evidence.Issues, answeredIssues(sc)...)
+	evidence.Issues = append(evidence.Issues, noticed...)
 	evidence.Summary = fmt.Sprintf("%d of %d lines of the test checklist are proved", done, len(drillChecks))
 	return evidence, nil
 }

@@ -2,52 +2,42 @@ package steps
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"keyturn/checklist"
-	"keyturn/steps/notify"
 )
 
-// notifyWindow drafts the announcement of the rotation and lets the operator
-// say that it was sent.
-type notifyWindow struct {
-	ask
-	*Outside
+// notifyWindow announces the rotation, and writes the calendar of its days.
+type notifyWindow struct{ notice }
+
+func (n notifyWindow) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	plan, err := n.notice.Plan(ctx, sc)
+	plan.Actions = append(plan.Actions, checklist.Action{Words: "write the days of the rotation to " + n.calendarPath(sc)})
+	return plan, err
 }
 
-func (n notifyWindow) message(sc *checklist.Scope) string {
-	s := sc.Session
-	return notify.Window(notify.Rotation{
-		Service: s.Opening.Service, Session: s.ID(), Sandbox: s.Opening.Sandbox, Operator: s.Opening.Operator,
-		Old: s.Opening.Old, New: s.Opening.New, Targets: s.Opening.Targets,
-		Production: s.DayOpens(1), Removal: s.DayOpens(s.Checklist.LastDay() - 1), End: s.DayOpens(s.Checklist.LastDay()),
-	})
-}
-
-func (n notifyWindow) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
-	return checklist.Plan{Summary: "Tell the team", Risk: checklist.Look, Actions: []checklist.Action{
-		{Words: "draft a message for you to post:\n" + n.message(sc)},
-	}}, nil
+func (n notifyWindow) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
+	if told, err := n.notice.Check(ctx, sc); !told || err != nil {
+		return false, err
+	}
+	return calendar(sc).Holds(n.calendarPath(sc))
 }
 
 func (n notifyWindow) Do(ctx context.Context, sc *checklist.Scope) error {
-	message := n.message(sc)
-	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Confirm, Default: checklist.No, Title: "Have you posted this to the team?", Body: message, Copy: message,
-	})
-	if err != nil {
+	if err := n.writeCalendar(ctx, sc); err != nil {
 		return err
 	}
-	if a.Text != checklist.Yes {
-		return checklist.WithHint(errors.New("the team has not been told"), "post the message, then run the item again")
+	if posted(sc, n.to) {
+		return nil
 	}
-	return nil
+	return n.notice.Do(ctx, sc)
 }
 
-func (n notifyWindow) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	return checklist.Evidence{Summary: sc.Session.Opening.Operator + " says that the team was told"}, nil
+func (n notifyWindow) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	evidence, err := n.notice.Verify(ctx, sc)
+	evidence.Summary += "; " + n.calendarPath(sc) + " has the days for your calendar"
+	return evidence, err
 }
 
 // updateDefault records which name the current key goes by.
@@ -84,60 +74,75 @@ func (u updateDefault) Verify(ctx context.Context, sc *checklist.Scope) (checkli
 	return evidence, nil
 }
 
-// scheduleNext fixes the date of the next rotation.
-type scheduleNext struct {
-	look
-	*Outside
-}
+// scheduleNext fixes the date of the next rotation, and brings the calendar up
+// to date.
+type scheduleNext struct{ *Outside }
 
 func (n scheduleNext) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	return checklist.Plan{Summary: "Schedule the next rotation", Risk: checklist.Look, Actions: []checklist.Action{
 		{Words: fmt.Sprintf("%d days after the new key was added to production", sc.Session.Opening.RotationDays)},
+		{Words: "write it to " + n.calendarPath(sc)},
 	}}, nil
 }
 
+func (n scheduleNext) Check(_ context.Context, sc *checklist.Scope) (bool, error) {
+	return calendar(sc).Holds(n.calendarPath(sc))
+}
+
+func (n scheduleNext) Do(ctx context.Context, sc *checklist.Scope) error {
+	return n.writeCalendar(ctx, sc)
+}
+
 func (n scheduleNext) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	due := sc.Session.State("add-production").PassedAt.AddDate(0, 0, sc.Session.Opening.RotationDays).UTC()
+	there, err := calendar(sc).Holds(n.calendarPath(sc))
+	if err != nil {
+		return checklist.Evidence{}, err
+	}
+	if !there {
+		return checklist.Evidence{}, fmt.Errorf("%s does not have the next rotation", n.calendarPath(sc))
+	}
+	next := due(sc.Session)
 	return checklist.Evidence{
-		Summary: "the next rotation is due on " + due.Format("Monday 2 January 2006"),
-		Facts:   map[string]string{"next-rotation": due.Format("2006-01-02")},
+		Summary: "the next rotation is due on " + next.Format("Monday 2 January 2006") + "; import " + n.calendarPath(sc) + " into your calendar",
+		Facts:   map[string]string{"next-rotation": next.Format("2006-01-02")},
 	}, nil
 }
 
-// reviewMeeting keeps what the review meeting decided.
-type reviewMeeting struct {
-	ask
-	*Outside
-}
+// reviewMeeting keeps what the review meeting decided, and tells the team that
+// the rotation is complete.
+type reviewMeeting struct{ *Outside }
 
-const issuesQuestion = "What should the next rotation look at? (empty for nothing)"
+const (
+	issuesQuestion = "What should the next rotation look at? (empty for nothing)"
+	completionTo   = "the team"
+)
 
 func (m reviewMeeting) Plan(context.Context, *checklist.Scope) (checklist.Plan, error) {
 	return checklist.Plan{Summary: "Keep what the review meeting decided", Risk: checklist.Look, Actions: []checklist.Action{
 		{Words: "ask you for open issues, which the next rotation reads first"},
+		{Words: "draft a message that the rotation is complete, for you to post, or to post to Slack once you agree"},
 	}}, nil
 }
 
+func (m reviewMeeting) Check(_ context.Context, sc *checklist.Scope) (bool, error) {
+	return posted(sc, completionTo), nil
+}
+
 func (m reviewMeeting) Do(ctx context.Context, sc *checklist.Scope) error {
-	_, err := sc.Ask(ctx, checklist.Question{Kind: checklist.Write, Title: issuesQuestion, Optional: true})
-	return err
+	a, err := sc.Ask(ctx, checklist.Question{Kind: checklist.Write, Title: issuesQuestion, Optional: true})
+	if err != nil {
+		return err
+	}
+	var issues []string
+	if text := strings.TrimSpace(a.Text); text != "" {
+		issues = append(issues, text)
+	}
+	return m.tell(ctx, sc, completionTo, completionMessage(sc, issues))
 }
 
 func (m reviewMeeting) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	issues := answeredIssues(sc)
+	issues := answered(sc, issuesQuestion)
 	return checklist.Evidence{
-		Summary: fmt.Sprintf("the review meeting left %d open issues", len(issues)), Issues: issues,
+		Summary: fmt.Sprintf("the review meeting left %d open issues; %s", len(issues), toldWords(sc, completionTo)), Issues: issues,
 	}, nil
-}
-
-// answeredIssues returns the operator's last answer about issues, if any.
-func answeredIssues(sc *checklist.Scope) []string {
-	var issues []string
-	for _, a := range sc.Session.State(sc.Item.ID).Answers {
-		issues = nil
-		if text := strings.TrimSpace(a.Text); text != "" {
-			issues = []string{text}
-		}
-	}
-	return issues
 }

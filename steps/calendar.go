@@ -1,0 +1,93 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/steps/paper"
+)
+
+func (o *Outside) calendarPath(sc *checklist.Scope) string {
+	return filepath.Join(o.Documents, "calendar", sc.Session.ID()+".ics")
+}
+
+// writeCalendar writes the session's calendar, in place of an earlier version
+// with other days.
+func (o *Outside) writeCalendar(ctx context.Context, sc *checklist.Scope) error {
+	path := o.calendarPath(sc)
+	if there, err := calendar(sc).Holds(path); there || err != nil {
+		return err
+	}
+	effect := checklist.Effect{Name: effectCalendar, Words: "write the calendar " + path}
+	err := sc.Effect(ctx, effect, func(context.Context) (string, error) { return "", calendar(sc).Write(path) })
+	if errors.Is(err, paper.ErrExists) {
+		return checklist.WithHint(err, "move that file away, then run the item again")
+	}
+	return err
+}
+
+// calendar returns the days of a rotation, its review meeting and the next
+// rotation. Later versions have the same appointments on the days that are then
+// known.
+func calendar(sc *checklist.Scope) paper.Calendar {
+	s := sc.Session
+	c := paper.Calendar{
+		Session: s.ID(), Service: s.Opening.Service, Sandbox: s.Opening.Sandbox, Made: sc.Now(),
+		Version: int(sc.Now().Sub(s.OpenedAt) / time.Second),
+	}
+	keys := fmt.Sprintf("%s to %s", s.Opening.Old, s.Opening.New)
+	last := s.Checklist.LastDay()
+	for day := range last + 1 {
+		phases, words := ofDay(s.Checklist, day)
+		c.Days = append(c.Days, paper.Day{
+			ID: fmt.Sprintf("day-%d", day), Date: localDay(s, day), Words: words,
+			Title: fmt.Sprintf("%s: key rotation %s, day %d: %s", s.Opening.Service, keys, day, strings.ToLower(phases)),
+		})
+	}
+	next := due(s)
+	if next.IsZero() { // planned for the first day
+		next = localDay(s, 1).AddDate(0, 0, s.Opening.RotationDays)
+	}
+	c.Days = append(c.Days,
+		paper.Day{
+			ID: "review-meeting", Date: localDay(s, last), Title: s.Opening.Service + ": review of the key rotation " + keys,
+			Words: "What should the next rotation look at?",
+		},
+		paper.Day{
+			ID: "next-rotation", Date: next, Title: fmt.Sprintf("%s: rotate key %s", s.Opening.Service, s.Opening.New),
+			Words: fmt.Sprintf("%d days after %s was added to production.", s.Opening.RotationDays, s.Opening.New),
+		})
+	return c
+}
+
+// ofDay returns the phases that begin on a day, or the one that goes on, and the
+// items that belong to it.
+func ofDay(c checklist.Checklist, day int) (phases, items string) {
+	var titles, lines []string
+	for _, p := range c.Phases {
+		switch {
+		case p.Day == day:
+			titles = append(titles, p.Title)
+			for _, i := range p.Items {
+				lines = append(lines, "- "+i.Title)
+			}
+		case p.Day < day && !begins(c, day):
+			titles, lines = []string{p.Title}, []string{"- " + p.Title + " goes on"}
+		}
+	}
+	return strings.Join(titles, ", "), strings.Join(lines, "\n")
+}
+
+func begins(c checklist.Checklist, day int) bool {
+	for _, p := range c.Phases {
+		if p.Day == day {
+			return true
+		}
+	}
+	return false
+}

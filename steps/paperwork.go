@@ -1,0 +1,264 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/steps/paper"
+	"keyturn/steps/requestlog"
+)
+
+// proofs are what each checklist has to prove, by item. A checklist with a limit
+// names its own milestones instead.
+var proofs = []struct{ item, what string }{
+	{"test-staging", "new key accepted in staging"},
+	{"verify-production", "new key accepted in production"},
+	{"verify-removal", "old key refused"},
+	{"verify-test", "test key accepted"},
+	{"verify-removed", "test key refused"},
+	{"verify-old", "old key accepted again"},
+}
+
+// findings are the items whose result belongs into a document.
+var findings = []string{
+	"see-who-breaks", "backup-key", "older-deployments", "audit", "dispose", // emergency
+	"name-trouble", "investigate", "decide", // rollback
+	"alerts",                                      // drill
+	"monitor", "verify-all-new", "update-default", // quarterly
+}
+
+// longestText bounds what a document quotes of one event, in characters.
+const longestText = 400
+
+// document gathers what the templates are filled with.
+func (o *Outside) document(ctx context.Context, sc *checklist.Scope, noticed string) (paper.Document, error) {
+	s := sc.Session
+	d := paper.Document{
+		Session: paper.Text(s.ID()), Kind: paper.Text(s.Checklist.ID), Title: paper.Text(s.Checklist.Title),
+		Service: paper.Text(s.Opening.Service), Sandbox: s.Opening.Sandbox, Person: paper.Text(s.Opening.Operator),
+		Reason: paper.Text(s.Opening.Reason), Parent: paper.Text(s.Opening.Parent), Targets: paper.Texts(s.Opening.Targets),
+		Environments: paper.Texts(s.Environments()), Old: paper.Text(s.Key(checklist.OldKey)), New: paper.Text(s.Key(checklist.NewKey)),
+		Opened: s.OpenedAt, Now: sc.Now(), Limit: s.Checklist.Limit, NextRotation: due(s),
+		Keys: keysOf(s), Reached: reached(s), Approvals: approvals(s), NeedsApproval: needsApproval(s.Checklist),
+		Compromise: compromise(s), Findings: found(s), Noticed: paper.Text(noticed),
+	}
+	for _, issue := range s.Issues {
+		d.Issues = append(d.Issues, paper.Text(cut(issue)))
+	}
+	for _, v := range s.Deviations {
+		d.Deviations = append(d.Deviations, paper.Deviation{
+			At: v.At, By: paper.Text(v.By), What: paper.Text(cut(v.What)), Reason: paper.Text(cut(v.Reason)), Approved: paper.Text(v.Approved),
+		})
+	}
+	if o.Sessions != nil {
+		events, err := o.Sessions.Events(ctx, s.ID())
+		if err != nil {
+			return d, fmt.Errorf("read the journal for the time line: %w", err)
+		}
+		d.TimeLine = journalLines(events, s.Checklist)
+	}
+	return d, nil
+}
+
+func cut(text string) string {
+	if runes := []rune(text); len(runes) > longestText {
+		return string(runes[:longestText]) + "…"
+	}
+	return text
+}
+
+// due returns the day on which the session's new key is to be replaced, where
+// its operator is; zero where the key has not been put into service. It is a day
+// and no moment, so that every paper and message names the same.
+func due(s *checklist.Session) time.Time {
+	for _, id := range []string{"add-production", "new-key-in-service"} {
+		if at := s.State(id).PassedAt; !at.IsZero() {
+			return dayOf(at.AddDate(0, 0, s.Opening.RotationDays).In(operatorZone(s)))
+		}
+	}
+	return time.Time{}
+}
+
+func operatorZone(s *checklist.Session) *time.Location {
+	return time.FixedZone("", s.Opening.UTCOffset)
+}
+
+// dayOf returns a day as such, whatever the zone.
+func dayOf(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
+}
+
+// localDay returns a day of the session where its operator is.
+func localDay(s *checklist.Session, day int) time.Time {
+	return dayOf(s.DayOpens(day).In(operatorZone(s)))
+}
+
+func keysOf(s *checklist.Session) []paper.Key {
+	var keys []paper.Key
+	for _, r := range []checklist.Role{checklist.OldKey, checklist.BackupKey, checklist.NewKey} {
+		role := paper.Text(r)
+		if r == checklist.OldKey && s.Checklist.ID == "emergency" {
+			role = "compromised"
+		}
+		for _, e := range s.Environments() {
+			if f := s.Fingerprint(e, r); f != "" {
+				keys = append(keys, paper.Key{Environment: paper.Text(e), Role: role, ID: paper.Text(s.Key(r)), Fingerprint: paper.Text(f.Short())})
+			}
+		}
+	}
+	return keys
+}
+
+func reached(s *checklist.Session) []paper.Reached {
+	var all []paper.Reached
+	for _, m := range s.Milestones() {
+		all = append(all, paper.Reached{What: paper.Text(m.Name), At: m.At, After: m.After, Late: m.Late})
+	}
+	for _, p := range proofs {
+		if _, _, ok := s.Checklist.Item(p.item); !ok || len(s.Milestones()) > 0 {
+			continue
+		}
+		r := paper.Reached{What: paper.Text(p.what), At: s.State(p.item).PassedAt}
+		if r.Done() {
+			r.After = r.At.Sub(s.OpenedAt)
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+func approvals(s *checklist.Session) []paper.Approval {
+	var all []paper.Approval
+	for _, i := range s.Checklist.Items() {
+		if a, ok := s.Approvals[i.ID]; ok {
+			all = append(all, paper.Approval{At: a.At, By: paper.Text(a.By), What: paper.Text(i.Title)})
+		}
+	}
+	return all
+}
+
+func needsApproval(c checklist.Checklist) bool {
+	return slices.ContainsFunc(c.Items(), func(i checklist.Item) bool { return i.Step == "approve" || i.Step == "approve-afterwards" })
+}
+
+// compromise returns what the declaration said, and nil where there is none.
+func compromise(s *checklist.Session) *paper.Compromise {
+	if s.Checklist.ID != "emergency" {
+		return nil
+	}
+	since, _ := time.Parse(time.RFC3339, s.Facts[FactCompromisedSince]) // zero: not known
+	return &paper.Compromise{
+		Since: since, KnownBy: paper.Text(s.Facts[FactKnownBy]), NewKeyFirst: choiceOf(s) == ChoiceGrace,
+		AuditCSV: paper.Digest(s.Facts[FactAuditCSV]), AuditJSONL: paper.Digest(s.Facts[FactAuditJSONL]),
+	}
+}
+
+func found(s *checklist.Session) []paper.Finding {
+	var all []paper.Finding
+	for _, id := range findings {
+		item, _, ok := s.Checklist.Item(id)
+		if st := s.State(id); ok && st.Status == checklist.StatusPassed && st.Evidence != nil && st.Evidence.Summary != "" {
+			all = append(all, paper.Finding{Item: paper.Text(item.Title), Result: paper.Text(cut(st.Evidence.Summary))})
+		}
+	}
+	return all
+}
+
+// journalLines tells a journal's events to somebody who was not there.
+func journalLines(events []checklist.Event, c checklist.Checklist) []paper.Event {
+	var line []paper.Event
+	for _, e := range events {
+		if words := eventWords(e, c); words != "" {
+			line = append(line, paper.Event{At: e.At, By: paper.Text(e.By), What: paper.Text(cut(words))})
+		}
+	}
+	return line
+}
+
+// paperEffects are the effects that write paper.
+var paperEffects = []string{effectDecisions, effectIncident, effectPostMortem, effectCalendar}
+
+// eventWords returns what an event says, and "" where it says nothing to a
+// reader: what was planned and asked matters less than what came of it.
+func eventWords(e checklist.Event, c checklist.Checklist) string {
+	item, _, _ := c.Item(e.Item)
+	if e.Effect != nil && slices.Contains(paperEffects, e.Effect.Name) {
+		return "" // the item says it too, and the paper is no part of the story
+	}
+	switch e.Kind {
+	case checklist.Opened:
+		return "opened: " + e.Opening.Reason
+	case checklist.Resumed, checklist.Finished:
+		return string(e.Kind)
+	case checklist.Recovered:
+		return "the journal's torn last line was dropped"
+	case checklist.Turned:
+		return "the sandbox's clock was turned to " + e.Until.UTC().Format("2006-01-02 15:04:05")
+	case checklist.Done:
+		return e.Effect.String()
+	case checklist.Unmade:
+		return "refused: " + e.Effect.Words + ": " + e.Text
+	case checklist.Unknown:
+		return "not known whether this was made: " + e.Effect.Words
+	case checklist.Passed:
+		return item.Title + ": " + e.Evidence.Summary
+	case checklist.Failed:
+		return item.Title + " failed: " + e.Text
+	case checklist.PassedOver, checklist.Reopened, checklist.Overridden:
+		return fmt.Sprintf("%s %s: %s", item.Title, e.Kind, e.Text)
+	case checklist.RolledBack, checklist.Abandoned:
+		return string(e.Kind) + " " + e.Text
+	case checklist.Noted:
+		return "note: " + e.Text
+	case checklist.Drifted:
+		var words []string
+		for _, d := range e.Drift {
+			words = append(words, d.String())
+		}
+		return "changed outside the session: " + strings.Join(words, "; ")
+	}
+	return ""
+}
+
+// mostSenders bounds the list of who used a key.
+const mostSenders = 20
+
+// impact reads what the request log says of the time since the compromise, or
+// since the session was opened. A log that cannot be read keeps nobody from
+// writing: the document says so.
+func (o *Outside) impact(ctx context.Context, sc *checklist.Scope) *paper.Impact {
+	s, old, since := sc.Session, sc.Session.Key(checklist.OldKey), sc.Session.OpenedAt
+	if c := compromise(s); c != nil && !c.Since.IsZero() && c.Since.Before(since) {
+		since = c.Since
+	}
+	result := &paper.Impact{From: since.UTC().Truncate(time.Hour), Until: sc.Now()}
+	for _, e := range s.Environments() {
+		log, err := o.traffic(ctx, e, since, sc.Now())
+		if err != nil {
+			return &paper.Impact{From: result.From, Until: result.Until, Unknown: paper.Text(err.Error())}
+		}
+		if log.Until.Before(result.Until) {
+			result.Until = log.Until
+		}
+		usage, failures := requestlog.Usage(log), requestlog.FailuresOf(log)
+		result.Environments = append(result.Environments, paper.Traffic{
+			Environment: paper.Text(e), Requests: usage.Total,
+			OldAccepted: usage.Of(old).Accepted, OldRefused: usage.Of(old).Refused,
+			NewAccepted: usage.Of(s.Key(checklist.NewKey)).Accepted, Unnamed: usage.WithoutKeyID().Total,
+			Failures: failures.Total, WorstHour: failures.Worst.Start, WorstHourFailures: failures.Worst.Count,
+			Alert: requestlog.FailureThreshold,
+		})
+		for _, st := range requestlog.Stragglers(log, old) {
+			result.Senders = append(result.Senders, paper.Sender{
+				Environment: paper.Text(e), Name: paper.Text(st.Sender), Accepted: st.Accepted, Refused: st.Refused, LastSeen: st.LastSeen,
+			})
+		}
+	}
+	slices.SortStableFunc(result.Senders, func(a, b paper.Sender) int { return b.Accepted + b.Refused - a.Accepted - a.Refused })
+	result.Senders = result.Senders[:min(len(result.Senders), mostSenders)]
+	return result
+}

@@ -1,0 +1,238 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/steps/notify"
+	"keyturn/vault"
+)
+
+// webhookItem is where the vault keeps the address of the team's webhook.
+const webhookItem vault.Name = "slack/webhook"
+
+// notice is a message to people, as a step: posted to the team's webhook where
+// there is one, else by the operator.
+type notice struct {
+	*Outside
+	to      string // whom it is for
+	message func(*checklist.Scope) notify.Message
+}
+
+func (n notice) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	return checklist.Plan{Summary: "Tell " + n.to, Risk: checklist.Look, Actions: []checklist.Action{
+		{Words: "draft a message for you to post, or to post to Slack once you agree:\n" + n.message(sc).String()},
+	}}, nil
+}
+
+func (n notice) Check(_ context.Context, sc *checklist.Scope) (bool, error) {
+	return posted(sc, n.to), nil
+}
+
+func (n notice) Do(ctx context.Context, sc *checklist.Scope) error {
+	return n.tell(ctx, sc, n.to, n.message(sc))
+}
+
+func (n notice) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	return checklist.Evidence{Summary: toldWords(sc, n.to)}, nil
+}
+
+// The answers to how a message is sent, and to whether it arrived.
+const (
+	sendPost   = "post"
+	sendByHand = "hand"
+
+	arrivedYes = "yes"
+	arrivedNo  = "no"
+)
+
+const sendQuestion = "Post this to Slack?"
+
+// postEffect is the posting of an item's message. Each round of an item has its
+// own, so that one that was posted is not taken for the next.
+func postEffect(sc *checklist.Scope, to string) checklist.Effect {
+	e := checklist.Effect{Name: "slack.post", Words: "post the message for " + to + " to Slack"}
+	if round := sc.Session.State(sc.Item.ID).Round; round > 0 {
+		e.Words += fmt.Sprintf(", round %d", round+1)
+	}
+	return e
+}
+
+func among(effects []checklist.Effect, e checklist.Effect) bool {
+	return slices.ContainsFunc(effects, func(o checklist.Effect) bool { return o.Name == e.Name && o.Words == e.Words })
+}
+
+// posted reports whether Slack took the item's message.
+func posted(sc *checklist.Scope, to string) bool {
+	return among(sc.Session.State(sc.Item.ID).Effects, postEffect(sc, to))
+}
+
+// toldWords says how people were told.
+func toldWords(sc *checklist.Scope, to string) string {
+	if posted(sc, to) {
+		return to + " were told: the message is in Slack"
+	}
+	return sc.Session.Opening.Operator + " says that " + to + " were told"
+}
+
+// tell sends a message, or lets the operator send it.
+func (o *Outside) tell(ctx context.Context, sc *checklist.Scope, to string, m notify.Message) error {
+	hook, err := o.webhook(ctx, sc)
+	if hook == nil {
+		note := ""
+		if err != nil { // nobody waits for a webhook to be mended
+			note = "The webhook cannot be used: " + err.Error() + ".\n\n"
+		}
+		return o.byHand(ctx, sc, to, note, m)
+	}
+	if among(sc.Session.State(sc.Item.ID).Pending, postEffect(sc, to)) {
+		if arrived, err := o.lookInChannel(ctx, sc, m); err != nil || arrived {
+			return err
+		}
+	}
+	a, err := sc.Ask(ctx, checklist.Question{
+		Kind: checklist.Choose, Title: sendQuestion, Body: m.String(), Copy: m.String(), Default: sendPost,
+		Choices: []checklist.Choice{
+			{ID: sendPost, Label: "Post it now", Help: "through the webhook that the vault keeps"},
+			{ID: sendByHand, Label: "Post it by hand", Help: "such as to another channel; you confirm that you have"},
+		},
+	})
+	switch {
+	case err != nil:
+		return err
+	case a.Text == sendByHand:
+		return o.byHand(ctx, sc, to, "", m)
+	case a.Text != sendPost:
+		return fmt.Errorf("%q is none of the choices", a.Text)
+	}
+	return o.post(ctx, sc, hook, to, m)
+}
+
+// post posts a message. Where its answer is lost, the operator looks in the
+// channel; it is not posted again before they have said that it is not there.
+func (o *Outside) post(ctx context.Context, sc *checklist.Scope, hook *notify.Slack, to string, m notify.Message) error {
+	for {
+		err := sc.Effect(ctx, postEffect(sc, to), func(ctx context.Context) (string, error) {
+			return "delivered", unknown(hook.Post(ctx, m))
+		})
+		switch {
+		case err == nil, ctx.Err() != nil:
+			return err
+		case !errors.Is(err, checklist.ErrUnknown):
+			return o.byHand(ctx, sc, to, "Slack did not take it: "+err.Error()+".\n\n", m)
+		}
+		if arrived, err := o.lookInChannel(ctx, sc, m); err != nil || arrived {
+			return err
+		}
+	}
+}
+
+// lookInChannel asks whether a message arrived whose answer was lost.
+func (o *Outside) lookInChannel(ctx context.Context, sc *checklist.Scope, m notify.Message) (arrived bool, err error) {
+	a, err := sc.Ask(ctx, checklist.Question{
+		Kind: checklist.Choose, Title: "Is the message in the channel?",
+		Body: "It was sent to Slack, and the answer was lost. Look in the channel for:\n\n" + m.String(),
+		Choices: []checklist.Choice{
+			{ID: arrivedYes, Label: "Yes, it is there"},
+			{ID: arrivedNo, Label: "No, it is not there", Help: "then it is posted again"},
+		},
+	})
+	if err == nil && a.Text != arrivedYes && a.Text != arrivedNo {
+		err = fmt.Errorf("%q is none of the choices", a.Text)
+	}
+	return a.Text == arrivedYes, err
+}
+
+// byHand lets the operator send a message and say so.
+func (o *Outside) byHand(ctx context.Context, sc *checklist.Scope, to, note string, m notify.Message) error {
+	a, err := sc.Ask(ctx, checklist.Question{
+		Kind: checklist.Confirm, Default: checklist.No, Title: "Have you posted this to " + to + "?",
+		Body: note + m.String(), Copy: m.String(),
+	})
+	if err != nil {
+		return err
+	}
+	if a.Text != checklist.Yes {
+		return checklist.WithHint(fmt.Errorf("%s have not been told", to), "post the message, then run the item again")
+	}
+	return nil
+}
+
+// webhook returns the team's webhook, and nil where the vault keeps none or it
+// cannot be used.
+func (o *Outside) webhook(ctx context.Context, sc *checklist.Scope) (*notify.Slack, error) {
+	address, _, err := o.Vault.Get(ctx, webhookItem)
+	if errors.Is(err, vault.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	options := o.Webhook
+	options.LoopbackOnly = sc.Session.Opening.Sandbox
+	options.OnWait = func(_ context.Context, reason string, d time.Duration) {
+		sc.Report(checklist.Progress{Words: "waiting to post: " + reason, Until: sc.Now().Add(d)})
+	}
+	return notify.NewSlack(address, options)
+}
+
+// about is what every message says.
+func about(s *checklist.Session) notify.About {
+	a := notify.About{
+		Service: s.Opening.Service, Session: s.ID(), Sandbox: s.Opening.Sandbox, Operator: s.Opening.Operator, Targets: s.Opening.Targets,
+	}
+	for _, e := range s.Environments() {
+		a.Environments = append(a.Environments, string(e))
+	}
+	return a
+}
+
+func windowMessage(sc *checklist.Scope) notify.Message {
+	s := sc.Session
+	return notify.Window(notify.Rotation{
+		About: about(s), Old: s.Opening.Old, New: s.Opening.New,
+		Production: localDay(s, 1), Removal: localDay(s, s.Checklist.LastDay()-1), End: localDay(s, s.Checklist.LastDay()),
+	})
+}
+
+func completionMessage(sc *checklist.Scope, issues []string) notify.Message {
+	s := sc.Session
+	return notify.Completed(notify.Completion{
+		About: about(s), Old: s.Opening.Old, New: s.Opening.New,
+		Refused: s.State("verify-removal").PassedAt, Next: due(s), Issues: issues,
+	})
+}
+
+func emergencyMessage(sc *checklist.Scope) notify.Message {
+	s := sc.Session
+	c := notify.Compromise{
+		About: about(s), Key: s.Opening.Old, New: s.Opening.New, Declared: s.OpenedAt,
+		Refused: s.State("prove-revoked").PassedAt, Accepted: s.State("new-key-in-service").PassedAt,
+	}
+	if known := compromise(s); known != nil {
+		c.Since, c.KnownBy = known.Since, s.Facts[FactKnownBy]
+	}
+	if st := s.State("older-deployments"); st.Evidence != nil {
+		c.Findings = append(c.Findings, "older deployments: "+cut(st.Evidence.Summary))
+	}
+	return notify.Emergency(c)
+}
+
+func rollbackMessage(sc *checklist.Scope) notify.Message {
+	s := sc.Session
+	r := notify.Return{
+		About: about(s), Parent: s.Opening.Parent, Old: s.Opening.Old, New: s.Opening.New,
+		Accepted: s.State("verify-old").PassedAt, Trouble: s.Opening.Reason,
+	}
+	if st := s.State("name-trouble"); st.Evidence != nil {
+		r.Trouble = cut(st.Evidence.Summary)
+	}
+	if st := s.State("decide"); st.Evidence != nil {
+		r.Decision = cut(st.Evidence.Summary)
+	}
+	return notify.RolledBack(r)
+}
