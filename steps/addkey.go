@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,9 +12,9 @@ import (
 	"keyturn/steps/vercel"
 )
 
-// addKey adds a key's variable to every target: one row for each Vercel
-// target, so that each can be sensitive where that is allowed and be removed
-// without touching another.
+// addKey adds a key's variable to every target: one row for each slot, so that
+// each can be sensitive where that is allowed and be removed without touching
+// another.
 type addKey struct {
 	*Outside
 	role checklist.Role
@@ -23,7 +24,8 @@ type addKey struct {
 type row struct {
 	target      Target
 	environment checklist.Environment
-	vercel      string // Vercel's own target
+	vercel      string // Vercel's own target, or the slot's name
+	slot        Slot
 }
 
 func (r row) String() string { return fmt.Sprintf("%s %s", r.target.Name, r.vercel) }
@@ -32,12 +34,25 @@ func (o *Outside) rows(environments []checklist.Environment) []row {
 	var rows []row
 	for _, e := range environments {
 		for _, t := range o.Targets {
-			for _, v := range vercelTargets(e) {
-				rows = append(rows, row{t, e, v})
+			for _, s := range t.slots(e) {
+				rows = append(rows, row{t, e, s.String(), s})
 			}
 		}
 	}
 	return rows
+}
+
+// command is the request that makes the row.
+func (r row) command(variable string) string {
+	place := fmt.Sprintf("\"target\":[%q]", r.slot.Target)
+	switch {
+	case r.slot.CustomEnvironment != "":
+		place = fmt.Sprintf("\"customEnvironmentIds\":[%q]", r.slot.CustomEnvironment)
+	case r.slot.Branch != "":
+		place += fmt.Sprintf(",\"gitBranch\":%q", r.slot.Branch)
+	}
+	return fmt.Sprintf("POST /v10/projects/%s/env {\"key\":%q,\"value\":\"$SECRET\",\"type\":%q,%s}",
+		r.target.Project, variable, r.slot.variableType(), place)
 }
 
 func (a addKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -46,59 +61,77 @@ func (a addKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, 
 	for _, r := range a.rows(sc.Environments()) {
 		plan.Actions = append(plan.Actions, checklist.Action{
 			Target: r.target.Name, Environment: r.environment,
-			Words: fmt.Sprintf("create %s, %s, for %s", id.Variable(), vercel.TypeFor(r.vercel), r.vercel),
-			Command: fmt.Sprintf("POST /v10/projects/%s/env {\"key\":%q,\"value\":\"$SECRET\",\"type\":%q,\"target\":[%q]}",
-				r.target.Project, id.Variable(), vercel.TypeFor(r.vercel), r.vercel),
+			Words:   fmt.Sprintf("create %s, %s, for %s", id.Variable(), r.slot.variableType(), r.vercel),
+			Command: r.command(id.Variable()),
 		})
 	}
-	existing, err := a.existing(ctx, sc)
+	now, err := a.hold(ctx, id.Variable(), a.Targets)
 	if err != nil {
 		return plan, err
 	}
-	for _, v := range existing {
-		if len(v.Target) > 1 || v.GitBranch != "" {
-			plan.Warnings = append(plan.Warnings, fmt.Sprintf("%s has a row %s for %v %s, which is left as it is", v.Key, v.ID, v.Target, v.GitBranch))
-		}
-	}
-	plan.Inventory, err = a.inventory(ctx, id)
+	plan.Warnings, err = a.awkward(ctx, sc, now, id, false)
+	plan.Inventory = a.inventoryOf(now.variables, id)
+	a.glance.show(now.at, now.variables)
 	return plan, err
 }
 
 // existing returns the variables that the key has in the item's environments,
 // by the row that they fill.
 func (a addKey) existing(ctx context.Context, sc *checklist.Scope) (map[string]vercel.Variable, error) {
-	all, err := a.variables(ctx)
+	now, err := a.hold(ctx, sc.Session.Key(a.role).Variable(), a.Targets)
 	if err != nil {
 		return nil, err
 	}
+	return a.filled(sc, now), nil
+}
+
+// filled is existing of variables that were listed already.
+func (a addKey) filled(sc *checklist.Scope, now holding) map[string]vercel.Variable {
 	found := map[string]vercel.Variable{}
 	for _, r := range a.rows(sc.Environments()) {
-		for _, v := range all[r.target.Project] {
-			if v.Key == sc.Session.Key(a.role).Variable() && v.Serves(r.vercel) && v.GitBranch == "" {
+		for _, v := range ofKey(now.variables[r.target.Project], sc.Session.Key(a.role).Variable()) {
+			if r.slot.filledBy(v, now.customs[r.target.Project]) {
 				found[r.String()] = v
 			}
 		}
 	}
-	return found, nil
+	return found
 }
 
+// Check stops at the first targets that lack a row. A row of somebody else
+// stops the item.
 func (a addKey) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
-	existing, err := a.existing(ctx, sc)
-	if err != nil {
-		return false, err
-	}
-	ready := 0
-	for r, v := range existing {
-		switch {
-		case v.Comment == comment(sc):
-			ready++
-		case !oursBefore(sc, v):
-			return false, checklist.WithHint(
+	return untilFalse(ctx, a.Targets, func(ctx context.Context, some []Target) (bool, error) {
+		now, err := a.hold(ctx, sc.Session.Key(a.role).Variable(), some)
+		if err != nil {
+			return false, err
+		}
+		existing := a.filled(sc, now)
+		if err := foreign(sc, existing); err != nil {
+			return false, err
+		}
+		for _, r := range a.rows(sc.Environments()) {
+			if _, asked := now.variables[r.target.Project]; !asked {
+				continue
+			}
+			if v, ok := existing[r.String()]; !ok || v.Comment != comment(sc) {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+}
+
+// foreign refuses rows that the session did not make.
+func foreign(sc *checklist.Scope, existing map[string]vercel.Variable) error {
+	for _, r := range slices.Sorted(maps.Keys(existing)) {
+		if v := existing[r]; v.Comment != comment(sc) && !oursBefore(sc, v) {
+			return checklist.WithHint(
 				fmt.Errorf("%s has %s already, row %s, which this session did not make", r, v.Key, v.ID),
 				"find out who added it; remove it at Vercel or start a session with the next free key id")
 		}
 	}
-	return ready == len(a.rows(sc.Environments())), nil
+	return nil
 }
 
 // comment marks a row as made by this item in this round, in Vercel's
@@ -111,16 +144,29 @@ func oursBefore(sc *checklist.Scope, v vercel.Variable) bool {
 	return strings.HasPrefix(v.Comment, "keyturn "+sc.Session.ID()+" ") && v.Comment != comment(sc)
 }
 
+// whatever admits all rows, for a key that may have been there before.
+func whatever(*checklist.Scope, map[string]vercel.Variable) error { return nil }
+
 func (a addKey) Do(ctx context.Context, sc *checklist.Scope) error {
-	existing, err := a.existing(ctx, sc)
+	return a.do(ctx, sc, foreign)
+}
+
+// do fills what is empty. admit may refuse what is there before anything is
+// made.
+func (a addKey) do(ctx context.Context, sc *checklist.Scope, admit func(*checklist.Scope, map[string]vercel.Variable) error) error {
+	now, err := a.hold(ctx, sc.Session.Key(a.role).Variable(), a.Targets)
 	if err != nil {
+		return err
+	}
+	existing := a.filled(sc, now)
+	if err := admit(sc, existing); err != nil {
 		return err
 	}
 	board := newBoard(sc, a.cells(sc.Environments()))
 	// Staging before production, and the targets of one side by side.
 	for _, e := range sc.Environments() {
 		err := each(ctx, a.cells([]checklist.Environment{e}), func(ctx context.Context, c cell) error {
-			return board.work(c, "adding", func() error { return a.fill(ctx, sc, c, existing) })
+			return board.work(c, "adding", func() error { return a.fill(ctx, sc, c, existing, now.customs[c.target.Project]) })
 		})
 		if err != nil {
 			return err
@@ -131,26 +177,26 @@ func (a addKey) Do(ctx context.Context, sc *checklist.Scope) error {
 
 // fill adds the rows that a cell lacks, and replaces those whose value is not
 // to be trusted.
-func (a addKey) fill(ctx context.Context, sc *checklist.Scope, c cell, existing map[string]vercel.Variable) error {
-	for _, v := range vercelTargets(c.environment) {
-		r := row{c.target, c.environment, v}
+func (a addKey) fill(ctx context.Context, sc *checklist.Scope, c cell, existing map[string]vercel.Variable, known customs) error {
+	for _, s := range c.target.slots(c.environment) {
+		r := row{c.target, c.environment, s.String(), s}
 		there, ok := existing[r.String()]
 		if ok && !oursBefore(sc, there) {
 			continue
 		}
 		if ok {
-			if err := a.remove(ctx, sc, doomed{r, there}); err != nil {
+			if err := a.removeRows(ctx, sc, []doomed{{row: r, variable: there}}); err != nil {
 				return err
 			}
 		}
-		if err := a.add(ctx, sc, r); err != nil {
+		if err := a.add(ctx, sc, r, known); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (a addKey) add(ctx context.Context, sc *checklist.Scope, r row) error {
+func (a addKey) add(ctx context.Context, sc *checklist.Scope, r row, known customs) error {
 	id := sc.Session.Key(a.role)
 	effect := checklist.Effect{
 		Name: "vercel.env.create", Target: r.target.Name, Environment: r.environment,
@@ -162,7 +208,8 @@ func (a addKey) add(ctx context.Context, sc *checklist.Scope, r row) error {
 			return "", err
 		}
 		created, err := a.Vercel.CreateVariable(ctx, r.target.Project, vercel.NewVariable{
-			Key: id.Variable(), Value: secret, Type: vercel.TypeFor(r.vercel), Target: r.vercel, Comment: comment(sc),
+			Key: id.Variable(), Value: secret, Type: r.slot.variableType(), Comment: comment(sc),
+			Target: r.slot.Target, GitBranch: r.slot.Branch, CustomEnvironmentID: known[r.slot.CustomEnvironment],
 		})
 		if lost := (*vercel.UnknownOutcomeError)(nil); errors.As(err, &lost) || errors.Is(err, vercel.ErrExists) {
 			return a.findLost(ctx, sc, r, err)
@@ -173,11 +220,11 @@ func (a addKey) add(ctx context.Context, sc *checklist.Scope, r row) error {
 
 // findLost looks whether a request whose answer was lost has taken place.
 func (a addKey) findLost(ctx context.Context, sc *checklist.Scope, r row, cause error) (string, error) {
-	existing, err := a.existing(ctx, sc)
+	now, err := a.hold(ctx, sc.Session.Key(a.role).Variable(), []Target{r.target})
 	if err != nil {
 		return "", errors.Join(unknown(cause), err)
 	}
-	v, ok := existing[r.String()]
+	v, ok := a.filled(sc, now)[r.String()]
 	switch {
 	case ok && v.Comment == comment(sc):
 		return "row " + v.ID + ", found after its answer was lost", nil
@@ -192,20 +239,23 @@ func (a addKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evid
 	evidence := checklist.Evidence{Tables: []checklist.Table{{
 		Title: id.Variable(), Columns: []string{"Target", "Vercel target", "Row", "Type"},
 	}}}
-	existing, err := a.existing(ctx, sc)
+	now, err := a.hold(ctx, id.Variable(), a.Targets)
 	if err != nil {
 		return evidence, err
 	}
+	existing := a.filled(sc, now)
 	for _, r := range a.rows(sc.Environments()) {
 		v, ok := existing[r.String()]
 		if !ok {
 			return evidence, fmt.Errorf("%s has no row %s after it was added", r, id.Variable())
 		}
-		if !slices.Equal(v.Target, []string{r.vercel}) {
-			return evidence, fmt.Errorf("row %s of %s serves %v, want %s alone", v.ID, r, v.Target, r.vercel)
+		if len(v.Target)+len(v.CustomEnvironmentIDs) != 1 {
+			return evidence, fmt.Errorf("row %s of %s serves %s, want %s alone", v.ID, r, reach(v), r.vercel)
 		}
 		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{r.target.Name, r.vercel, v.ID, v.Type})
 	}
 	evidence.Summary = fmt.Sprintf("%s has %d rows in %s; it takes effect with the next deployment", id.Variable(), len(existing), environmentWords(sc))
-	return evidence, a.compareInventory(ctx, sc, id, &evidence)
+	a.compareInventoryWith(sc, now.variables, id, &evidence)
+	a.glance.show(now.at, now.variables)
+	return evidence, nil
 }

@@ -39,10 +39,6 @@ var _ checklist.Approver = (*Approver)(nil)
 
 // Approve implements checklist.Approver.
 func (a *Approver) Approve(ctx context.Context, s *checklist.Session, item checklist.Item, action, reason string, ask checklist.Asker) (checklist.Approval, error) {
-	key, err := a.Key(ctx)
-	if err != nil {
-		return checklist.Approval{}, fmt.Errorf("read the operator's signing key: %w", err)
-	}
 	// A deviation is bound by its words and its reason, an approving item by
 	// the action alone, so that its gates can compute the digest again.
 	plan := s.ActionDigest(item)
@@ -50,20 +46,29 @@ func (a *Approver) Approve(ctx context.Context, s *checklist.Session, item check
 		sum := sha256.Sum256([]byte(s.Action(item) + action + "\n" + reason + "\n"))
 		plan = hex.EncodeToString(sum[:])
 	}
-	environment := string(checklist.Production)
-	if !item.In(checklist.Production) {
-		environment = string(checklist.Staging)
+	return a.obtain(ctx, s, item, approval.Request{
+		Records: s.Opening.TrailSeq, Head: s.Opening.TrailHead,
+		Events: s.LastEvent.Seq - 1, Journal: s.LastEvent.Prev,
+		Action: action, Plan: plan, Reason: reason,
+	}, ask)
+}
+
+// obtain fills in what every request of the session says, has it signed, and
+// checks the answer.
+func (a *Approver) obtain(ctx context.Context, s *checklist.Session, item checklist.Item, r approval.Request, ask checklist.Asker) (checklist.Approval, error) {
+	key, err := a.Key(ctx)
+	if err != nil {
+		return checklist.Approval{}, fmt.Errorf("read the operator's signing key: %w", err)
 	}
-	request, err := approval.Issue(a.Random, a.Clock(), approval.Request{
-		Trail: s.Opening.Trail, Records: s.Opening.TrailSeq, Head: s.Opening.TrailHead,
-		Rotation: s.ID(), Events: s.LastEvent.Seq - 1, Journal: s.LastEvent.Prev,
-		Environment: environment, Action: action,
-		OldKey: s.Opening.Old, NewKey: s.Opening.New,
-		OldFp:   s.Fingerprint(checklist.Environment(environment), checklist.OldKey),
-		NewFp:   s.Fingerprint(checklist.Environment(environment), checklist.NewKey),
-		Targets: s.Opening.Targets, Plan: plan,
-		Requester: a.Requester, RequesterKey: key.Fingerprint(), Reason: reason,
-	})
+	environment := checklist.Production
+	if !item.In(checklist.Production) {
+		environment = checklist.Staging
+	}
+	r.Trail, r.Rotation, r.Environment, r.Targets = s.Opening.Trail, s.ID(), string(environment), s.Opening.Targets
+	r.OldKey, r.OldFp = s.Opening.Old, s.Fingerprint(environment, checklist.OldKey)
+	r.NewKey, r.NewFp = s.Opening.New, s.Fingerprint(environment, checklist.NewKey)
+	r.Requester, r.RequesterKey = a.Requester, key.Fingerprint()
+	request, err := approval.Issue(a.Random, a.Clock(), r)
 	if err != nil {
 		return checklist.Approval{}, err
 	}
@@ -85,7 +90,7 @@ func (a *Approver) Approve(ctx context.Context, s *checklist.Session, item check
 		return checklist.Approval{}, fmt.Errorf("check the approval: %w", err)
 	}
 	return checklist.Approval{
-		Item: item.ID, By: got.Principal, Action: plan, Request: text, Signature: armor, At: got.At,
+		Item: item.ID, By: got.Principal, Action: request.Plan, Request: text, Signature: armor, At: got.At,
 	}, nil
 }
 

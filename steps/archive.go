@@ -36,9 +36,14 @@ func (a archiveOldKey) Check(ctx context.Context, sc *checklist.Scope) (bool, er
 func (a archiveOldKey) Do(ctx context.Context, sc *checklist.Scope) error {
 	for _, e := range sc.Environments() {
 		name := secretName(e, sc.Session.Key(checklist.OldKey))
+		if _, entry, err := a.Vault.Get(ctx, name); err != nil {
+			return err
+		} else if entry.Status == vault.Archived {
+			continue
+		}
 		effect := checklist.Effect{Name: "vault.archive", Environment: e, Words: "archive " + string(name)}
 		err := sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
-			_, err := a.Vault.Archive(ctx, name)
+			_, err := a.Vault.Archive(ctx, name, "replaced in "+sc.Session.ID())
 			return "", unknown(err)
 		})
 		if err != nil {

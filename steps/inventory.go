@@ -22,18 +22,23 @@ func (o *Outside) inventory(ctx context.Context, except keygen.KeyID) (map[strin
 	if err != nil {
 		return nil, err
 	}
+	return o.inventoryOf(all, except), nil
+}
+
+// inventoryOf is inventory of variables that were listed already, by project.
+func (o *Outside) inventoryOf(all map[string][]vercel.Variable, except keygen.KeyID) map[string]string {
 	digests := map[string]string{}
 	for _, t := range o.Targets {
 		others := others(all[t.Project], except)
 		lines := make([]string, len(others))
 		for i, v := range others {
-			lines[i] = fmt.Sprintf("%s %s %s %v %s %d", v.ID, v.Key, v.Type, v.Target, v.GitBranch, v.UpdatedAt)
+			lines[i] = fmt.Sprintf("%s %s %s %v %s %v %d", v.ID, v.Key, v.Type, v.Target, v.GitBranch, v.CustomEnvironmentIDs, v.UpdatedAt)
 		}
 		slices.Sort(lines)
 		sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
 		digests[t.Name] = fmt.Sprintf("%d rows sha256:%s", len(lines), hex.EncodeToString(sum[:]))
 	}
-	return digests, nil
+	return digests
 }
 
 func others(variables []vercel.Variable, except keygen.KeyID) []vercel.Variable {
@@ -44,43 +49,53 @@ func others(variables []vercel.Variable, except keygen.KeyID) []vercel.Variable 
 // it is now. Somebody else's change meanwhile is an issue, not a failure: it is
 // named, and the item did what it should.
 func (o *Outside) compareInventory(ctx context.Context, sc *checklist.Scope, except keygen.KeyID, evidence *checklist.Evidence) error {
-	plan := sc.Session.State(sc.Item.ID).Plan
-	if plan == nil || len(plan.Inventory) == 0 {
+	if len(plannedInventory(sc)) == 0 {
 		return nil
 	}
-	now, err := o.inventory(ctx, except)
-	if err != nil {
-		return err
+	all, err := o.variables(ctx)
+	if err == nil {
+		o.compareInventoryWith(sc, all, except, evidence)
 	}
-	table := checklist.Table{Title: "All other variables", Columns: []string{"Target", "Before", "After"}}
-	for _, t := range o.Targets {
-		verdict := "the same"
-		if now[t.Name] != plan.Inventory[t.Name] {
-			verdict = now[t.Name]
-			changed, err := o.changedSince(ctx, t, except, sc.Session.OpenedAt)
-			if err != nil {
-				return err
-			}
-			evidence.Issues = append(evidence.Issues,
-				fmt.Sprintf("other variables of %s changed meanwhile, not by this session%s", t.Name, after(": ", changed)))
-		}
-		table.Rows = append(table.Rows, []string{t.Name, plan.Inventory[t.Name], verdict})
+	return err
+}
+
+// plannedInventory is the inventory of the item's plan, if it has one.
+func plannedInventory(sc *checklist.Scope) map[string]string {
+	if plan := sc.Session.State(sc.Item.ID).Plan; plan != nil {
+		return plan.Inventory
 	}
-	evidence.Tables = append(evidence.Tables, table)
 	return nil
 }
 
-// changedSince names the variables that were updated after a time.
-func (o *Outside) changedSince(ctx context.Context, t Target, except keygen.KeyID, since time.Time) (string, error) {
-	variables, err := o.Vercel.Variables(ctx, t.Project)
-	if err != nil {
-		return "", err
+// compareInventoryWith is compareInventory with variables that were listed
+// already, by project.
+func (o *Outside) compareInventoryWith(sc *checklist.Scope, all map[string][]vercel.Variable, except keygen.KeyID, evidence *checklist.Evidence) {
+	before := plannedInventory(sc)
+	if len(before) == 0 {
+		return
 	}
+	now := o.inventoryOf(all, except)
+	table := checklist.Table{Title: "All other variables", Columns: []string{"Target", "Before", "After"}}
+	for _, t := range o.Targets {
+		verdict := "the same"
+		if now[t.Name] != before[t.Name] {
+			verdict = now[t.Name]
+			changed := changedSince(all[t.Project], except, sc.Session.OpenedAt)
+			evidence.Issues = append(evidence.Issues,
+				fmt.Sprintf("other variables of %s changed meanwhile, not by this session%s", t.Name, after(": ", changed)))
+		}
+		table.Rows = append(table.Rows, []string{t.Name, before[t.Name], verdict})
+	}
+	evidence.Tables = append(evidence.Tables, table)
+}
+
+// changedSince names the variables that were updated after a time.
+func changedSince(variables []vercel.Variable, except keygen.KeyID, since time.Time) string {
 	var names []string
 	for _, v := range others(variables, except) {
 		if at := time.UnixMilli(v.UpdatedAt); at.After(since) {
 			names = append(names, v.Key+" "+strings.Join(v.Target, "+"))
 		}
 	}
-	return strings.Join(names, ", "), nil
+	return strings.Join(names, ", ")
 }

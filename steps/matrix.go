@@ -3,7 +3,6 @@ package steps
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -98,9 +97,11 @@ func (b *board) set(c cell, state, words string) {
 			done++
 		}
 	}
-	b.scope.Report(checklist.Progress{
-		Words: fmt.Sprintf("%s %s", words, c), Done: done, Total: len(b.cells), Table: b.table(),
-	})
+	text := words + " " + c.String()
+	if state != cellWorking { // who hears lines sees no table
+		text += ": " + state
+	}
+	b.scope.Report(checklist.Progress{Words: text, Done: done, Total: len(b.cells), Table: b.table()})
 }
 
 // table lays the cells out. The caller holds mu.

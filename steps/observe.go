@@ -3,6 +3,7 @@ package steps
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"keyturn/checklist"
 	"keyturn/keygen"
@@ -23,14 +24,14 @@ func ours(variables []vercel.Variable) []vercel.Variable {
 // Observe implements checklist.Observer: every row of an HMAC secret in every
 // target, in the environments of the session.
 func (o *Outside) Observe(ctx context.Context, s *checklist.Session) (map[string]string, error) {
-	all, err := o.variables(ctx)
+	all, err := o.glanced(ctx)
 	if err != nil {
 		return nil, err
 	}
 	seen := map[string]string{}
 	for _, t := range o.Targets {
 		for _, v := range ours(all[t.Project]) {
-			if !inEnvironments(v, s.Environments()) {
+			if !t.inEnvironments(v, s.Environments()) {
 				continue
 			}
 			seen[fmt.Sprintf("%s %s row %s", t.Name, v.Key, v.ID)] = fmt.Sprintf("%s for %v, changed %s", v.Type, v.Target, v.LastChange())
@@ -39,9 +40,12 @@ func (o *Outside) Observe(ctx context.Context, s *checklist.Session) (map[string
 	return seen, nil
 }
 
-func inEnvironments(v vercel.Variable, environments []checklist.Environment) bool {
+// inEnvironments reports whether a row serves one of the environments.
+func (t Target) inEnvironments(v vercel.Variable, environments []checklist.Environment) bool {
 	for _, e := range environments {
-		if servesAny(v, vercelTargets(e)) {
+		takes, _ := t.split(e, v.Target, v.GitBranch)
+		custom := slices.ContainsFunc(t.slots(e), func(s Slot) bool { return s.CustomEnvironment != "" })
+		if len(takes) > 0 || custom && len(v.CustomEnvironmentIDs) > 0 {
 			return true
 		}
 	}

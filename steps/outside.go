@@ -9,6 +9,8 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/keygen"
+	"keyturn/steps/notify"
+	"keyturn/steps/paper"
 	"keyturn/steps/probe"
 	"keyturn/steps/requestlog"
 	"keyturn/steps/vercel"
@@ -24,6 +26,22 @@ type Target struct {
 	// Path is the part of the URLs that a deployment's own address is followed
 	// by, such as /api/test.
 	Path string
+	// Role is RoleVerifier, RoleSigner or RoleBoth; "" is RoleVerifier.
+	Role string
+	// Slots are where the variable of an environment lives, the one that is
+	// deployed first; of an environment without any, as vercelTargets says.
+	Slots map[checklist.Environment][]Slot
+	// Bypass passes Vercel's deployment protection; zero where there is none.
+	Bypass keygen.Secret
+}
+
+// Slot is one place for a variable's row: a Vercel target, narrowed to a git
+// branch of previews, or else a custom environment.
+type Slot struct {
+	Target            string // preview, development or production; "" with CustomEnvironment
+	Branch            string // of preview only; "" for all branches
+	CustomEnvironment string // slug
+	Type              string // sensitive or encrypted; "" is vercel.TypeFor of the target
 }
 
 // Outside is everything that the steps of one session reach: one client for
@@ -34,22 +52,36 @@ type Outside struct {
 	Prober   *probe.Prober
 	Log      requestlog.Source
 	Approver checklist.Approver
-	Trail    Trail
-	Sessions Sessions
-	Targets  []Target
-	// Documents is the folder that holds decisions.md.
+	// Afterwards gets the consent that an emergency did not wait for.
+	Afterwards LateApprover
+	Trail      Trail
+	Sessions   Sessions
+	Targets    []Target
+	// Documents is the folder that holds decisions.md, incidents.md, and the
+	// folders post-mortems and calendar.
 	Documents string
-	Random    io.Reader
+	Paper     paper.Templates // the zero value has the built-in ones
+	// SessionFiles is the folder that holds one folder for each session, named by
+	// its id, for what the session exports.
+	SessionFiles string
+	// Webhook has the details of the team's webhook, whose address is in the
+	// vault; the zero value has the defaults.
+	Webhook notify.Options
+	Random  io.Reader
 	// Poll says how often and how long a deployment is watched.
 	Poll vercel.Poll
 	// Pause waits between two looks at something that takes a moment.
 	Pause func(context.Context, time.Duration) error
+
+	glance *glance // of the catalog that has these clients
 }
 
 // Sessions is what a step may know and change of the realm's other sessions.
 type Sessions interface {
 	// Session returns a snapshot of a session.
 	Session(ctx context.Context, id string) (*checklist.Session, error)
+	// Events returns a session's events, for a time line.
+	Events(ctx context.Context, id string) ([]checklist.Event, error)
 	// Compromised returns the session that revoked a key of an environment as
 	// compromised; ok is false when none has.
 	Compromised(ctx context.Context, id keygen.KeyID, e checklist.Environment) (session string, ok bool, err error)
@@ -92,7 +124,7 @@ func vercelTargets(e checklist.Environment) []string {
 // unknown marks a lost answer for the engine.
 func unknown(err error) error {
 	var lost *vercel.UnknownOutcomeError
-	if errors.As(err, &lost) || errors.Is(err, vault.ErrTimeout) {
+	if errors.As(err, &lost) || errors.Is(err, vault.ErrTimeout) || errors.Is(err, notify.ErrUnknown) {
 		return fmt.Errorf("%w: %w", checklist.ErrUnknown, err)
 	}
 	return err

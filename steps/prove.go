@@ -26,11 +26,18 @@ func (p prove) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, err
 		words[i] = fmt.Sprintf("%s %s", k.ID, k.Expect)
 	}
 	plan := checklist.Plan{Summary: "Probe " + environmentWords(sc), Risk: checklist.Look}
-	for _, c := range p.cells(sc.Environments()) {
+	for _, c := range p.probed(sc.Environments()) {
 		plan.Actions = append(plan.Actions, checklist.Action{
 			Target: c.target.Name, Environment: c.environment,
 			Words: fmt.Sprintf("signed requests to %s: %s, and every forgery refused", c.target.URLs[c.environment], strings.Join(words, ", ")),
 		})
+	}
+	for _, c := range p.cells(sc.Environments()) {
+		if !c.target.verifies() {
+			plan.Actions = append(plan.Actions, checklist.Action{
+				Target: c.target.Name, Environment: c.environment, Words: "none: it signs, and the traffic shows with which key",
+			})
+		}
 	}
 	return plan, nil
 }
@@ -52,7 +59,7 @@ func (p prove) expected(sc *checklist.Scope) []expectedKey {
 }
 
 func (p prove) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	cells := p.cells(sc.Environments())
+	cells := p.probed(sc.Environments())
 	reports := make([]probe.Report, len(cells))
 	board := newBoard(sc, cells)
 	err := eachIndex(ctx, cells, func(ctx context.Context, i int, c cell) error {
@@ -92,7 +99,8 @@ func (p prove) evidence(sc *checklist.Scope, cells []cell, reports []probe.Repor
 		}
 	}
 	for _, e := range sc.Environments() {
-		whole := !slices.ContainsFunc(cells, func(c cell) bool { return c.environment == e && slices.Contains(failed, c.String()) })
+		of := slices.DeleteFunc(slices.Clone(cells), func(c cell) bool { return c.environment != e })
+		whole := len(of) > 0 && !slices.ContainsFunc(of, func(c cell) bool { return slices.Contains(failed, c.String()) })
 		for _, k := range p.expected(sc) {
 			// Accepted and refused are both facts, and each ends the other.
 			now, before := checklist.FactAccepted, checklist.FactRefused
@@ -122,10 +130,10 @@ func by(deployments []string) string {
 
 // suite returns the probe suite for one target in one environment.
 func (o *Outside) suite(ctx context.Context, sc *checklist.Scope, c cell, keys []expectedKey) (probe.Suite, error) {
-	suite := probe.Suite{Prober: o.Prober, Name: c.String(), URL: c.target.URLs[c.environment]}
+	suite := probe.Suite{Prober: o.Prober, Name: c.String(), URL: c.target.URLs[c.environment], Bypass: c.target.Bypass}
 	if sc.Session.Facts[deploymentFact(c)] != "" {
 		// The session's own, or a newer one: a service is deployed by others too.
-		serving, err := o.Vercel.LatestReady(ctx, c.target.Project, c.deployTarget())
+		serving, err := o.latestReady(ctx, c.site())
 		if err != nil {
 			return suite, err
 		}
@@ -186,7 +194,10 @@ func statusText(status int) string {
 // vault does, and in what they differ.
 type StoredValueError struct {
 	Where, Words string
-	hint         string
+	// Item is the one that stored the value; "" where it is the one that adds the
+	// new key.
+	Item string
+	hint string
 }
 
 func (e *StoredValueError) Error() string { return e.Where + ": " + e.Words }
@@ -200,8 +211,11 @@ func probeFailure(sc *checklist.Scope, c cell, r probe.Report) error {
 		hint := d.Fix
 		if item, ok := addedBy(sc, c.environment); ok {
 			hint += fmt.Sprintf(" — do %q again, which replaces the value", item.Title)
+			if item.Step == ReAddOldKey {
+				hint += " where this session put it; any other row is removed at Vercel first"
+			}
 		}
-		return &StoredValueError{Where: c.String(), Words: d.Words, hint: hint}
+		return &StoredValueError{Where: c.String(), Words: d.Words, hint: orRollBack(sc, hint)}
 	}
 	for _, row := range r.Rows {
 		if row.Verdict == probe.OK {
@@ -212,7 +226,7 @@ func probeFailure(sc *checklist.Scope, c cell, r probe.Report) error {
 			hint = "the service lets forged or revoked requests in: stop, and have its verifier looked at"
 		}
 		return checklist.WithHint(
-			fmt.Errorf("%s: %s was %s, want %s%s", c, row.Name, row.Got, row.Expect, after(": ", row.Detail)), "%s", hint)
+			fmt.Errorf("%s: %s was %s, want %s%s", c, row.Name, row.Got, row.Expect, after(": ", row.Detail)), "%s", orRollBack(sc, hint))
 	}
 	return fmt.Errorf("%s: the suite sent no request", c)
 }
@@ -224,10 +238,11 @@ func after(sep, text string) string {
 	return sep + text
 }
 
-// addedBy returns the item that added the new key in the environment.
+// addedBy returns the item that added the new key in the environment, or put the
+// old one back.
 func addedBy(sc *checklist.Scope, e checklist.Environment) (checklist.Item, bool) {
 	for _, i := range sc.Session.Checklist.Items() {
-		if i.Step == AddNewKey && i.In(e) {
+		if (i.Step == AddNewKey || i.Step == ReAddOldKey) && i.In(e) {
 			return i, true
 		}
 	}

@@ -41,9 +41,9 @@ func (p proveVault) Verify(ctx context.Context, sc *checklist.Scope) (checklist.
 		if err != nil {
 			return evidence, checklist.WithHint(err, "put the old key into the vault first; without it a rollback is impossible")
 		}
-		for _, t := range p.Targets {
+		for _, t := range p.verifiers() {
 			sc.Progress("signing a request to %s %s with %s", t.Name, e, old)
-			row, err := p.Prober.Probe(ctx, probe.Target{URL: t.URLs[e]}, probe.Key{ID: old, Secret: secret, Expect: probe.Accepted})
+			row, err := p.Prober.Probe(ctx, t.probeTarget(e), probe.Key{ID: old, Secret: secret, Expect: probe.Accepted})
 			if err != nil {
 				return evidence, fmt.Errorf("probe %s %s with %s: %w", t.Name, e, old, err)
 			}
@@ -58,7 +58,7 @@ func (p proveVault) Verify(ctx context.Context, sc *checklist.Scope) (checklist.
 		evidence.Facts[checklist.Fact(checklist.FactRecoverable, e, checklist.OldKey)] = "read back and accepted by every target"
 		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows,
 			[]string{string(sc.Session.Key(checklist.NewKey)), string(e), sc.Session.Fingerprint(e, checklist.NewKey).Short(), "read back, fingerprint equal"},
-			[]string{string(old), string(e), fingerprint.Short(), fmt.Sprintf("read back, accepted by %d targets", len(p.Targets))})
+			[]string{string(old), string(e), fingerprint.Short(), fmt.Sprintf("read back, accepted by %d targets", len(p.verifiers()))})
 	}
 	evidence.Summary = "both keys were read back from " + p.Vault.Describe()
 	return evidence, nil

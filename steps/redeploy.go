@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,8 +25,73 @@ type cell struct {
 
 func (c cell) String() string { return c.target.Name + " " + string(c.environment) }
 
-// deployTarget is the Vercel target that is deployed for the environment.
-func (c cell) deployTarget() string { return vercelTargets(c.environment)[0] }
+// deployTarget is the Vercel target that is deployed for the environment, or
+// the slug of its custom environment.
+func (c cell) deployTarget() string { return c.site().deployTarget() }
+
+// site is the deployed slot of the cell that is probed: the first.
+func (c cell) site() site { return c.sites()[0] }
+
+// sites are the slots of the cell that deployments are made for.
+func (c cell) sites() []site {
+	var sites []site
+	for _, s := range c.target.slots(c.environment) {
+		if s.Target != vercel.TargetDevelopment {
+			sites = append(sites, site{c, s})
+		}
+	}
+	if len(sites) == 0 { // the configuration is refused before
+		sites = append(sites, site{c, Slot{Target: vercelTargets(c.environment)[0]}})
+	}
+	return sites
+}
+
+// site is one place that deployments of a cell are made for.
+type site struct {
+	cell
+	slot Slot
+}
+
+// deployTarget is the Vercel target of the site's deployments, or the slug of
+// its custom environment.
+func (s site) deployTarget() string { return cmp.Or(s.slot.CustomEnvironment, s.slot.Target) }
+
+// field is what a request names the deployTarget in.
+func (s site) field() string {
+	if s.slot.CustomEnvironment != "" {
+		return "customEnvironmentSlugOrId"
+	}
+	return "target"
+}
+
+// mark is that of the item, and names the slot unless it is the cell's first.
+func (s site) mark(sc *checklist.Scope) string {
+	if first := s.cell.site(); s.slot != first.slot {
+		return mark(sc) + " " + s.slot.String()
+	}
+	return mark(sc)
+}
+
+func (s site) String() string {
+	if first := s.cell.site(); s.slot != first.slot {
+		return s.cell.String() + " " + s.slot.String()
+	}
+	return s.cell.String()
+}
+
+// latestReady returns the deployment that the site's next one repeats.
+func (o *Outside) latestReady(ctx context.Context, s site) (vercel.Deployment, error) {
+	return o.Vercel.LatestReadyOf(ctx, s.target.Project, s.deployTarget(), s.slot.Branch)
+}
+
+// sites are those of all targets.
+func (o *Outside) sites(environments []checklist.Environment) []site {
+	var sites []site
+	for _, c := range o.cells(environments) {
+		sites = append(sites, c.sites()...)
+	}
+	return sites
+}
 
 func (o *Outside) cells(environments []checklist.Environment) []cell {
 	var cells []cell
@@ -45,36 +111,36 @@ func mark(sc *checklist.Scope) string {
 
 func (r redeploy) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	plan := checklist.Plan{Summary: "Redeploy " + environmentWords(sc), Risk: checklist.Change}
-	cells := r.cells(sc.Environments())
-	plan.Actions = make([]checklist.Action, len(cells))
-	return plan, eachIndex(ctx, cells, func(ctx context.Context, i int, c cell) error {
-		from, err := r.Vercel.LatestReady(ctx, c.target.Project, c.deployTarget())
+	sites := r.sites(sc.Environments())
+	plan.Actions = make([]checklist.Action, len(sites))
+	return plan, eachIndex(ctx, sites, func(ctx context.Context, i int, c site) error {
+		from, err := r.latestReady(ctx, c)
 		if err != nil {
 			return err
 		}
 		plan.Actions[i] = checklist.Action{
 			Target: c.target.Name, Environment: c.environment,
 			Words:   fmt.Sprintf("build %s once more for %s, with the variables of now", from.ID, c.deployTarget()),
-			Command: fmt.Sprintf("POST /v13/deployments?forceNew=1 {\"deploymentId\":%q,\"target\":%q}", from.ID, c.deployTarget()),
+			Command: fmt.Sprintf("POST /v13/deployments?forceNew=1 {\"deploymentId\":%q,%q:%q}", from.ID, c.field(), c.deployTarget()),
 		}
 		return nil
 	})
 }
 
-// made returns the deployment that this item made for the cell, if it still
-// can serve.
-func (r redeploy) made(ctx context.Context, sc *checklist.Scope, c cell) (vercel.Deployment, bool, error) {
+// made returns the deployment that this item made for the site, if it still can
+// serve.
+func (r redeploy) made(ctx context.Context, sc *checklist.Scope, c site) (vercel.Deployment, bool, error) {
 	all, err := r.Vercel.Deployments(ctx, c.target.Project, c.deployTarget())
 	if err != nil {
 		return vercel.Deployment{}, false, err
 	}
-	d, ok := vercel.Marked(all, mark(sc))
+	d, ok := vercel.Marked(all, c.mark(sc))
 	return d, ok && !d.Failed(), nil
 }
 
 func (r redeploy) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
 	var unserved atomic.Int32
-	err := each(ctx, r.cells(sc.Environments()), func(ctx context.Context, c cell) error {
+	err := each(ctx, r.sites(sc.Environments()), func(ctx context.Context, c site) error {
 		d, ok, err := r.made(ctx, sc, c)
 		if !ok || !d.Serving() {
 			unserved.Add(1)
@@ -88,12 +154,19 @@ func (r redeploy) Do(ctx context.Context, sc *checklist.Scope) error {
 	cells := r.cells(sc.Environments())
 	board := newBoard(sc, cells)
 	return each(ctx, cells, func(ctx context.Context, c cell) error {
-		return board.work(c, "redeploying", func() error { return r.one(ctx, sc, c, board) })
+		return board.work(c, "redeploying", func() error {
+			for _, s := range c.sites() {
+				if err := r.one(ctx, sc, s, board); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	})
 }
 
-// one makes sure that a deployment of this item serves the cell.
-func (r redeploy) one(ctx context.Context, sc *checklist.Scope, c cell, board *board) error {
+// one makes sure that a deployment of this item serves the site.
+func (r redeploy) one(ctx context.Context, sc *checklist.Scope, c site, board *board) error {
 	d, ok, err := r.made(ctx, sc, c)
 	if err != nil {
 		return err
@@ -108,7 +181,7 @@ func (r redeploy) one(ctx context.Context, sc *checklist.Scope, c cell, board *b
 		if d.ReadyState == vercel.StateReady {
 			state = "ready, waiting for its address"
 		}
-		board.set(c, state, "redeploying")
+		board.set(c.cell, state, "redeploying")
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", c, err)
@@ -116,17 +189,17 @@ func (r redeploy) one(ctx context.Context, sc *checklist.Scope, c cell, board *b
 	return nil
 }
 
-func (r redeploy) start(ctx context.Context, sc *checklist.Scope, c cell) (vercel.Deployment, error) {
+func (r redeploy) start(ctx context.Context, sc *checklist.Scope, c site) (vercel.Deployment, error) {
 	var d vercel.Deployment
 	effect := checklist.Effect{
 		Name: "vercel.redeploy", Target: c.target.Name, Environment: c.environment, Words: "redeploy " + c.String(),
 	}
 	err := sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
-		from, err := r.Vercel.LatestReady(ctx, c.target.Project, c.deployTarget())
+		from, err := r.latestReady(ctx, c)
 		if err != nil {
 			return "", err
 		}
-		d, err = r.Vercel.RedeployMarked(ctx, c.target.Project, from, c.deployTarget(), mark(sc))
+		d, err = r.Vercel.RedeployMarked(ctx, c.target.Project, from, c.deployTarget(), c.mark(sc))
 		if lost := (*vercel.UnknownOutcomeError)(nil); errors.As(err, &lost) {
 			found, ok, readErr := r.made(ctx, sc, c)
 			switch {
@@ -147,9 +220,9 @@ func (r redeploy) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Ev
 	evidence := checklist.Evidence{Facts: map[string]string{}, Tables: []checklist.Table{{
 		Title: "Deployments", Columns: []string{"Target", "Environment", "Deployment", "State"},
 	}}}
-	cells := r.cells(sc.Environments())
-	serving := make([]vercel.Deployment, len(cells))
-	err := eachIndex(ctx, cells, func(ctx context.Context, i int, c cell) error {
+	sites := r.sites(sc.Environments())
+	serving := make([]vercel.Deployment, len(sites))
+	err := eachIndex(ctx, sites, func(ctx context.Context, i int, c site) error {
 		d, ok, err := r.made(ctx, sc, c)
 		if err == nil && (!ok || !d.Serving()) {
 			err = fmt.Errorf("%s is not served by a deployment of this item", c)
@@ -160,8 +233,10 @@ func (r redeploy) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Ev
 	if err != nil {
 		return evidence, err
 	}
-	for i, c := range cells {
-		evidence.Facts[deploymentFact(c)] = serving[i].ID
+	for i, c := range sites {
+		if c.slot == c.site().slot { // the one that is probed
+			evidence.Facts[deploymentFact(c.cell)] = serving[i].ID
+		}
 		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{c.target.Name, string(c.environment), serving[i].ID, serving[i].ReadyState})
 		// What was proved of the deployment before says nothing of this one.
 		for _, role := range []checklist.Role{checklist.OldKey, checklist.NewKey} {

@@ -16,6 +16,11 @@ type Trail interface {
 	Exported(ctx context.Context, session string) (exported Exported, ok bool, err error)
 	// Export signs and appends the record of a session.
 	Export(ctx context.Context, s *checklist.Session) (Exported, error)
+	// ApproveLate puts a second person's consent beside the record of a session.
+	ApproveLate(ctx context.Context, session string, a checklist.Approval) error
+	// ApprovedLate verifies the record of a session with the consent beside it; ok
+	// is false when there is none.
+	ApprovedLate(ctx context.Context, session string) (a checklist.Approval, ok bool, err error)
 }
 
 // Reviewed is a record that has been verified.
@@ -30,6 +35,11 @@ type Exported struct {
 	Dir    string
 	Head   string // the trail's head line
 	Digest string // SHA-256 of record.json in hex
+	Seq    int    // its place in the trail
+	// Events and Journal are the number of events that the record pins, and the
+	// SHA-256 of the last of them in hex.
+	Events  int
+	Journal string
 }
 
 // review verifies the last record and lists its open issues.
@@ -102,6 +112,6 @@ func (x exportRecord) Verify(ctx context.Context, sc *checklist.Scope) (checklis
 		Summary:  "the record is signed and verifies: " + exported.Dir,
 		Facts:    map[string]string{"record": exported.Digest},
 		Tables:   []checklist.Table{{Title: "Head line, for a ticket or a chat: it shows a cut trail", Columns: []string{"Head"}, Rows: [][]string{{exported.Head}}}},
-		Commands: []string{"keyturn verify " + exported.Dir},
+		Commands: []string{"keyturn verify " + ShellWord(exported.Dir)},
 	}, nil
 }

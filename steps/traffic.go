@@ -3,6 +3,7 @@ package steps
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -172,18 +173,27 @@ type updateClients struct {
 	*Outside
 }
 
+// clientsOf returns the environment whose clients have to move: production,
+// unless the session may not touch it.
+func clientsOf(s *checklist.Session) checklist.Environment {
+	if slices.Contains(s.Environments(), checklist.Production) {
+		return checklist.Production
+	}
+	return checklist.Staging
+}
+
 func (u updateClients) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	plan := checklist.Plan{
 		Summary: fmt.Sprintf("Tell every client to sign with %s", sc.Session.Key(checklist.NewKey)), Risk: checklist.Look,
 	}
 	now := sc.Now()
-	log, err := u.traffic(ctx, checklist.Production, now.Add(-day), now)
+	log, err := u.traffic(ctx, clientsOf(sc.Session), now.Add(-day), now)
 	if err != nil {
 		return plan, err
 	}
 	for _, s := range requestlog.Stragglers(log, sc.Session.Key(checklist.OldKey)) {
 		plan.Actions = append(plan.Actions, checklist.Action{
-			Environment: checklist.Production,
+			Environment: clientsOf(sc.Session),
 			Words:       fmt.Sprintf("%s: %d requests with %s in the last 24 hours", s.Sender, s.Total, sc.Session.Key(checklist.OldKey)),
 		})
 	}
@@ -207,7 +217,7 @@ func (u updateClients) Do(ctx context.Context, sc *checklist.Scope) error {
 
 func (u updateClients) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	now := sc.Now()
-	log, err := u.traffic(ctx, checklist.Production, now.Add(-day), now)
+	log, err := u.traffic(ctx, clientsOf(sc.Session), now.Add(-day), now)
 	if err != nil {
 		return checklist.Evidence{}, err
 	}
@@ -252,10 +262,7 @@ func (m monitor) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evi
 		evidence.Issues = append(evidence.Issues, "some requests to production name no key id: find out who sends them")
 	}
 	if failures := requestlog.FailuresOf(log.Since(now.Add(-day))); failures.Alert() {
-		return evidence, checklist.WithHint(
-			fmt.Errorf("%d signatures were refused in the hour of %s, over the alert at %d",
-				failures.Worst.Count, failures.Worst.Start.UTC().Format("2 Jan 15:04"), requestlog.FailureThreshold),
-			"find the cause before the old key goes; a rollback puts nothing at risk now")
+		return evidence, &AlertError{Hour: failures.Worst, hint: orRollBack(sc, "find the cause before the old key goes")}
 	}
 	over := served.AddDate(0, 0, sc.Session.Opening.DualKeyDays)
 	if now.Before(over) {
@@ -308,7 +315,7 @@ func (v verifyUsage) Verify(ctx context.Context, sc *checklist.Scope) (checklist
 	if n := usage.Of(old).Total; n > 0 {
 		return evidence, checklist.WithHint(
 			fmt.Errorf("%d requests named %s since it was removed, and were refused: %s", n, old, stragglerWords(requestlog.Stragglers(log, old))),
-			"move these clients, or pass the item over and name them in the reason")
+			"%s", orRollBack(sc, "move these clients, or pass the item over and name them in the reason"))
 	}
 	return evidence, nil
 }
@@ -341,9 +348,7 @@ func (c confirmNoErrors) Verify(ctx context.Context, sc *checklist.Scope) (check
 		return evidence, err
 	}
 	if failures.Alert() {
-		return evidence, checklist.WithHint(
-			fmt.Errorf("%d signatures were refused in the hour of %s", failures.Worst.Count, failures.Worst.Start.UTC().Format("2 Jan 15:04")),
-			"find the cause; the old key is still in the vault")
+		return evidence, &AlertError{Hour: failures.Worst, hint: orRollBack(sc, "find the cause; the old key is still in the vault")}
 	}
 	return evidence, nil
 }
