@@ -133,6 +133,7 @@ func (w *World) serveEndpoint(pattern string, e endpoint) http.HandlerFunc {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(data))
+		rw.Header().Set("Date", w.Clock().Now().Format(http.TimeFormat)) // the world's, not this machine's
 		call := w.arrives(pattern, r, data)
 		status, body, err := w.perform(r, &call, rw.Header(), e)
 		lost := errors.Is(err, errReset) || errors.Is(err, errDropped)
