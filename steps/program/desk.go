@@ -13,7 +13,6 @@ import (
 	"keyturn/checklist/journal"
 	"keyturn/keygen"
 	"keyturn/steps"
-	"keyturn/steps/vercel"
 	"keyturn/vault"
 )
 
@@ -40,9 +39,26 @@ func (p *Program) InProgress(checklistID string) (string, error) {
 			return s.ID(), nil
 		}
 	}
-	// A journal that cannot be read may be the one that is looked for.
-	return "", errors.Join(problems...)
+	// A journal that cannot be read may be the one that is looked for, unless
+	// its name says that it is another checklist's: no damage to an old drill
+	// may keep an emergency from being opened.
+	var mine []error
+	for _, problem := range problems {
+		var u *unreadable
+		if !errors.As(problem, &u) || strings.HasPrefix(u.session, checklistID+"-") {
+			mine = append(mine, problem)
+		}
+	}
+	return "", errors.Join(mine...)
 }
+
+// unreadable says which session cannot be shown, and why.
+type unreadable struct {
+	session string
+	error
+}
+
+func (u *unreadable) Unwrap() error { return u.error }
 
 // sessions folds every journal, the newest session first. A journal that
 // cannot be read is a problem, and keeps none of the others from being shown.
@@ -57,12 +73,12 @@ func (p *Program) sessions() (all []*checklist.Session, problems []error, err er
 			continue // a crash came before the session was opened
 		}
 		if err != nil {
-			problems = append(problems, err)
+			problems = append(problems, &unreadable{id, err})
 			continue
 		}
 		s, err := checklist.Fold(events, checklist.Find)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("session %s: %w", id, err))
+			problems = append(problems, &unreadable{id, fmt.Errorf("session %s: %w", id, err)})
 			continue
 		}
 		all = append(all, s)
@@ -137,6 +153,8 @@ func after(sep, text string) string {
 	return sep + text
 }
 
+const sealedStatus = "sealed: compromised"
+
 // keys fills in what the vault and Vercel know of each key.
 func (p *Program) keys(ctx context.Context, o *checklist.Overview) error {
 	type place struct {
@@ -154,8 +172,11 @@ func (p *Program) keys(ctx context.Context, o *checklist.Overview) error {
 			continue
 		}
 		k := checklist.KeyStatus{ID: id, Environment: environment, Fingerprint: e.Fingerprint, Created: e.Created, Status: "in vault only"}
-		if e.Status == vault.Archived {
+		switch e.Status {
+		case vault.Archived:
 			k.Status = "archived"
+		case vault.Sealed:
+			k.Status = sealedStatus
 		}
 		known[place{environment, id}] = k // a later version stands for the name
 	}
@@ -163,10 +184,14 @@ func (p *Program) keys(ctx context.Context, o *checklist.Overview) error {
 	for e, variables := range at {
 		for id, since := range variables {
 			k, inVault := known[place{e, id}]
-			k.ID, k.Environment, k.Status, k.Created = id, e, "in service", since
-			if !inVault {
-				k.Status = "in service, not in vault"
+			status := "in service"
+			switch {
+			case !inVault:
+				status = "in service, not in vault"
+			case k.Status == sealedStatus:
+				status = "in service, although compromised"
 			}
+			k.ID, k.Environment, k.Status, k.Created = id, e, status, since
 			if id != keygen.Test && id != keygen.Emergency {
 				k.RotateBy = since.AddDate(0, 0, p.rotationDays)
 			}
@@ -216,20 +241,15 @@ func (p *Program) served(ctx context.Context) (served, error) {
 		return at, nil
 	}
 	for _, t := range p.outside.Targets {
-		variables, err := p.outside.Vercel.Variables(ctx, t.Project)
+		serving, err := p.outside.Serving(ctx, t)
 		if err != nil {
 			return at, fmt.Errorf("look at the keys of %s: %w", t.Name, err)
 		}
-		for _, v := range variables {
-			id, ok := keygen.ParseVariable(v.Key)
-			if !ok {
-				continue
-			}
-			created := time.UnixMilli(v.CreatedAt).UTC()
-			for e, target := range map[checklist.Environment]string{
-				checklist.Staging: vercel.TargetPreview, checklist.Production: vercel.TargetProduction,
-			} {
-				if since, seen := at[e][id]; v.Serves(target) && (!seen || created.Before(since)) {
+		for e, rows := range serving {
+			for _, v := range rows {
+				id, ok := keygen.ParseVariable(v.Key)
+				created := time.UnixMilli(v.CreatedAt).UTC()
+				if since, seen := at[e][id]; ok && (!seen || created.Before(since)) {
 					at[e][id] = created
 				}
 			}

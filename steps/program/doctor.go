@@ -3,7 +3,9 @@ package program
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os/exec"
+	"slices"
 	"time"
 
 	"keyturn/checklist"
@@ -18,35 +20,100 @@ type Finding struct {
 	Fix  string // what to do; empty when OK
 }
 
-// Doctor tries everything that a session will need.
-func (p *Program) Doctor(ctx context.Context) []Finding {
-	findings := []Finding{{What: "state folder", OK: true, Said: p.dir + " can be written to"}}
-	add := func(what, said string, err error) {
-		f := Finding{What: what, OK: err == nil, Said: said}
+// Examine opens a realm as far as it can be opened, and tries everything that a
+// session will need. Whatever keeps a session from being opened is a finding.
+func Examine(ctx context.Context, o Options) ([]Finding, error) {
+	if o.Config == nil {
+		p, err := Open(ctx, o)
 		if err != nil {
-			f.Said, f.Fix = err.Error(), checklist.Hint(err)
+			return nil, err
 		}
-		findings = append(findings, f)
+		return p.Doctor(ctx), p.Close()
 	}
-	add("vault", p.vault.Describe()+": a test item was written, read and deleted", vault.Check(ctx, p.vault))
+	p := newProgram(o)
+	if err := p.enterLive(ctx); err != nil {
+		return nil, err
+	}
+	return p.Doctor(ctx), nil
+}
+
+// Doctor tries everything that a session will need, and changes nothing.
+func (p *Program) Doctor(ctx context.Context) []Finding {
+	d := &doctor{p: p, inUse: map[vault.Name]bool{}}
+	d.good("state folder", "%s can be written to", p.dir)
+	d.add("vault", p.vault.Describe()+": a test item was written, read and deleted", vault.Check(ctx, p.vault))
 	if p.watched != nil {
-		add("sandbox", "", checklist.WithHint(p.watched, "leave the other Keyturn first"))
-		return append(findings, sshKeygen())
+		d.add("sandbox", "", checklist.WithHint(p.watched, "leave the other Keyturn first"))
+		return append(d.findings, sshKeygen())
 	}
-	user, err := p.outside.Vercel.User(ctx)
-	add("vercel token", fmt.Sprintf("belongs to %s", user.Username), err)
-	for _, t := range p.outside.Targets {
-		variables, err := p.outside.Vercel.Variables(ctx, t.Project)
-		add("target "+t.Name, fmt.Sprintf("%d variables can be listed", len(variables)), err)
+	d.vercel(ctx)
+	d.recovery(ctx)
+	d.requestLog(ctx)
+	d.good("trail", "%s has %d records", p.trail.records.Dir(), p.trail.head().Seq)
+	return append(d.findings, p.rosterFinding(ctx), sshKeygen())
+}
+
+// doctor is an examination under way.
+type doctor struct {
+	p        *Program
+	findings []Finding
+	inUse    map[vault.Name]bool // keys that a target has, as the vault names them
+}
+
+// add finds out that something is as it must be, or not.
+func (d *doctor) add(what, said string, err error) {
+	if err == nil {
+		d.good(what, "%s", said)
+		return
 	}
-	now := p.clock()
+	fix := checklist.Hint(err)
+	if fix == "" {
+		fix = "see that it is there and can be reached, then run keyturn doctor again"
+	}
+	d.bad(what, err.Error(), fix)
+}
+
+func (d *doctor) good(what, format string, args ...any) {
+	d.findings = append(d.findings, Finding{What: what, OK: true, Said: fmt.Sprintf(format, args...)})
+}
+
+func (d *doctor) bad(what, said, fix string) {
+	d.findings = append(d.findings, Finding{What: what, Said: said, Fix: fix})
+}
+
+// recovery looks whether the vault has what Vercel does not give back.
+func (d *doctor) recovery(ctx context.Context) {
+	const what = "keys in the vault"
+	entries, err := d.p.vault.List(ctx)
+	if err != nil {
+		d.add(what, "", err)
+		return
+	}
+	missing := maps.Clone(d.inUse)
+	for _, e := range entries {
+		delete(missing, e.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		d.bad(what, fmt.Sprintf("%s is at Vercel and not in the vault: a rotation of it could not be rolled back", name),
+			fmt.Sprintf("store its value with %s login key %s", d.p.options.Return, name))
+	}
+	if len(missing) == 0 && len(d.inUse) > 0 {
+		d.good(what, "%v can be put back", slices.Sorted(maps.Keys(d.inUse)))
+	}
+}
+
+// requestLog reads an hour of each environment's log.
+func (d *doctor) requestLog(ctx context.Context) {
+	log, err := d.p.logSource()
+	if err != nil {
+		d.add("request log", "", err)
+		return
+	}
+	now := d.p.clock()
 	for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {
-		log, err := p.outside.Log.Read(ctx, string(e), now.Add(-time.Hour), now)
-		add("request log of "+string(e), fmt.Sprintf("is complete up to %s", log.Until.UTC().Format(time.RFC3339)), err)
+		read, err := log.Read(ctx, string(e), now.Add(-time.Hour), now)
+		d.add("request log of "+string(e), fmt.Sprintf("is complete up to %s", read.Until.UTC().Format(time.RFC3339)), err)
 	}
-	add("trail", fmt.Sprintf("%s has %d records", p.trail.records.Dir(), p.trail.head().Seq), nil)
-	findings = append(findings, p.rosterFinding(ctx))
-	return append(findings, sshKeygen())
 }
 
 // rosterFinding looks whether the operator may sign, and gives the line that

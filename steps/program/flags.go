@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"keyturn/checklist"
+	"keyturn/steps"
 	"keyturn/steps/config"
 	"keyturn/vault"
 )
@@ -78,7 +79,7 @@ func (f Flags) command() string {
 	words := "keyturn"
 	for _, flag := range []struct{ name, value string }{{"config", f.Config}, {"state", f.State}, {"vault", f.Vault}} {
 		if flag.value != "" {
-			words += " --" + flag.name + " " + flag.value
+			words += " --" + flag.name + " " + steps.ShellWord(flag.value)
 		}
 	}
 	if f.Sandbox {
@@ -116,9 +117,7 @@ func passphrase() vault.PassphraseFunc {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return nil
 	}
-	return func(_ context.Context, prompt string) ([]byte, error) {
-		fmt.Fprintf(os.Stderr, "%s: ", prompt)
-		defer fmt.Fprintln(os.Stderr)
-		return term.ReadPassword(int(os.Stdin.Fd()))
+	return func(ctx context.Context, prompt string) ([]byte, error) {
+		return AskHidden(ctx, os.Stdin, os.Stderr, prompt)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -18,25 +17,27 @@ import (
 	"keyturn/steps/probe"
 	"keyturn/steps/requestlog"
 	"keyturn/steps/vercel"
+	"keyturn/vault"
 )
+
+// liveRealm is the folder of everything but the sandbox.
+const liveRealm = "live"
 
 // openLive opens what a configuration names.
 func (p *Program) openLive(ctx context.Context) error {
 	c := *p.options.Config
-	p.service, p.rotationDays, p.dualKeyDays = c.Service, c.RotationDays, c.DualKeyDays
-	p.operator = c.Operator
-	if p.operator == "" {
-		p.operator = systemPrincipal()
-	}
-	if err := p.prepare("live"); err != nil {
+	templates, err := loadTemplates(c.Paper)
+	if err != nil {
 		return err
 	}
-	token, err := vercel.ParseToken(p.options.Environ(config.EnvVercelToken))
-	if err != nil {
-		return checklist.WithHint(fmt.Errorf("read %s: %w", config.EnvVercelToken, err),
-			"make a token in Vercel's account settings and export it as "+config.EnvVercelToken+"; or try everything on the sandbox with --sandbox")
+	if err := p.enterLive(ctx); err != nil {
+		return err
 	}
-	api, err := vercel.New(vercel.Options{API: c.Vercel.API, Team: c.Vercel.Team, Token: token, OnWait: tellWait})
+	token, err := p.vercelToken(ctx)
+	if err != nil {
+		return err
+	}
+	api, err := p.vercelClient(token)
 	if err != nil {
 		return err
 	}
@@ -48,30 +49,54 @@ func (p *Program) openLive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	backend := p.options.Vault
-	if backend == "" {
-		backend = c.Vault
-	}
-	if err := p.openVault(ctx, backend, ""); err != nil {
+	targets, err := p.liveTargets(ctx)
+	if err != nil {
 		return err
-	}
-	var targets []steps.Target
-	for _, t := range c.Targets {
-		path := ""
-		if u, err := url.Parse(t.Probe.Production); err == nil { // checked with the configuration
-			path = u.RequestURI()
-		}
-		targets = append(targets, steps.Target{Project: t.Project, Name: t.Project, Path: path, URLs: map[checklist.Environment]string{
-			checklist.Staging:    t.Probe.URL(string(checklist.Staging)),
-			checklist.Production: t.Probe.URL(string(checklist.Production)),
-		}})
 	}
 	documents := c.Documents
 	if documents == "" {
 		documents = filepath.Join(p.dir, "docs")
 	}
 	p.wire(api, log, targets, steps.FileSecond{Dir: filepath.Join(p.dir, "requests")}, vercel.Poll{}, profile, documents)
+	p.outside.Paper = templates
 	return nil
+}
+
+// enterLive opens the folder, trail and vault of what a configuration names.
+func (p *Program) enterLive(ctx context.Context) error {
+	c := p.options.Config
+	p.service, p.rotationDays, p.dualKeyDays = c.Service, c.RotationDays, c.DualKeyDays
+	p.operator = cmp.Or(c.Operator, systemPrincipal())
+	if err := p.prepare(liveRealm); err != nil {
+		return err
+	}
+	return p.openVault(ctx, cmp.Or(p.options.Vault, c.Vault), "")
+}
+
+// vercelToken returns the token of the environment, else the one in the vault.
+func (p *Program) vercelToken(ctx context.Context) (vercel.Token, error) {
+	if text := p.options.Environ(config.EnvVercelToken); text != "" {
+		token, err := vercel.ParseToken(text)
+		if err != nil {
+			return token, checklist.WithHint(fmt.Errorf("read %s: %w", config.EnvVercelToken, err), "copy it again, or unset it and run %s", p.loginCommand(Vercel))
+		}
+		return token, nil
+	}
+	secret, _, err := p.vault.Get(ctx, Vercel.item())
+	if errors.Is(err, vault.ErrNotFound) {
+		return vercel.Token{}, checklist.WithHint(errors.New("no vercel token is known"),
+			"make one in Vercel's account settings and store it with %s, or export it as %s; or try everything on the sandbox with --sandbox",
+			p.loginCommand(Vercel), config.EnvVercelToken)
+	}
+	if err != nil {
+		return vercel.Token{}, fmt.Errorf("read the vercel token: %w", err)
+	}
+	return vercel.ParseToken(secret.Reveal())
+}
+
+func (p *Program) vercelClient(token vercel.Token) (*vercel.Client, error) {
+	c := p.options.Config.Vercel
+	return vercel.New(vercel.Options{API: c.API, Team: c.Team, Token: token, Now: p.options.RealNow, OnWait: tellWait})
 }
 
 // noLog stands in where no request log is configured: every step that needs
@@ -90,7 +115,7 @@ func (p *Program) liveLog(c config.RequestLog) (requestlog.Source, error) {
 	if err != nil {
 		return nil, checklist.WithHint(fmt.Errorf("read %s: %w", config.EnvRequestLogToken, err), "export the token of the request log")
 	}
-	return requestlog.NewHTTP(requestlog.HTTPOptions{URL: c.URL, Token: token, OnWait: tellWait})
+	return requestlog.NewHTTP(requestlog.HTTPOptions{URL: c.URL, Token: token, Now: p.clock, OnWait: tellWait})
 }
 
 // profileOf fills the default profile with what the configuration changes.

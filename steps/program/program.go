@@ -79,6 +79,19 @@ const (
 
 // Open opens the realm that the options name.
 func Open(ctx context.Context, o Options) (*Program, error) {
+	p := newProgram(o)
+	open := p.openSandbox
+	if o.Config != nil {
+		open = p.openLive
+	}
+	if err := open(ctx); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// newProgram fills in the defaults of the options. Nothing is opened yet.
+func newProgram(o Options) *Program {
 	if o.RealNow == nil {
 		o.RealNow = time.Now
 	}
@@ -94,15 +107,7 @@ func Open(ctx context.Context, o Options) (*Program, error) {
 	if o.Return == "" {
 		o.Return = "keyturn"
 	}
-	p := &Program{options: o, clock: o.RealNow, rotationDays: rotationDays, dualKeyDays: dualKeyDays}
-	open := p.openSandbox
-	if o.Config != nil {
-		open = p.openLive
-	}
-	if err := open(ctx); err != nil {
-		return nil, errors.Join(err, p.Close())
-	}
-	return p, nil
+	return &Program{options: o, clock: o.RealNow, rotationDays: rotationDays, dualKeyDays: dualKeyDays}
 }
 
 // Close lets go of everything that Open took.

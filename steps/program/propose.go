@@ -35,7 +35,15 @@ func (p *Program) propose(ctx context.Context, checklistID string, op checklist.
 	if err != nil {
 		return o, err
 	}
-	return o, p.aboutRotation(ctx, c, at, op, &o)
+	about := func() error { return p.aboutRotation(ctx, c, at, op, &o) }
+	if c.ID == emergencyID {
+		about = func() error { return p.aboutEmergency(ctx, c, at, op, &o) }
+	}
+	if c.ID == rollbackID {
+		about = func() error { return p.aboutRollback(ctx, at, op, &o) }
+	}
+	err = about()
+	return o, err
 }
 
 // blank is an opening with all that nobody has to be asked.
@@ -127,6 +135,16 @@ func (p *Program) nextKey(ctx context.Context, c checklist.Checklist, at served)
 	for _, e := range entries {
 		if _, id, ok := keyOf(e.Name); ok {
 			existing = append(existing, id)
+		}
+	}
+	// A compromised key may be destroyed; its id must not come back all the same.
+	sessions, _, err := p.sessions()
+	if err != nil {
+		return "", err
+	}
+	for _, s := range sessions {
+		if s.Checklist.ID == emergencyID {
+			existing = append(existing, s.Opening.Old)
 		}
 	}
 	return keygen.Next(existing), nil

@@ -53,19 +53,34 @@ func Rehearse(ctx context.Context, r RehearseOptions) (Rehearsed, error) {
 	}
 	// A keychain would keep the keys of every rehearsal; it is used when named.
 	o.Vault = cmp.Or(o.Vault, vault.BackendFile)
-	o.Explain, o.BuildTime, o.Fault = r.Explain, rehearsalBuildTime, r.Fault
+	o.Explain, o.BuildTime = r.Explain, rehearsalBuildTime
+	if r.Checklist != rollbackID { // which begins with a rotation; its own part comes later
+		o.Fault = r.Fault
+	}
 	p, err := Open(ctx, o)
 	if err != nil {
 		return Rehearsed{}, err
 	}
-	c, err := checklist.Find(checklist.Opening{Checklist: r.Checklist, DualKeyDays: p.dualKeyDays})
-	if err != nil {
-		return Rehearsed{}, errors.Join(err, p.Close())
-	}
-	r.Know(c)
-	s, err := (&Rehearsal{Program: p, Checklist: r.Checklist, Operator: r.Operator, Say: r.Say}).Run(ctx)
+	s, err := r.walk(ctx, p)
 	done := Rehearsed{Session: s, Dir: p.dir, Took: time.Since(started).Round(time.Millisecond)}
 	return done, errors.Join(err, p.Close())
+}
+
+// walk walks the checklist. A rollback is walked with the rotation that it is
+// about.
+func (r RehearseOptions) walk(ctx context.Context, p *Program) (*checklist.Session, error) {
+	if r.Checklist == rollbackID {
+		return (&RollbackRehearsal{
+			Program: p, Trouble: RemovalTrouble, Decision: steps.Resume, Fault: r.Fault,
+			Operator: r.Operator, Say: r.Say, Know: r.Know,
+		}).Run(ctx)
+	}
+	c, err := checklist.Find(checklist.Opening{Checklist: r.Checklist, DualKeyDays: p.dualKeyDays})
+	if err != nil {
+		return nil, err
+	}
+	r.Know(c)
+	return (&Rehearsal{Program: p, Checklist: r.Checklist, Operator: r.Operator, Say: r.Say}).Run(ctx)
 }
 
 // rehearsalAttempts bounds how often one item is tried.
@@ -82,6 +97,12 @@ type Rehearsal struct {
 	Say func(format string, args ...any)
 	// BetweenItems is called after each item; tests quit there. May be nil.
 	BetweenItems func(item string) error
+	// Before is called before each item is run for the first time; its error
+	// ends the rehearsal. May be nil.
+	Before func(ctx context.Context, item string) error
+	// OnFailure is told of each item that did not pass; its error ends the
+	// rehearsal. May be nil.
+	OnFailure func(item string, cause error) error
 }
 
 // Run begins a session, or resumes the one in progress, and runs it to its end.
@@ -138,9 +159,14 @@ func (r *Rehearsal) open(ctx context.Context) (*checklist.Engine, error) {
 // item runs one item until it is settled, doing what a person would do.
 func (r *Rehearsal) item(ctx context.Context, e *checklist.Engine, item checklist.Item) error {
 	var last error
-	for range rehearsalAttempts {
+	for attempt := range rehearsalAttempts {
 		if opens := e.Session().NextOpens(e.Now()); opens.After(e.Now()) {
 			if err := r.turn(ctx, e, opens); err != nil {
+				return err
+			}
+		}
+		if attempt == 0 && r.Before != nil {
+			if err := r.Before(ctx, item.ID); err != nil {
 				return err
 			}
 		}
@@ -152,6 +178,11 @@ func (r *Rehearsal) item(ctx context.Context, e *checklist.Engine, item checklis
 			return err
 		}
 		last = err
+		if r.OnFailure != nil && failed(err) {
+			if err := r.OnFailure(item.ID, err); err != nil {
+				return err
+			}
+		}
 		if done, err := r.mend(ctx, e, item, err); done || err != nil {
 			return err
 		}
@@ -159,25 +190,40 @@ func (r *Rehearsal) item(ctx context.Context, e *checklist.Engine, item checklis
 	return fmt.Errorf("%s did not pass in %d attempts: %w", item.ID, rehearsalAttempts, last)
 }
 
+// failed reports whether an item was tried and did not do what it should.
+func failed(err error) bool {
+	var notYet *checklist.NotYet
+	var gate *checklist.GateError
+	return !errors.As(err, &notYet) && !errors.As(err, &gate)
+}
+
 // mend reacts to an item that did not pass. It reports whether another item
 // comes first now.
 func (r *Rehearsal) mend(ctx context.Context, e *checklist.Engine, item checklist.Item, cause error) (moved bool, err error) {
 	var gate *checklist.GateError
 	var notYet *checklist.NotYet
-	lifted, err := r.liftFault(cause)
-	if err != nil {
+	var alert *steps.AlertError
+	var putOff *checklist.PutOff
+	if errors.As(cause, &notYet) {
+		return false, nil // no fault's doing: the loop turns the clock to its time
+	}
+	if errors.As(cause, &putOff) {
+		r.Say("%v", putOff)
+		return true, nil // a later item makes up for it
+	}
+	if err := r.liftFault(cause); err != nil {
 		return false, err
 	}
 	switch {
-	case errors.As(cause, &notYet):
-		return false, nil // the loop turns the clock to its time
 	case errors.As(cause, &gate):
 		return r.openGate(ctx, e, gate)
-	case !lifted:
-		return false, nil // tried again: a fault may have been of the moment
+	case errors.As(cause, &alert):
+		// A day later, the hour is no longer among those that are looked at.
+		return false, r.turn(ctx, e, e.Now().Add(26*time.Hour))
 	}
 	// What was stored while the fault struck stays until it is replaced.
-	if again, ok := corrupted(e.Session(), item, cause); ok {
+	again, ok := corrupted(e.Session(), item, cause)
+	if ok && e.Session().State(again.ID).Round < rehearsalAttempts {
 		r.Say("doing %q again, which replaces the value", again.Title)
 		return true, e.Reopen(ctx, again.ID, "rehearsal: the stored value was corrupted", r.Operator)
 	}
@@ -195,10 +241,29 @@ func (r *Rehearsal) openGate(ctx context.Context, e *checklist.Engine, gate *che
 			r.Say("asking for %q again", c.Gate.Item)
 			return false, e.Run(ctx, c.Gate.Item, r.Operator)
 		case checklist.GateProof:
-			return false, gate
+			return false, r.proveAgain(ctx, e, gate)
 		}
 	}
 	return false, nil
+}
+
+// proveAgain repeats the proofs that a rollback has overtaken.
+func (r *Rehearsal) proveAgain(ctx context.Context, e *checklist.Engine, gate *checklist.GateError) error {
+	again := 0
+	for _, i := range e.Session().Checklist.Items() {
+		if i.Step != steps.ProveBothKeys || e.Session().CanRepeat(i.ID) != nil {
+			continue
+		}
+		r.Say("doing %q again", i.Title)
+		if err := e.Run(ctx, i.ID, r.Operator); err != nil {
+			return err
+		}
+		again++
+	}
+	if again == 0 {
+		return gate
+	}
+	return nil
 }
 
 func (r *Rehearsal) turn(ctx context.Context, e *checklist.Engine, to time.Time) error {
@@ -207,14 +272,14 @@ func (r *Rehearsal) turn(ctx context.Context, e *checklist.Engine, to time.Time)
 }
 
 // liftFault ends the sandbox's fault once it has done its harm.
-func (r *Rehearsal) liftFault(cause error) (bool, error) {
+func (r *Rehearsal) liftFault(cause error) error {
 	w := r.Program.world
 	if w.Fault() == sandbox.None {
-		return false, nil
+		return nil
 	}
 	r.Say("the fault %s has struck: %v", w.Fault(), cause)
 	r.Say("lifting the fault and going on")
-	return true, w.SetFault(sandbox.None)
+	return w.SetFault(sandbox.None)
 }
 
 // corrupted returns the item that stored the value which a probe found wrong.
@@ -224,7 +289,10 @@ func corrupted(s *checklist.Session, item checklist.Item, cause error) (checklis
 		return checklist.Item{}, false
 	}
 	for _, i := range s.Checklist.Items() {
-		if i.Step == steps.AddNewKey && i.In(item.Environments[0]) {
+		if stored.Item == i.ID {
+			return i, s.CanReopen(i.ID) == nil
+		}
+		if stored.Item == "" && (i.Step == steps.AddNewKey || i.Step == steps.ReAddOldKey) && i.In(item.Environments[0]) {
 			return i, s.CanReopen(i.ID) == nil
 		}
 	}

@@ -59,7 +59,49 @@ func (t *trail) Review(ctx context.Context) (steps.Reviewed, bool, error) {
 // Exported implements steps.Trail.
 func (t *trail) Exported(_ context.Context, session string) (steps.Exported, bool, error) {
 	e, ok, err := t.records.Find(session)
-	return steps.Exported{Dir: e.Dir, Head: e.Head, Digest: e.Digest}, ok, err
+	if err != nil || !ok {
+		return steps.Exported{}, false, err
+	}
+	r, err := t.records.Record(e.Seq)
+	if err != nil {
+		return steps.Exported{}, false, err
+	}
+	return steps.Exported{
+		Dir: e.Dir, Head: e.Head, Digest: e.Digest, Seq: e.Seq, Events: r.Journal.Events, Journal: r.Journal.HeadSHA256,
+	}, true, nil
+}
+
+// ApproveLate implements steps.Trail.
+func (t *trail) ApproveLate(ctx context.Context, session string, a checklist.Approval) error {
+	return t.records.ApproveLate(ctx, session, a.Request, a.Signature)
+}
+
+// ApprovedLate implements steps.Trail. An approval that does not verify is none:
+// another can be put in its place.
+func (t *trail) ApprovedLate(ctx context.Context, session string) (checklist.Approval, bool, error) {
+	late, ok, err := t.records.ApprovedLate(session)
+	if err != nil || !ok {
+		return checklist.Approval{}, false, err
+	}
+	e, _, err := t.records.Find(session)
+	if err != nil {
+		return checklist.Approval{}, false, err
+	}
+	roster, err := t.program.roster()
+	if err != nil {
+		return checklist.Approval{}, false, err
+	}
+	report, err := record.VerifyTrail(ctx, []string{e.Dir}, record.Options{Roster: roster, Requests: approval.Fields})
+	var failure *record.Failure
+	if errors.As(err, &failure) && failure.OfLateApproval() {
+		return checklist.Approval{}, false, nil
+	}
+	if err != nil {
+		return checklist.Approval{}, false, err
+	}
+	return checklist.Approval{
+		By: report.Verified[0].ApprovedLate, Action: e.Digest, Request: late.Request, Signature: late.Signature, At: t.program.clock().UTC(),
+	}, true, nil
 }
 
 // Export implements steps.Trail.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"keyturn/checklist"
 	"keyturn/checklist/record"
@@ -16,8 +17,13 @@ import (
 
 // Verify checks trails and records against a roster file. When rosterFile is
 // "", the allowed_signers beside the first path's trail is taken, and beside
-// reports that: an auditor brings their own.
-func Verify(ctx context.Context, paths []string, rosterFile string) (report record.Report, beside string, err error) {
+// reports that: an auditor brings their own. Each witness is a head line that
+// was seen outside; the trail that it names must be among the paths.
+func Verify(ctx context.Context, paths []string, rosterFile string, witnesses ...string) (report record.Report, beside string, err error) {
+	heads, err := parseHeads(witnesses)
+	if err != nil {
+		return report, "", &UsageError{err}
+	}
 	if rosterFile == "" {
 		if beside, err = rosterBeside(paths[0]); err != nil {
 			return report, "", err
@@ -32,8 +38,35 @@ func Verify(ctx context.Context, paths []string, rosterFile string) (report reco
 	if err != nil {
 		return report, beside, &UsageError{err}
 	}
-	report, err = record.VerifyTrail(ctx, paths, record.Options{Roster: roster, Requests: approval.Fields})
+	report, err = record.VerifyTrail(ctx, paths, record.Options{Roster: roster, Requests: approval.Fields, Witnesses: heads})
+	if err == nil {
+		err = compared(report, heads)
+	}
 	return report, beside, err
+}
+
+func parseHeads(lines []string) ([]record.Head, error) {
+	var heads []record.Head
+	for _, line := range lines {
+		h, err := record.ParseHead(line)
+		if err != nil {
+			return nil, checklist.WithHint(err, "a witness is the line that the end of a session, or the file HEAD of the trail, had at the time")
+		}
+		heads = append(heads, h)
+	}
+	return heads, nil
+}
+
+// compared returns an error if a head was compared with no trail: who brings a
+// witness must not be left to think that it agreed.
+func compared(report record.Report, heads []record.Head) error {
+	for _, h := range heads {
+		if !slices.ContainsFunc(report.Verified, func(v record.Verified) bool { return !v.Single && v.Trail == h.Trail }) {
+			return &UsageError{checklist.WithHint(fmt.Errorf("the witness %q is of a trail that is not here", h.Line()),
+				"name the folder of that trail; a record without its trail cannot be compared")}
+		}
+	}
+	return nil
 }
 
 // rosterBeside looks for allowed_signers in the folders above a trail or a

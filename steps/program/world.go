@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"keyturn/checklist"
+	"keyturn/checklist/journal"
 	"keyturn/keygen"
 	"keyturn/keygen/sshsig"
 	"keyturn/steps"
@@ -20,6 +21,9 @@ import (
 	"keyturn/vault"
 )
 
+// SandboxService is the company whose service the sandbox plays.
+const SandboxService = "acme"
+
 const (
 	sandboxPoll     = 50 * time.Millisecond
 	sandboxPatience = 30 // build times until a deployment is given up
@@ -29,13 +33,7 @@ const (
 // openSandbox opens the embedded world and points the same clients at it that
 // work in production.
 func (p *Program) openSandbox(ctx context.Context) error {
-	p.service = "sandbox"
-	p.operator = sandboxOperator
-	if err := p.prepare("sandbox"); err != nil {
-		return err
-	}
-	// The folder's own keychain service: two sandboxes of one user never meet.
-	if err := p.openVault(ctx, p.options.Vault, "keyturn-sandbox-"+p.trail.id()); err != nil {
+	if err := p.enterSandbox(ctx); err != nil {
 		return err
 	}
 	seal, err := p.keep(ctx, "sandbox/world", "seals the sandbox's world")
@@ -63,9 +61,28 @@ func (p *Program) openSandbox(ctx context.Context) error {
 	return p.wireSandbox(ctx, vercel.Poll{Deadline: sandboxPatience * buildTime, Interval: vercel.Every(min(sandboxPoll, buildTime))})
 }
 
+// enterSandbox opens the sandbox's folder, trail and vault.
+func (p *Program) enterSandbox(ctx context.Context) error {
+	p.service, p.operator = SandboxService, sandboxOperator
+	if err := p.prepare("sandbox"); err != nil {
+		return err
+	}
+	// The folder's own keychain service: two sandboxes of one user never meet.
+	return p.openVault(ctx, p.options.Vault, "keyturn-sandbox-"+p.trail.id())
+}
+
 // storeSeeds puts the keys with which the world began into the vault, as if
 // the rotation before had. Once is enough, but a crash may have come between.
 func (p *Program) storeSeeds(ctx context.Context) error {
+	// Behind the first session, a key that is missing may have been destroyed.
+	if begun, err := journal.List(p.sessionsDir()); err != nil || len(begun) > 0 {
+		return err
+	}
+	for _, e := range []string{sandbox.Staging, sandbox.Production} {
+		if err := p.storeBackupKey(ctx, vault.Name(e+"/"+string(keygen.Emergency))); err != nil {
+			return err
+		}
+	}
 	for environment, secret := range p.world.Seeded() {
 		name := vault.Name(environment + "/v1")
 		_, _, err := p.vault.Get(ctx, name)
@@ -76,10 +93,29 @@ func (p *Program) storeSeeds(ctx context.Context) error {
 			return fmt.Errorf("look for the sandbox's first key: %w", err)
 		}
 		if _, err := p.vault.Put(ctx, name, secret, vault.PutOptions{
-			Fingerprint: secret.Fingerprint(p.trail.id()), Note: "the sandbox's first key",
+			Fingerprint: secret.Fingerprint(p.trail.id()), Made: p.world.SeededAt(), Note: "the sandbox's first key",
 		}); err != nil {
 			return fmt.Errorf("store the sandbox's first key: %w", err)
 		}
+	}
+	return nil
+}
+
+// storeBackupKey makes an environment's emergency key, which is held in the
+// vault and not in service.
+func (p *Program) storeBackupKey(ctx context.Context, name vault.Name) error {
+	if _, _, err := p.vault.Get(ctx, name); !errors.Is(err, vault.ErrNotFound) {
+		return err
+	}
+	secret, err := keygen.Generate(p.options.Random)
+	if err != nil {
+		return err
+	}
+	_, err = p.vault.Put(ctx, name, secret, vault.PutOptions{
+		Fingerprint: secret.Fingerprint(p.trail.id()), Made: p.world.SeededAt(), Note: "the sandbox's emergency key",
+	})
+	if err != nil {
+		return fmt.Errorf("store the sandbox's emergency key: %w", err)
 	}
 	return nil
 }
@@ -121,14 +157,16 @@ func (p *Program) wireSandbox(ctx context.Context, poll vercel.Poll) error {
 // wire makes what the steps reach.
 func (p *Program) wire(api *vercel.Client, log requestlog.Source, targets []steps.Target, second steps.Second,
 	poll vercel.Poll, profile probe.Profile, documents string) {
+	approver := &steps.Approver{
+		Second: second, Roster: p.roster, Requester: p.operator, Clock: p.clock, Random: p.options.Random,
+		Key: func(ctx context.Context) (sshsig.Key, error) { return p.signingKey(ctx, operatorKey) },
+	}
 	p.outside = &steps.Outside{
 		Vault: p.vault, Vercel: api, Log: log, Targets: targets, Documents: documents,
 		Random: p.options.Random, Poll: poll, Pause: pause,
-		Prober: &probe.Prober{Profile: profile, Now: p.clock, Random: &lockedReader{from: p.options.Random}},
-		Approver: &steps.Approver{
-			Second: second, Roster: p.roster, Requester: p.operator, Clock: p.clock, Random: p.options.Random,
-			Key: func(ctx context.Context) (sshsig.Key, error) { return p.signingKey(ctx, operatorKey) },
-		},
+		Prober:   &probe.Prober{Profile: profile, Now: p.clock, Random: &lockedReader{from: p.options.Random}},
+		Sessions: sessions{p},
+		Approver: approver, Afterwards: approver, SessionFiles: p.sessionsDir(),
 	}
 }
 

@@ -1,0 +1,166 @@
+package program_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"keyturn/checklist"
+	"keyturn/steps/program"
+	"keyturn/steps/program/programtest"
+	"keyturn/steps/sandbox"
+)
+
+// Of so many cuts one is made, unless all are asked for. The numbers are odd, so
+// that cuts before events and behind them take turns.
+const (
+	eventsSampled = 9
+	drawsSampled  = 17
+	linesSampled  = 11
+)
+
+// sampled reports whether a cut is made in this run.
+func sampled(n, every int) bool { return requireAll() || n%every == 0 }
+
+// TestKillAtEveryEvent kills a rehearsal right before and right behind each of
+// its events is durable, and lets another process go on.
+func TestKillAtEveryEvent(t *testing.T) {
+	t.Parallel()
+	for id := range endings() {
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			whole := open(t, program.Options{State: memoryDir(t)})
+			rehearse(t, whole, id, &programtest.Operator{Answer: noDrift})
+			requireEnding(t, whole, id)
+			_, events := onlySession(t, whole)
+			require.Greater(t, len(events), 50)
+			for i, e := range events {
+				for _, durable := range []bool{false, true} {
+					cut := 2*i + map[bool]int{true: 1}[durable]
+					if !sampled(cut, eventsSampled) {
+						continue
+					}
+					name := fmt.Sprintf("%s %d %s %s", map[bool]string{true: "behind", false: "before"}[durable], i+1, e.Kind, e.Item)
+					t.Run(strings.TrimSpace(name), func(t *testing.T) {
+						t.Parallel()
+						l := life{State: memoryDir(t), Checklist: id, Event: i + 1, Durable: durable}
+						require.True(t, l.run(t), "this life was to be cut")
+						requireRestOfLife(t, l)
+					})
+				}
+			}
+		})
+	}
+}
+
+// requireRestOfLife lets another process go on with what a killed one left, and
+// checks that the end is as if nothing had happened.
+func requireRestOfLife(t *testing.T, cut life) *program.Program {
+	t.Helper()
+	rest := life{State: cut.State, Checklist: cut.Checklist}
+	require.False(t, rest.run(t))
+	p := open(t, options(cut.State))
+	requireEnding(t, p, cut.Checklist)
+	return p
+}
+
+// TestKillInsideEffects kills a rehearsal whenever it draws random bytes: while
+// a vault, a world or a roster is made for the first time, while a key is made
+// and stored, between a probe and its answer, and while the sandbox itself does
+// what it was asked.
+func TestKillInsideEffects(t *testing.T) {
+	t.Parallel()
+	for id := range endings() {
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			counted := life{State: memoryDir(t), Checklist: id, DrawsTo: filepath.Join(t.TempDir(), "draws")}
+			require.False(t, counted.run(t))
+			text, err := os.ReadFile(counted.DrawsTo)
+			require.NoError(t, err)
+			draws, err := strconv.Atoi(string(text))
+			require.NoError(t, err)
+			require.Greater(t, draws, 50)
+			for draw := 1; draw < draws; draw++ {
+				if !sampled(draw, drawsSampled) {
+					continue
+				}
+				t.Run(strconv.Itoa(draw), func(t *testing.T) {
+					t.Parallel()
+					l := life{State: memoryDir(t), Checklist: id, Draw: draw}
+					require.True(t, l.run(t), "this life was to be cut")
+					requireRestOfLife(t, l)
+				})
+			}
+		})
+	}
+}
+
+// TestKillBehindALostAnswer kills a rehearsal whose writes took effect without
+// an answer, when it has found that out and before it could say so, and behind
+// that.
+func TestKillBehindALostAnswer(t *testing.T) {
+	t.Parallel()
+	const strikes = 3
+	for id := range endings() {
+		for n := 1; n <= strikes; n++ {
+			for _, durable := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s/%d, in the journal %v", id, n, durable), func(t *testing.T) {
+					t.Parallel()
+					l := life{
+						State: memoryDir(t), Checklist: id, Fault: sandbox.TimeoutAfterWrite,
+						Event: n, Durable: durable, Outcome: "after its answer was lost",
+					}
+					require.True(t, l.run(t), "the fault strikes %d times", strikes)
+					requireRestOfLife(t, l)
+				})
+			}
+		}
+	}
+}
+
+// TestKillInTheMiddleOfALine leaves a torn last line behind, as a machine that
+// loses power does.
+func TestKillInTheMiddleOfALine(t *testing.T) {
+	t.Parallel()
+	for id := range endings() {
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			whole := open(t, program.Options{State: memoryDir(t)})
+			rehearse(t, whole, id, &programtest.Operator{Answer: noDrift})
+			_, events := onlySession(t, whole)
+			for i := 1; i < len(events)-1; i++ {
+				if !sampled(i, linesSampled) {
+					continue
+				}
+				t.Run(fmt.Sprintf("%d %s", i+1, events[i].Kind), func(t *testing.T) {
+					t.Parallel()
+					l := life{State: memoryDir(t), Checklist: id, Event: i + 1, Durable: true}
+					require.True(t, l.run(t), "this life was to be cut")
+					tearLastLine(t, l.State, i)
+					p := requireRestOfLife(t, l)
+					_, events := onlySession(t, p)
+					require.Equal(t, checklist.Recovered, events[i].Kind, "the loss is told where it was")
+				})
+			}
+		})
+	}
+}
+
+// tearLastLine cuts the last line of the only journal, at a place that differs
+// from cut to cut.
+func tearLastLine(t *testing.T, state string, cut int) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(state, "sandbox", "sessions", "*", "journal.jsonl"))
+	require.NoError(t, err)
+	require.Len(t, paths, 1)
+	text, err := os.ReadFile(paths[0])
+	require.NoError(t, err)
+	whole := strings.LastIndexByte(strings.TrimSuffix(string(text), "\n"), '\n') + 1
+	line := len(text) - whole
+	require.NoError(t, os.Truncate(paths[0], int64(whole+1+(cut*37)%(line-1))))
+}
