@@ -84,7 +84,7 @@ func (d *driver) open(ctx context.Context, checklistID string) error {
 	}
 	if id == "" {
 		d.engine, err = d.desk.Begin(ctx, checklistID, d.t)
-		return err
+		return d.begun(ctx, err)
 	}
 	if d.engine, err = d.desk.Open(ctx, id); err != nil {
 		return err
@@ -97,6 +97,22 @@ func (d *driver) open(ctx context.Context, checklistID string) error {
 		return errors.Join(err, d.engine.Close())
 	}
 	return nil
+}
+
+// begun says that nothing was started, when the operator left the questions
+// that come before a session.
+func (d *driver) begun(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errEnd), errors.Is(err, checklist.ErrCancelled):
+		fmt.Fprintln(d.out, "\nNothing was started.")
+		return ErrStopped
+	case ctx.Err() != nil:
+		fmt.Fprintln(d.out, "\nInterrupted; nothing was started.")
+		return ctx.Err()
+	}
+	return err
 }
 
 // report prints what went wrong, where the transcript has not done so.

@@ -25,7 +25,7 @@ type Transcript struct {
 	mu       sync.Mutex
 	titles   map[string]string // of items, by id
 	item     string            // the item whose lines are being printed
-	progress string            // the last progress that was printed
+	progress map[string]bool   // what was printed of the item's progress since its last event
 }
 
 var _ checklist.Operator = (*Transcript)(nil)
@@ -33,7 +33,7 @@ var _ checklist.Operator = (*Transcript)(nil)
 // NewTranscript returns an operator that prints to out and takes its answers
 // from answer.
 func NewTranscript(out io.Writer, answer Answerer) *Transcript {
-	return &Transcript{out: out, answer: answer, titles: map[string]string{}}
+	return &Transcript{out: out, answer: answer, titles: map[string]string{}, progress: map[string]bool{}}
 }
 
 // Unattended answers for a rehearsal: it agrees, types what is to be typed,
@@ -96,7 +96,7 @@ func (t *Transcript) Show(e checklist.Event) {
 		}
 		fmt.Fprintf(t.out, "\n%s  %s\n", e.At.UTC().Format("2006-01-02 15:04"), words.Line(title))
 	}
-	t.progress = ""
+	t.progress = map[string]bool{}
 	switch e.Kind {
 	case checklist.Planned:
 		t.plan(*e.Plan)
@@ -174,21 +174,24 @@ func (t *Transcript) evidence(e checklist.Evidence) {
 			fmt.Fprintf(t.out, "%14s%s\n", "", strings.TrimRight(l, " "))
 		}
 	}
+	for _, command := range e.Commands { // in one line, as it is run
+		fmt.Fprintf(t.out, "   %-10s %s\n", "by hand", words.Clean(command))
+	}
 	for _, issue := range e.Issues {
 		t.labelled("issue", issue)
 	}
 }
 
 // Progress implements checklist.Operator. A line is printed once for each act,
-// not for each count.
+// not for each count, also where several acts go on at a time.
 func (t *Transcript) Progress(p checklist.Progress) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	act, _, _ := strings.Cut(p.Words, " (")
-	if act == t.progress {
+	if t.progress[act] {
 		return
 	}
-	t.progress = act
+	t.progress[act] = true
 	t.labelled("...", p.Words)
 }
 
