@@ -54,10 +54,11 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		code = e.code
 	case errors.As(err, &wrong):
 		code = codeUsage
+	// The line mode has said what came of it, and how to return.
 	case errors.Is(err, context.Canceled):
-		code = codeInterrupted
+		return codeInterrupted
 	case errors.Is(err, plain.ErrStopped):
-		return codeStopped // the line mode has said how to return
+		return codeStopped
 	}
 	if text := err.Error(); text != "" {
 		fmt.Fprintf(errOut, "error: %s\n", text)
@@ -74,6 +75,9 @@ type app struct {
 	out, errOut io.Writer
 	flags       program.Flags
 	plain       bool
+	theme       string
+	ascii       bool
+	still       bool
 }
 
 // commands is the command tree.
@@ -83,21 +87,35 @@ func (a *app) commands() *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true, Args: wrongUsage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.drive(cmd.Context(), "") },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &program.UsageError{Err: err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &program.UsageError{Err: checklist.WithHint(err, "%s --help says what can be asked for", cmd.CommandPath())}
+	})
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.flags.Config, "config", "", "configuration `FILE` (default keyturn.toml here or in your configuration folder)")
 	flags.StringVar(&a.flags.State, "state", "", "`DIR` for sessions, records and the vault's index")
 	flags.StringVar(&a.flags.Vault, "vault", "", "where secrets are kept: auto, keychain or file")
 	flags.BoolVar(&a.flags.Sandbox, "sandbox", false, "work on the embedded sandbox, whatever is configured")
 	flags.BoolVar(&a.plain, "plain", false, "work line by line, for screen readers and scripts")
-	for _, c := range checklist.All(0)[:2] {
+	flags.StringVar(&a.theme, "theme", "", "colours for a dark or a light background (default: the terminal is asked)")
+	flags.BoolVar(&a.ascii, "ascii", false, "draw with ASCII characters only")
+	flags.BoolVar(&a.still, "no-motion", false, "let nothing move for decoration")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkTheme() }
+	for _, c := range checklist.All(0) {
 		root.AddCommand(&cobra.Command{
 			Use: c.ID, Short: c.Title + ": start, or go on where it stopped", Long: c.Purpose, Args: wrongUsage(cobra.NoArgs),
 			RunE: func(cmd *cobra.Command, _ []string) error { return a.drive(cmd.Context(), c.ID) },
 		})
 	}
-	root.AddCommand(a.rehearse(), a.status(), a.verify(), a.doctor())
+	root.AddCommand(a.initialize(), a.rehearse(), a.status(), a.verify(), a.doctor(), a.login(), a.logout())
 	return root
+}
+
+func (a *app) checkTheme() error {
+	switch a.theme {
+	case "", "dark", "light":
+		return nil
+	}
+	return &program.UsageError{Err: fmt.Errorf("flag --theme: %q: want dark or light", a.theme)}
 }
 
 // wrongUsage marks mistakes in the arguments for the exit code.
@@ -112,10 +130,16 @@ func wrongUsage(check cobra.PositionalArgs) cobra.PositionalArgs {
 
 // open opens the realm that the flags name, explaining itself on stderr.
 func (a *app) open(ctx context.Context) (*program.Program, error) {
-	o, err := a.flags.Options()
+	o, err := a.options()
 	if err != nil {
 		return nil, err
 	}
-	o.Explain = func(text string) { fmt.Fprintln(a.errOut, text) }
 	return program.Open(ctx, o)
+}
+
+// options resolves the flags; what is opened explains itself on stderr.
+func (a *app) options() (program.Options, error) {
+	o, err := a.flags.Options()
+	o.Explain = func(text string) { fmt.Fprintln(a.errOut, text) }
+	return o, err
 }

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"keyturn/checklist"
+	"keyturn/steps"
 	"keyturn/steps/program"
 	"keyturn/steps/sandbox"
 	"keyturn/ui/plain"
@@ -45,10 +47,11 @@ func (a *app) status() *cobra.Command {
 // verify checks records and says what was proved.
 func (a *app) verify() *cobra.Command {
 	var roster string
+	var witnesses []string
 	cmd := &cobra.Command{
 		Use: "verify PATH...", Short: "Verify a trail of records, or one record", Args: wrongUsage(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, paths []string) error {
-			report, beside, err := program.Verify(cmd.Context(), paths, roster)
+			report, beside, err := program.Verify(cmd.Context(), paths, roster, witnesses...)
 			if err != nil {
 				return err
 			}
@@ -60,6 +63,7 @@ func (a *app) verify() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&roster, "roster", "", "allowed_signers `FILE` that says who may sign")
+	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, "head `LINE` of the trail that was kept outside it; may be given several times")
 	return cmd
 }
 
@@ -68,12 +72,16 @@ func (a *app) doctor() *cobra.Command {
 	return &cobra.Command{
 		Use: "doctor", Short: "Try everything that a session will need", Args: wrongUsage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := a.open(cmd.Context())
+			o, err := a.options()
+			if err != nil {
+				return err
+			}
+			findings, err := program.Examine(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
 			bad := 0
-			for _, f := range p.Doctor(cmd.Context()) {
+			for _, f := range findings {
 				word := "ok"
 				if !f.OK {
 					word = "wrong"
@@ -84,8 +92,8 @@ func (a *app) doctor() *cobra.Command {
 					fmt.Fprintf(a.out, "       fix: %s\n", f.Fix)
 				}
 			}
-			if err := p.Close(); err != nil {
-				return err
+			if bad == 1 {
+				return errors.New("one thing is not as a session needs it")
 			}
 			if bad > 0 {
 				return fmt.Errorf("%d things are not as a session needs them", bad)
@@ -99,8 +107,8 @@ func (a *app) doctor() *cobra.Command {
 func (a *app) rehearse() *cobra.Command {
 	var fault string
 	cmd := &cobra.Command{
-		Use: "rehearse [quarterly|drill]", Short: "Walk a whole checklist on a fresh sandbox, unattended",
-		Args: wrongUsage(cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs)), ValidArgs: []string{"quarterly", "drill"},
+		Use: "rehearse [quarterly|drill|emergency|rollback]", Short: "Walk a whole checklist on a fresh sandbox, unattended",
+		Args: wrongUsage(cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs)), ValidArgs: []string{"quarterly", "drill", "emergency", "rollback"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := "quarterly"
 			if len(args) > 0 {
@@ -127,11 +135,35 @@ func (a *app) rehearseNow(cmd *cobra.Command, name string, fault sandbox.Fault) 
 		Flags: a.flags, Checklist: name, Fault: fault, Operator: t, Say: t.Say, Know: t.Know,
 		Explain: func(text string) { t.Say("%s", text) },
 	})
-	if err != nil {
+	if err != nil && done.Dir != "" {
 		return checklist.WithHint(err, "nothing real was touched; the sandbox's state is in %s", done.Dir)
 	}
+	if err != nil { // before there was a sandbox
+		return err
+	}
+	a.milestones(done.Session)
 	trail := filepath.Join(done.Dir, "trail")
 	fmt.Fprintf(a.out, "\nThe rehearsal is over: session %s is %s in %s.\n", done.Session.ID(), done.Session.Outcome, done.Took)
-	fmt.Fprintf(a.out, "Verify its signed record with\n  keyturn verify --roster %s %s\n", filepath.Join(done.Dir, "allowed_signers"), trail)
+	fmt.Fprintf(a.out, "Verify its signed record with\n  keyturn verify --roster %s %s\n", steps.ShellWord(filepath.Join(done.Dir, "allowed_signers")), steps.ShellWord(trail))
 	return nil
+}
+
+// milestones prints when each milestone of a session was reached.
+func (a *app) milestones(s *checklist.Session) {
+	all := s.Milestones()
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintf(a.out, "\nMilestones, within %s of the declaration at %s:\n", s.Checklist.Limit, s.OpenedAt.UTC().Format(time.RFC3339))
+	for _, m := range all {
+		words := "not reached"
+		switch {
+		case m.At.IsZero():
+		case m.Late > 0:
+			words = fmt.Sprintf("after %s, late by %s", m.After.Round(time.Second), m.Late.Round(time.Second))
+		default:
+			words = fmt.Sprintf("after %s, %s before the limit", m.After.Round(time.Millisecond), (-m.Late).Round(time.Second))
+		}
+		fmt.Fprintf(a.out, "  %s: %s\n", m.Name, words)
+	}
 }

@@ -24,7 +24,7 @@ func (a *app) drive(ctx context.Context, start string) error {
 	if err != nil {
 		return err
 	}
-	p, service := (*program.Program)(nil), "sandbox"
+	p, service := (*program.Program)(nil), program.SandboxService
 	if o.Config != nil {
 		// A vault may ask for its passphrase, which takes the plain terminal.
 		if p, err = a.open(ctx); err != nil {
@@ -33,6 +33,7 @@ func (a *app) drive(ctx context.Context, start string) error {
 		service = p.Service()
 	}
 	result, err := ui.Run(ctx, ui.Options{
+		Theme: a.theme, Glyphs: a.glyphs(), NoMotion: a.still,
 		Sandbox: o.Config == nil, Service: service, Start: start, CrashDir: filepath.Join(o.State, "crashes"),
 		Load: func(ctx context.Context) (ui.Desk, error) {
 			if p == nil {
@@ -58,6 +59,14 @@ func (a *app) drive(ctx context.Context, start string) error {
 		return &exit{code: codeStopped}
 	}
 	return nil
+}
+
+// glyphs names the set of the flag; "" lets the locale decide.
+func (a *app) glyphs() string {
+	if a.ascii {
+		return "ascii"
+	}
+	return ""
 }
 
 func (a *app) drivePlain(ctx context.Context, start string) error {

@@ -1,0 +1,78 @@
+package cli_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"keyturn/ui/cli"
+)
+
+func run(args ...string) (code int, out, errOut string) {
+	var stdout, stderr screen
+	code = cli.Run(context.Background(), args, strings.NewReader(""), &stdout, &stderr)
+	return code, stdout.String(), stderr.String()
+}
+
+func TestVerifyWithAWitness(t *testing.T) {
+	t.Parallel()
+	state := t.TempDir()
+	code, _, errOut := run("rehearse", "drill", "--state", state, "--vault", "file")
+	require.Zero(t, code, errOut)
+	realms, err := filepath.Glob(filepath.Join(state, "rehearsals", "*", "sandbox"))
+	require.NoError(t, err)
+	require.Len(t, realms, 1)
+	trail, roster := filepath.Join(realms[0], "trail"), filepath.Join(realms[0], "allowed_signers")
+	head, err := os.ReadFile(filepath.Join(trail, "HEAD"))
+	require.NoError(t, err)
+	line := strings.TrimSpace(string(head))
+	verify := func(more ...string) (int, string, string) {
+		return run(append([]string{"verify", "--roster", roster, trail}, more...)...)
+	}
+
+	code, out, errOut := verify("--witness", line)
+	assert.Zero(t, code, errOut)
+	assert.Contains(t, out, "since its head was seen outside")
+	code, _, _ = verify("--witness", line, "--witness", string(head))
+	assert.Zero(t, code, "several, with line feeds or without")
+	code, out, _ = verify()
+	assert.Zero(t, code)
+	assert.NotContains(t, out, "since its head was seen outside")
+
+	fields := strings.Fields(line)
+	require.Len(t, fields, 5)
+	later := strings.Join([]string{fields[0], fields[1], fields[2], "9", fields[4]}, " ")
+	code, _, errOut = verify("--witness", later)
+	assert.Equal(t, 1, code)
+	assert.Contains(t, errOut, "records were removed from the end")
+	code, _, errOut = verify("--witness", strings.Replace(line, fields[4], "sha256:"+strings.Repeat("0", 64), 1))
+	assert.Equal(t, 1, code)
+	assert.Contains(t, errOut, "rewritten")
+	code, _, errOut = verify("--witness", strings.Replace(line, fields[2], "8b1f6a52-0d5e-4c1e-9a58-2f4f7f7a9d11", 1))
+	assert.Equal(t, 2, code)
+	assert.Contains(t, errOut, "of a trail that is not here")
+	code, _, errOut = verify("--witness", "HEAD")
+	assert.Equal(t, 2, code)
+	assert.Contains(t, errOut, "hint: a witness is the line")
+
+	records, err := filepath.Glob(filepath.Join(trail, "0*"))
+	require.NoError(t, err)
+	require.Len(t, records, 1)
+	code, _, errOut = run("verify", "--roster", roster, records[0], "--witness", line)
+	assert.Equal(t, 2, code)
+	assert.Contains(t, errOut, "a record without its trail cannot be compared")
+}
+
+func TestThemeIsDarkOrLight(t *testing.T) {
+	t.Parallel()
+	code, _, errOut := run("status", "--theme", "blue", "--sandbox", "--state", t.TempDir())
+	assert.Equal(t, 2, code)
+	assert.Contains(t, errOut, `flag --theme: "blue": want dark or light`)
+	code, _, errOut = run("status", "--theme", "light", "--ascii", "--no-motion", "--sandbox", "--vault", "file", "--state", t.TempDir())
+	assert.Zero(t, code, errOut)
+}
