@@ -115,6 +115,6 @@ func (g generateKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist
 		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows,
 			[]string{string(id), string(e), string(entry.Name), fingerprint.Short()})
 	}
-	evidence.Summary = fmt.Sprintf("key %s is in the vault, one secret for each of %d environments", id, len(secrets))
+	evidence.Summary = fmt.Sprintf("key %s is in the vault, a secret of its own for %s", id, environmentWords(sc))
 	return evidence, nil
 }

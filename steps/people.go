@@ -143,6 +143,6 @@ func (m reviewMeeting) Do(ctx context.Context, sc *checklist.Scope) error {
 func (m reviewMeeting) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	issues := answered(sc, issuesQuestion)
 	return checklist.Evidence{
-		Summary: fmt.Sprintf("the review meeting left %d open issues; %s", len(issues), toldWords(sc, completionTo)), Issues: issues,
+		Summary: fmt.Sprintf("open issues left by the review meeting: %d; %s", len(issues), toldWords(sc, completionTo)), Issues: issues,
 	}, nil
 }

@@ -194,6 +194,6 @@ func TestTheReviewMeetingTellsThatTheRotationIsComplete(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, channel.got()[0], "HMAC key rotation of orders is complete: v2 is the only key in use")
 	assert.Contains(t, channel.got()[0], "- open: batch-import is deployed by hand")
-	assert.Equal(t, "the review meeting left 1 open issues; the team were told: the message is in Slack", d.summary(t, item))
+	assert.Equal(t, "open issues left by the review meeting: 1; the team were told: the message is in Slack", d.summary(t, item))
 	assert.Equal(t, []string{"batch-import is deployed by hand"}, d.engine.Session().State(item).Evidence.Issues, "the other answer is none")
 }

@@ -39,6 +39,7 @@ func render(r Record, c copied) []byte {
 	renderApprovals(&b, r)
 	renderItems(&b, r)
 	renderEvidence(&b, r, c)
+	renderNotes(&b, c)
 	renderIssues(&b, r)
 	renderFiles(&b, r)
 	b.WriteString("## What this record can and cannot show\n\n" + limits)
@@ -168,6 +169,22 @@ func renderEvidence(b *strings.Builder, r Record, c copied) {
 			b.WriteString("\n")
 		}
 	}
+}
+
+// renderNotes gives what people remarked on the way, in the journal's order.
+func renderNotes(b *strings.Builder, c copied) {
+	var rows [][]string
+	for _, e := range c.events {
+		if e.Kind == checklist.Noted {
+			rows = append(rows, []string{stamp(e.At), e.By, e.Item, e.Text})
+		}
+	}
+	if len(rows) == 0 {
+		return
+	}
+	b.WriteString("## Notes\n\n")
+	writeTable(b, []string{"When", "By", "Item", "Note"}, rows)
+	b.WriteString("\n")
 }
 
 func renderIssues(b *strings.Builder, r Record) {

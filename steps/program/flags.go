@@ -74,10 +74,19 @@ type UsageError struct{ Err error }
 func (e *UsageError) Error() string { return e.Err.Error() }
 func (e *UsageError) Unwrap() error { return e.Err }
 
-// command is how this program is called again with the same flags.
+// command is how this program is called again with the same flags, from any
+// folder.
 func (f Flags) command() string {
 	words := "keyturn"
-	for _, flag := range []struct{ name, value string }{{"config", f.Config}, {"state", f.State}, {"vault", f.Vault}} {
+	absolute := func(path string) string {
+		if abs, err := filepath.Abs(path); path != "" && err == nil {
+			return abs
+		}
+		return path // the working folder is gone: as it was given
+	}
+	for _, flag := range []struct{ name, value string }{
+		{"config", absolute(f.Config)}, {"state", absolute(f.State)}, {"vault", f.Vault},
+	} {
 		if flag.value != "" {
 			words += " --" + flag.name + " " + steps.ShellWord(flag.value)
 		}
