@@ -647,6 +647,7 @@ func TestEmergencyLeaksNothing(t *testing.T) {
 // TestEmergencyKilled kills an emergency at events of its journal, and lets
 // another process go on.
 func TestEmergencyKilled(t *testing.T) {
+	skipShort(t)
 	t.Parallel()
 	whole := open(t, program.Options{})
 	rehearse(t, whole, "emergency", answering(nil))
@@ -661,7 +662,7 @@ func TestEmergencyKilled(t *testing.T) {
 			name := fmt.Sprintf("%s %d %s %s", map[bool]string{true: "behind", false: "before"}[durable], i+1, e.Kind, e.Item)
 			t.Run(strings.TrimSpace(name), func(t *testing.T) {
 				t.Parallel()
-				l := life{State: t.TempDir(), Checklist: "emergency", Event: i + 1, Durable: durable}
+				l := life{State: memoryDir(t), Checklist: "emergency", Event: i + 1, Durable: durable}
 				require.True(t, l.run(t), "this life was to be cut")
 				require.False(t, life{State: l.State, Checklist: l.Checklist}.run(t))
 				p := open(t, options(l.State))
@@ -676,9 +677,6 @@ func TestEmergencyKilled(t *testing.T) {
 		}
 	}
 }
-
-// emergencySampled is prime to the rhythm of the events.
-const emergencySampled = 23
 
 // requireWhole checks that every item passed and no effect was made twice.
 func requireWhole(t *testing.T, s *checklist.Session, events []checklist.Event) {

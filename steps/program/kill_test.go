@@ -16,20 +16,41 @@ import (
 	"keyturn/steps/sandbox"
 )
 
-// Of so many cuts one is made, unless all are asked for. The numbers are odd, so
-// that cuts before events and behind them take turns.
-const (
-	eventsSampled = 9
-	drawsSampled  = 17
-	linesSampled  = 11
+// sample says of how many cuts one is made: usually, and where everything is
+// required. The numbers are odd, so that cuts before events and behind them take
+// turns, and prime to the rhythm of the events.
+type sample struct{ usually, required int }
+
+var (
+	eventsSampled    = sample{9, 1} // every one is made where it counts
+	drawsSampled     = sample{17, 5}
+	linesSampled     = sample{11, 3}
+	emergencySampled = sample{23, 3}
+	rollbackSampled  = sample{31, 7}
+	rollbackDraws    = sample{61, 31}
 )
 
+// skipShort leaves out what takes minutes under the race detector, and finds
+// nothing there: the races would be in processes that are killed.
+func skipShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("short: kills take minutes")
+	}
+}
+
 // sampled reports whether a cut is made in this run.
-func sampled(n, every int) bool { return requireAll() || n%every == 0 }
+func sampled(n int, of sample) bool {
+	if requireAll() {
+		return n%of.required == 0
+	}
+	return n%of.usually == 0
+}
 
 // TestKillAtEveryEvent kills a rehearsal right before and right behind each of
 // its events is durable, and lets another process go on.
 func TestKillAtEveryEvent(t *testing.T) {
+	skipShort(t)
 	t.Parallel()
 	for id := range endings() {
 		t.Run(id, func(t *testing.T) {
@@ -74,6 +95,7 @@ func requireRestOfLife(t *testing.T, cut life) *program.Program {
 // and stored, between a probe and its answer, and while the sandbox itself does
 // what it was asked.
 func TestKillInsideEffects(t *testing.T) {
+	skipShort(t)
 	t.Parallel()
 	for id := range endings() {
 		t.Run(id, func(t *testing.T) {
@@ -104,6 +126,7 @@ func TestKillInsideEffects(t *testing.T) {
 // an answer, when it has found that out and before it could say so, and behind
 // that.
 func TestKillBehindALostAnswer(t *testing.T) {
+	skipShort(t)
 	t.Parallel()
 	const strikes = 3
 	for id := range endings() {
@@ -126,6 +149,7 @@ func TestKillBehindALostAnswer(t *testing.T) {
 // TestKillInTheMiddleOfALine leaves a torn last line behind, as a machine that
 // loses power does.
 func TestKillInTheMiddleOfALine(t *testing.T) {
+	skipShort(t)
 	t.Parallel()
 	for id := range endings() {
 		t.Run(id, func(t *testing.T) {

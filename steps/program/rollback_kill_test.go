@@ -94,12 +94,11 @@ func requireOneDeploymentEach(t testing.TB, p *program.Program, s *checklist.Ses
 	}
 }
 
-const rollbackSampled = 31 // of the cuts, unless all are asked for
-
 // TestKillRollbackAtEveryEvent kills a rollback right before and right behind
 // each of its events is durable, those of the session that it writes to among
 // them, and lets another process go on.
 func TestKillRollbackAtEveryEvent(t *testing.T) {
+	skipShort(t)
 	t.Parallel()
 	for _, decision := range []string{steps.Resume, steps.Abandon} {
 		t.Run(decision, func(t *testing.T) {
@@ -131,6 +130,7 @@ func TestKillRollbackAtEveryEvent(t *testing.T) {
 // between a probe and its answer, while the vault is written, and while the
 // sandbox itself does what it was asked.
 func TestKillRollbackInsideEffects(t *testing.T) {
+	skipShort(t)
 	t.Parallel()
 	for _, decision := range []string{steps.Resume, steps.Abandon} {
 		t.Run(decision, func(t *testing.T) {
@@ -142,9 +142,8 @@ func TestKillRollbackInsideEffects(t *testing.T) {
 			draws, err := strconv.Atoi(string(text))
 			require.NoError(t, err)
 			require.Greater(t, draws, 50)
-			const every = 61
 			for draw := 1; draw < draws; draw++ {
-				if !sampled(draw, every) {
+				if !sampled(draw, rollbackDraws) {
 					continue
 				}
 				t.Run(strconv.Itoa(draw), func(t *testing.T) {
