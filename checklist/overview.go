@@ -47,6 +47,7 @@ type Summary struct {
 	Next      string    // title of the next item; empty when ended
 	Opens     time.Time // when the next item opens; zero for now
 	Why       string    // why it is not open
+	Deadline  time.Time // when the checklist's limit ends; zero for none
 	Outcome   Kind      // empty while in progress
 	Holder    string    // who drives it now; empty for nobody
 	Problem   string    // why it cannot be read
@@ -68,6 +69,9 @@ func Summarize(s *Session, now time.Time, holder string) Summary {
 		Outcome: s.Outcome, Holder: holder,
 	}
 	sum.Settled, sum.Total = s.Settled()
+	if end, limited := s.Deadline(); limited {
+		sum.Deadline = end
+	}
 	next, ok := s.Next()
 	if !ok {
 		return sum

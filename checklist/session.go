@@ -276,9 +276,12 @@ func (s *Session) PutOffAt(item Item) time.Time {
 	return from.Add(item.Patience)
 }
 
-// Deadline returns when the checklist's limit ends, and whether it has one.
+// Deadline returns when the checklist's limit ends, and whether anything is
+// still to be reached before it.
 func (s *Session) Deadline() (time.Time, bool) {
-	return s.OpenedAt.Add(s.Checklist.Limit), s.Checklist.Limit > 0
+	milestones := s.Milestones()
+	pending := len(milestones) == 0 || slices.ContainsFunc(milestones, func(m Milestone) bool { return m.At.IsZero() })
+	return s.OpenedAt.Add(s.Checklist.Limit), s.Checklist.Limit > 0 && pending && s.Outcome == ""
 }
 
 // Key returns the key id that has the role in this session.

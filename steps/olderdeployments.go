@@ -145,7 +145,7 @@ func (f findOlderDeployments) Do(ctx context.Context, sc *checklist.Scope) error
 func (f findOlderDeployments) choose(ctx context.Context, sc *checklist.Scope, alive []leftover) ([]leftover, error) {
 	a, err := sc.Ask(ctx, checklist.Question{
 		Kind: checklist.Choose, Default: deleteAll,
-		Title: fmt.Sprintf("%d older deployments may be signed to with %s. Delete them?", len(alive), sc.Session.Key(checklist.OldKey)),
+		Title: fmt.Sprintf("%d older deployments still accept %s, or may. Delete them?", len(alive), sc.Session.Key(checklist.OldKey)),
 		Body:  lines(alive) + "\n\nA preview that somebody looks at is gone with its deployment.",
 		Choices: []checklist.Choice{
 			{ID: deleteAll, Label: "Delete all", Help: "their addresses end, and with them the key"},
@@ -184,7 +184,7 @@ func (f findOlderDeployments) chooseEach(ctx context.Context, sc *checklist.Scop
 func lines(all []leftover) string {
 	texts := make([]string, len(all))
 	for i, l := range all {
-		texts[i] = fmt.Sprintf("%s, of %s: %s", l, l.deployment.CreatedAt().Format("2 Jan 2006 15:04"), l.address)
+		texts[i] = fmt.Sprintf("%s, of %s: %s: %s", l, l.deployment.CreatedAt().Format("2 Jan 2006 15:04"), l.address, l.answer)
 	}
 	return strings.Join(texts, "\n")
 }
@@ -203,7 +203,7 @@ func (l leftover) String() string {
 func (f findOlderDeployments) remove(ctx context.Context, sc *checklist.Scope, l leftover) error {
 	effect := checklist.Effect{
 		Name: "vercel.deployment.delete", Target: l.target.Name, Environment: l.environment,
-		Words: "delete deployment " + l.deployment.ID + " of " + l.cell.String(),
+		Words: fmt.Sprintf("delete deployment %s of %s, whose answer to the key at %s was: %s", l.deployment.ID, l.cell, l.address, l.answer),
 	}
 	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
 		err := f.Vercel.DeleteDeployment(ctx, l.deployment.ID)
@@ -256,8 +256,26 @@ func (f findOlderDeployments) Verify(ctx context.Context, sc *checklist.Scope) (
 	if accepting == 0 {
 		evidence.Summary = fmt.Sprintf("no older deployment is known to accept %s (%d were probed)", id, len(all))
 	}
+	if gone := deleted(sc); len(gone) > 0 {
+		// What was found must not go with what was deleted.
+		evidence.Summary = fmt.Sprintf("%d older deployments that still accepted %s, or may have, were deleted; %s", len(gone), id, evidence.Summary)
+		t := checklist.Table{Title: "Deleted", Columns: []string{"What was done"}}
+		for _, words := range gone {
+			t.Rows = append(t.Rows, []string{words})
+		}
+		evidence.Tables = append(evidence.Tables, t)
+	}
 	if unclear > 0 {
 		evidence.Issues = append(evidence.Issues, fmt.Sprintf("whether %d older deployments accept %s is not known; the record lists them", unclear, id))
 	}
 	return evidence, nil
+}
+
+// deleted returns the deletions that the item has made, in words.
+func deleted(sc *checklist.Scope) []string {
+	var words []string
+	for _, e := range sc.Session.State(sc.Item.ID).Effects {
+		words = append(words, e.String())
+	}
+	return words
 }

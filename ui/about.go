@@ -90,10 +90,10 @@ func (m *session) drawRecord(p *page, e *checklist.Evidence) {
 // drawMilestones says what a checklist with a limit has to reach, and by how
 // much each was early or late at a time.
 func drawMilestones(p *page, s *checklist.Session, now time.Time) {
-	end, limited := s.Deadline()
-	if !limited {
+	if s.Checklist.Limit == 0 {
 		return
 	}
+	end := s.OpenedAt.Add(s.Checklist.Limit)
 	p.heading("Milestones, within " + words.Duration(s.Checklist.Limit))
 	for _, m := range s.Milestones() {
 		glyph, tone, text := p.open, p.muted, "not yet, "+words.Duration(end.Sub(now))+" left"

@@ -223,7 +223,16 @@ func (m *home) position(time.Time) string { return "" }
 
 func (m *home) reference() string { return "" }
 
-func (m *home) deadline() (time.Time, bool) { return time.Time{}, false }
+// deadline is the earliest of the sessions in progress: an emergency's hour runs
+// on every screen.
+func (m *home) deadline() (earliest time.Time, limited bool) {
+	for _, s := range m.overview.Sessions {
+		if !s.Deadline.IsZero() && (!limited || s.Deadline.Before(earliest)) {
+			earliest, limited = s.Deadline, true
+		}
+	}
+	return earliest, limited
+}
 
 func (m *home) keys() []key.Binding {
 	switch {

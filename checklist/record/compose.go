@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,20 @@ const (
 // statusThis is the status of the item that writes the record: it is under way
 // when the journal is copied.
 const statusThis = "this record"
+
+// unapproved is the deviation of an emergency that changed production before a
+// second person approved: nobody waits for one then, and the record says so
+// first. The reason is the one that the session was opened with.
+func unapproved(s *checklist.Session, r Record) (Deviation, bool) {
+	changed := slices.Contains(s.Environments(), checklist.Production)
+	if s.Checklist.ID != kindEmergency || !changed || len(r.Approvals) > 0 {
+		return Deviation{}, false
+	}
+	return Deviation{
+		At: r.Rotation.FinishedAt, By: s.Opening.Operator, Item: "approve-afterwards",
+		What: "production was changed and no second person had approved when this record was made", Reason: s.Opening.Reason,
+	}, true
+}
 
 // compose derives what a record says from its journal. Everything else in a
 // record is its place, its policy, its signer and the digests of its files.
@@ -55,6 +70,9 @@ func compose(c copied) (Record, error) {
 		r.Deviations = append(r.Deviations, Deviation{
 			At: stamp(d.At), By: d.By, Item: d.Item, What: d.What, Reason: d.Reason, ApprovedBy: d.Approved,
 		})
+	}
+	if d, missing := unapproved(s, r); missing {
+		r.Deviations = append(r.Deviations, d)
 	}
 	r.Milestones = milestones(s)
 	return r, nil

@@ -191,6 +191,10 @@ func (p *Program) keys(ctx context.Context, o *checklist.Overview) error {
 			case k.Status == sealedStatus:
 				status = "in service, although compromised"
 			}
+			// A row that was put back is new, and its secret is as old as before.
+			if inVault && k.Created.Before(since) {
+				since = k.Created
+			}
 			k.ID, k.Environment, k.Status, k.Created = id, e, status, since
 			if id != keygen.Test && id != keygen.Emergency {
 				k.RotateBy = since.AddDate(0, 0, p.rotationDays)

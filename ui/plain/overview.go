@@ -59,12 +59,18 @@ func sessionWords(s checklist.Summary, o checklist.Overview) string {
 	case s.Outcome != "":
 		return fmt.Sprintf("%s, %s, %d of %d items", s.Title, s.Outcome, s.Settled, s.Total)
 	}
-	text := fmt.Sprintf("%s, day %d of %d, %d of %d items; next: %s", s.Title, s.Day, s.LastDay, s.Settled, s.Total, s.Next)
+	text := fmt.Sprintf("%s, %d of %d items; next: %s", s.Title, s.Settled, s.Total, s.Next)
+	if s.LastDay > 0 {
+		text = fmt.Sprintf("%s, day %d of %d, %d of %d items; next: %s", s.Title, s.Day, s.LastDay, s.Settled, s.Total, s.Next)
+	}
 	if s.Why != "" {
 		text += "; " + s.Why
 	}
 	if !s.Opens.IsZero() {
 		text += ", opens " + words.Until(s.Opens, o.Now)
+	}
+	if !s.Deadline.IsZero() {
+		text += "; its hour ends " + words.Until(s.Deadline, o.Now)
 	}
 	if s.Holder != "" {
 		text += "; driven by " + s.Holder

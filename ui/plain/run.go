@@ -123,6 +123,19 @@ func (d *driver) report(err error) {
 	}
 }
 
+// position says how far the session has come: its day, or its hour.
+func position(s *checklist.Session, now time.Time) string {
+	settled, total := s.Settled()
+	text := fmt.Sprintf("%d of %d items", settled, total)
+	if last := s.Checklist.LastDay(); last > 0 {
+		text = fmt.Sprintf("day %d of %d", s.Day(now), last)
+	}
+	if end, limited := s.Deadline(); limited {
+		text += ", its hour ends " + words.Until(end, now)
+	}
+	return text
+}
+
 // act is one thing that the operator may do about the next item.
 type act struct {
 	key, words string
@@ -133,7 +146,7 @@ func (d *driver) step(ctx context.Context, item checklist.Item) error {
 	s, now := d.engine.Session(), d.engine.Now()
 	_, phase, _ := s.Checklist.Item(item.ID)
 	st := s.State(item.ID)
-	fmt.Fprintf(d.out, "\n%s, day %d of %d. Next: %s (%s)\n", phase.Title, s.Day(now), s.Checklist.LastDay(), item.Title, st.Status)
+	fmt.Fprintf(d.out, "\n%s, %s. Next: %s (%s)\n", phase.Title, position(s, now), item.Title, st.Status)
 	d.t.line("   ", item.Why)
 	closed := s.Closed(item, now)
 	for _, c := range closed {
