@@ -267,7 +267,7 @@ func TestEmergencyDeletionsWithALostAnswer(t *testing.T) {
 	s.wire.cut(http.MethodDelete, true, false)
 	evidence := s.run(t, "older-deployments", say("all", "8 older deployments"), checklisttest.Type("older-deployments", "v1"))
 	assert.Contains(t, strings.Join(s.outcomes("older-deployments"), "\n"), "found gone after the answer was lost")
-	assert.Regexp(t, `^\d+ older deployments that still accepted v1, or may have, were deleted; no older deployment is known to accept v1 \(0 were probed\)$`, evidence.Summary)
+	assert.Regexp(t, `^\d+ older deployments that still accepted v1, or may have, were deleted; of those left: no older deployment is known to accept v1 \(0 were probed\)$`, evidence.Summary)
 
 	// The vault gives nothing to probe with, but nothing is left to be probed.
 	assert.Empty(t, s.run(t, "older-deployments").Issues, "looked at again")

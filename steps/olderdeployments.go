@@ -258,7 +258,7 @@ func (f findOlderDeployments) Verify(ctx context.Context, sc *checklist.Scope) (
 	}
 	if gone := deleted(sc); len(gone) > 0 {
 		// What was found must not go with what was deleted.
-		evidence.Summary = fmt.Sprintf("%d older deployments that still accepted %s, or may have, were deleted; %s", len(gone), id, evidence.Summary)
+		evidence.Summary = fmt.Sprintf("%d older deployments that still accepted %s, or may have, were deleted; of those left: %s", len(gone), id, evidence.Summary)
 		t := checklist.Table{Title: "Deleted", Columns: []string{"What was done"}}
 		for _, words := range gone {
 			t.Rows = append(t.Rows, []string{words})
