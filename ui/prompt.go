@@ -106,6 +106,10 @@ func (p *prompt) typing() bool {
 	return p.q.Kind == checklist.Type || p.q.Kind == checklist.Write
 }
 
+// editing reports a key that scrolls elsewhere and edits text here: ctrl+u
+// clears what stands before the cursor, such as a default.
+func (p *prompt) editing(k tea.KeyMsg) bool { return p.typing() && k.Type == tea.KeyCtrlU }
+
 // scrolls reports whether the body is longer than its window.
 func (p *prompt) scrolls() bool { return len(p.body) > p.shown }
 
@@ -121,7 +125,7 @@ func (p *prompt) update(msg tea.Msg) (tea.Cmd, bool) {
 		return p.answered("", checklist.ErrCancelled), true
 	case key.Matches(k, p.keymap.CopyText) && p.q.Copy != "":
 		return p.host.copyText(p.q.Copy), false
-	case p.scrolls() && key.Matches(k, p.keymap.PageUp):
+	case p.scrolls() && !p.editing(k) && key.Matches(k, p.keymap.PageUp):
 		p.top = max(0, p.top-p.shown)
 		return nil, false
 	case p.scrolls() && key.Matches(k, p.keymap.PageDown):

@@ -248,7 +248,7 @@ func (r *root) press(k tea.KeyMsg) tea.Cmd {
 // pressOver gives a key to an overlay, and lets the text behind a sheet be
 // scrolled meanwhile.
 func (r *root) pressOver(top overlay, k tea.KeyMsg) tea.Cmd {
-	if p, ok := top.(*prompt); ok && !p.scrolls() && key.Matches(k, r.keymap.PageUp, r.keymap.PageDown) {
+	if p, ok := top.(*prompt); ok && !p.scrolls() && !p.editing(k) && key.Matches(k, r.keymap.PageUp, r.keymap.PageDown) {
 		return r.screen().update(k)
 	}
 	cmd, over := top.update(k)

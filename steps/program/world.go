@@ -184,7 +184,7 @@ func (r *lockedReader) Read(p []byte) (int, error) {
 
 // watch leaves a realm that another process drives: its sessions can be read.
 func (p *Program) watch(cause error) error {
-	p.watched = cause
+	p.watched = checklist.WithHint(cause, "leave the other Keyturn first; here sessions can only be looked at, with keyturn status")
 	latest, err := p.lastEvent()
 	if err != nil {
 		return err
