@@ -54,11 +54,24 @@ type Config struct {
 	Paper        Paper      `toml:"paper"`
 }
 
+// How changes are made at Vercel.
+const (
+	ModeAPI       = "api"
+	ModeDashboard = "dashboard" // by the operator, whom Keyturn tells what to press
+)
+
 // Vercel says where the projects are.
 type Vercel struct {
-	Team string `toml:"team"` // id (team_…) or slug; "" for a personal account
-	API  string `toml:"api"`  // base URL
+	// Team is the id (team_…) or the slug, "" for a personal account. In ModeDashboard
+	// it is what the dashboard's addresses begin with: the slug of the team, or of
+	// the personal account.
+	Team string `toml:"team"`
+	API  string `toml:"api"`  // base URL; of no use in ModeDashboard
+	Mode string `toml:"mode"` // ModeAPI or ModeDashboard
 }
+
+// Dashboard is the address of the team's or the person's dashboard.
+func (v Vercel) Dashboard() string { return "https://vercel.com/" + v.Team }
 
 // Target is one Vercel project that holds the secrets.
 type Target struct {
@@ -185,7 +198,7 @@ func Parse(name string, data []byte) (Config, error) {
 	}
 	c := Config{
 		Vault: VaultAuto, RotationDays: defaultRotationDays, DualKeyDays: defaultDualKeyDays,
-		Vercel: Vercel{API: defaultAPI}, Approval: Approval{Required: defaultRequired},
+		Vercel: Vercel{API: defaultAPI, Mode: ModeAPI}, Approval: Approval{Required: defaultRequired},
 	}
 	err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(&c)
 	if err != nil {

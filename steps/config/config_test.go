@@ -31,6 +31,7 @@ documents = "docs"
 [vercel]
 team = "team_abc"
 api = "http://127.0.0.1:4000"
+mode = "api"
 
 [[targets]]
 project = "orders-api"
@@ -87,7 +88,7 @@ func TestParse(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, Config{
 			Service: "orders", Vault: "auto", Operator: "alice@example.com", RotationDays: 90, DualKeyDays: 7,
-			Vercel: Vercel{API: "https://api.vercel.com"},
+			Vercel: Vercel{API: "https://api.vercel.com", Mode: ModeAPI},
 			Targets: []Target{{
 				Project: "orders-api", Role: RoleVerifier, Staging: []string{"preview", "development"}, Production: []string{"production"},
 				Probe: Probe{Staging: "https://staging.example.com/api/test", Production: "https://example.com/api/test"},
@@ -102,7 +103,7 @@ func TestParse(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, Config{
 			Service: "orders", Vault: "keychain", Operator: "alice@example.com", RotationDays: 60, DualKeyDays: 5,
-			Documents: "docs", Vercel: Vercel{Team: "team_abc", API: "http://127.0.0.1:4000"},
+			Documents: "docs", Vercel: Vercel{Team: "team_abc", API: "http://127.0.0.1:4000", Mode: ModeAPI},
 			Targets: []Target{
 				{
 					Project: "orders-api", Role: RoleBoth, Type: TypeEncrypted, Protected: true,

@@ -13,6 +13,7 @@ type Draft struct {
 	Service, Operator string
 	Team              string // "" for a personal account
 	API               string // "" for Vercel's own
+	Mode              string // "" for ModeAPI
 	Targets           []Target
 	RequestLog        string // URL; "" if there is none
 }
@@ -91,8 +92,15 @@ operator = {{toml .Operator}}
 # The folder that holds decisions.md and incidents.md, relative to this file.
 # documents = "docs"
 
-# The token is not written here: keyturn login vercel, or VERCEL_TOKEN.
+# mode says who changes things at Vercel: "api" for Keyturn, or "dashboard" for
+# you, with Keyturn telling what to press. The token of the API is not written
+# here: keyturn login vercel, or VERCEL_TOKEN.
 [vercel]
+{{- if .Mode}}
+mode = {{toml .Mode}}
+{{- else}}
+# mode = "api"
+{{- end}}
 {{- if .Team}}
 team = {{toml .Team}}
 {{- else}}

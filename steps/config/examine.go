@@ -42,6 +42,7 @@ func examine(file string, data []byte) Problems {
 	x.compareDays()
 	x.compareTargets()
 	x.compareRoles()
+	x.compareMode(broken)
 	return x.problems.sorted()
 }
 
@@ -162,6 +163,31 @@ func (x *examination) compareTargets() {
 			x.add(project.line, project.path, "the project of "+first+" again", "name each project once")
 		} else if ok {
 			projects[project.text] = target
+		}
+	}
+}
+
+// compareMode reports what the dashboard has no address for: it goes by the names
+// of teams and projects. Behind broken syntax, a team may still come.
+func (x *examination) compareMode(broken bool) {
+	mode, given := x.right["vercel.mode"]
+	if !given || mode.text != ModeDashboard {
+		return
+	}
+	team, hasTeam := x.right["vercel.team"]
+	_, tried := x.given["vercel.team"]
+	switch {
+	case hasTeam && strings.HasPrefix(team.text, "team_"):
+		x.add(team.line, team.path, team.kindName(), `want the slug in dashboard mode, such as "acme": the dashboard's addresses have it behind vercel.com/`)
+	case !tried && !broken:
+		x.add(mode.line, "vercel.team", "nothing", `add the slug of the team, or of your personal account, in dashboard mode: the dashboard's addresses have it behind vercel.com/`)
+	}
+	if api, ok := x.right["vercel.api"]; ok {
+		x.add(api.line, api.path, api.kindName(), "leave it out in dashboard mode: no API is called")
+	}
+	for i := range x.targets {
+		if project, ok := x.right[fmt.Sprintf("targets[%d].project", i)]; ok && strings.HasPrefix(project.text, "prj_") {
+			x.add(project.line, project.path, project.kindName(), "want the name in dashboard mode: the dashboard's addresses have no ids")
 		}
 	}
 }

@@ -31,6 +31,7 @@ func rules() []rule {
 
 		{path: "vercel.team", text: matches(teamPattern, `a team's id or slug, such as "team_abc123" or "acme"`)},
 		{path: "vercel.api", text: aBaseURL},
+		{path: "vercel.mode", text: oneOf(ModeAPI, ModeDashboard)},
 
 		{path: "targets[].project", required: true, text: aProject},
 		{path: "targets[].role", text: oneOf(RoleVerifier, RoleSigner, RoleBoth)},
