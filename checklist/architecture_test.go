@@ -40,6 +40,7 @@ var rooms = []room{
 	{path: "checklist/checklisttest", mayImport: []string{"checklist", "checklist/journal"}},
 	{path: "steps/config/..."},
 	{path: "steps/vercel/..."},
+	{path: "steps/clipboard/..."},
 	{path: "steps/probe/..."},
 	{path: "steps/requestlog/..."},
 	{path: "steps/notify/..."},
