@@ -164,6 +164,9 @@ func (e *Engine) Resume(ctx context.Context, op Operator) error {
 	return nil
 }
 
+// Observes reports whether the outside can be looked at for changes by others.
+func (e *Engine) Observes() bool { return e.cfg.Observer != nil }
+
 func (e *Engine) checkDrift(ctx context.Context, op Operator, item Item) error {
 	s := e.Session()
 	if e.cfg.Observer == nil || !s.current {

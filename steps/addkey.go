@@ -144,9 +144,6 @@ func oursBefore(sc *checklist.Scope, v vercel.Variable) bool {
 	return strings.HasPrefix(v.Comment, "keyturn "+sc.Session.ID()+" ") && v.Comment != comment(sc)
 }
 
-// whatever admits all rows, for a key that may have been there before.
-func whatever(*checklist.Scope, map[string]vercel.Variable) error { return nil }
-
 func (a addKey) Do(ctx context.Context, sc *checklist.Scope) error {
 	return a.do(ctx, sc, foreign)
 }

@@ -11,7 +11,10 @@ import (
 
 // addBackupKey offers to put the emergency key into service, where the vault
 // holds one for every environment of the session.
-type addBackupKey struct{ addKey }
+type addBackupKey struct {
+	*Outside
+	adder adder
+}
 
 const backupQuestion = "Put the emergency key into service while the new key is prepared?"
 
@@ -34,22 +37,6 @@ func (b addBackupKey) absent(ctx context.Context, sc *checklist.Scope) (string, 
 		}
 	}
 	return "", nil
-}
-
-// missing returns the cells' rows that the backup key lacks. A row that was
-// there before the session is as good as one of ours.
-func (b addBackupKey) missing(ctx context.Context, sc *checklist.Scope) ([]row, error) {
-	existing, err := b.existing(ctx, sc)
-	if err != nil {
-		return nil, err
-	}
-	var missing []row
-	for _, r := range b.rows(sc.Environments()) {
-		if v, ok := existing[r.String()]; !ok || oursBefore(sc, v) {
-			missing = append(missing, r)
-		}
-	}
-	return missing, nil
 }
 
 // wanted returns what the operator decided; "" while they have not.
@@ -77,7 +64,7 @@ func (b addBackupKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.
 	if why != "" {
 		return checklist.Plan{Summary: "Put no emergency key into service", Risk: checklist.Look, Actions: []checklist.Action{{Words: why}}}, nil
 	}
-	plan, err := b.addKey.Plan(ctx, sc)
+	plan, err := b.adder.Plan(ctx, sc)
 	plan.Summary, plan.Risk = "Offer to put the emergency key into service", checklist.Look
 	return plan, err
 }
@@ -86,7 +73,7 @@ func (b addBackupKey) Check(ctx context.Context, sc *checklist.Scope) (bool, err
 	if why, err := b.absent(ctx, sc); why != "" || err != nil {
 		return why != "", err
 	}
-	missing, err := b.missing(ctx, sc)
+	missing, err := b.adder.missing(ctx, sc)
 	return len(missing) == 0 || b.wanted(sc) == checklist.No, err
 }
 
@@ -106,7 +93,7 @@ func (b addBackupKey) Do(ctx context.Context, sc *checklist.Scope) error {
 	if want != checklist.Yes {
 		return nil
 	}
-	return b.addKey.do(ctx, sc, whatever)
+	return b.adder.refill(ctx, sc)
 }
 
 func (b addBackupKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
@@ -117,14 +104,14 @@ func (b addBackupKey) Verify(ctx context.Context, sc *checklist.Scope) (checklis
 	if why != "" {
 		return checklist.Evidence{Summary: "no emergency key is put into service: " + why}, nil
 	}
-	missing, err := b.missing(ctx, sc)
+	missing, err := b.adder.missing(ctx, sc)
 	if err != nil {
 		return checklist.Evidence{}, err
 	}
 	if len(missing) > 0 && b.wanted(sc) == checklist.No {
 		return checklist.Evidence{Summary: "the emergency key stays in the vault, by choice"}, nil
 	}
-	evidence, err := b.addKey.Verify(ctx, sc)
+	evidence, err := b.adder.Verify(ctx, sc)
 	if err != nil {
 		return evidence, err
 	}

@@ -1,6 +1,8 @@
 package steps
 
 import (
+	"context"
+
 	"keyturn/checklist"
 	"keyturn/steps/probe"
 )
@@ -13,6 +15,13 @@ const ProveBothKeys = "prove-both-keys"
 
 // RemoveOldKey is the step that a rollback undoes.
 const RemoveOldKey = "remove-old-key"
+
+// Other steps that are asked for by their names.
+const (
+	removeNewKey         = "remove-new-key"
+	removeCompromisedKey = "remove-compromised-key"
+	stepInService        = "new-key-in-service"
+)
 
 // Catalog maps the names that items use to the steps that do them.
 type Catalog map[string]checklist.Step
@@ -27,16 +36,16 @@ func (c Catalog) Step(name string) (checklist.Step, bool) {
 // from then on.
 func NewCatalog(o *Outside) Catalog {
 	o.glance = &glance{}
-	return Catalog{
+	c := Catalog{
 		"review":        review{Outside: o},
 		"generate-key":  generateKey{o},
 		"prove-vault":   proveVault{Outside: o},
 		"notify-window": notifyWindow{notice{o, "the team", windowMessage}},
 
-		AddNewKey:        addKey{o, checklist.NewKey},
-		"redeploy":       redeploy{o},
-		RemoveOldKey:     removeKey{o, checklist.OldKey},
-		"remove-new-key": removeKey{o, checklist.NewKey},
+		AddNewKey:    o.adder(checklist.NewKey),
+		"redeploy":   o.deployer(),
+		RemoveOldKey: o.remover(checklist.OldKey),
+		removeNewKey: o.remover(checklist.NewKey),
 
 		ProveBothKeys:           prove{Outside: o, newKey: probe.Accepted, oldKey: probe.Accepted},
 		"prove-new-key":         prove{Outside: o, newKey: probe.Accepted},
@@ -68,19 +77,67 @@ func NewCatalog(o *Outside) Catalog {
 
 		"declare":                 declare{Outside: o},
 		"see-who-breaks":          seeWhoBreaks{Outside: o},
-		"add-backup-key":          addBackupKey{addKey{o, checklist.BackupKey}},
-		"remove-compromised-key":  removeCompromised{o},
+		"add-backup-key":          addBackupKey{o, o.adder(checklist.BackupKey)},
+		removeCompromisedKey:      removeCompromised{o},
 		"prove-revoked":           proveRevoked{Outside: o},
-		"new-key-in-service":      newKeyInService{o},
+		stepInService:             newKeyInService{o},
 		"find-older-deployments":  findOlderDeployments{Outside: o},
 		"audit":                   audit{Outside: o},
 		"dispose-compromised-key": disposeCompromised{o},
 		"approve-afterwards":      approveAfterwards{o},
 
 		"name-trouble":  nameTrouble{o},
-		ReAddOldKey:     reAddKey{addKey{o, checklist.OldKey}},
+		ReAddOldKey:     reAddKey{o, o.adder(checklist.OldKey)},
 		"prove-old-key": proveOldKey{Outside: o},
 		"investigate":   investigate{Outside: o},
 		"decide":        decide{o},
 	}
+	if o.Hand != nil {
+		c[removeCompromisedKey] = handRemoveCompromised{o}
+		c["find-older-deployments"] = handOlder{Outside: o}
+		c["update-default"] = handDefault{Outside: o}
+	}
+	return c
+}
+
+// adder puts a key's variables where they belong. What is there already may
+// stay, where refilling says so.
+type adder interface {
+	checklist.Step
+	// missing returns the rows that are not there.
+	missing(context.Context, *checklist.Scope) ([]row, error)
+	// planRefill, refill and verifyRefill are Plan, Do and Verify for a key that
+	// may have been there before the session.
+	planRefill(context.Context, *checklist.Scope) (checklist.Plan, error)
+	refill(context.Context, *checklist.Scope) error
+	verifyRefill(context.Context, *checklist.Scope) (checklist.Evidence, error)
+}
+
+var (
+	_ adder = addKey{}
+	_ adder = handAdd{}
+)
+
+// adder returns the step that adds a key: by the API, or by hand.
+func (o *Outside) adder(role checklist.Role) adder {
+	if o.Hand != nil {
+		return handAdd{o, role}
+	}
+	return addKey{o, role}
+}
+
+// remover returns the step that removes a key.
+func (o *Outside) remover(role checklist.Role) checklist.Step {
+	if o.Hand != nil {
+		return handRemove{o, role}
+	}
+	return removeKey{o, role}
+}
+
+// deployer returns the step that redeploys.
+func (o *Outside) deployer() checklist.Step {
+	if o.Hand != nil {
+		return handRedeploy{o}
+	}
+	return redeploy{o}
 }

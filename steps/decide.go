@@ -28,9 +28,6 @@ const decideQuestion = "How does it go on?"
 // session; nothing is removed before the old key was accepted once more.
 type decide struct{ *Outside }
 
-func (d decide) remover() removeKey { return removeKey{d.Outside, checklist.NewKey} }
-func (d decide) deployer() redeploy { return redeploy(d) }
-
 // decided returns what the operator chose last, and "" before that.
 func decided(sc *checklist.Scope) string {
 	choice := ""
@@ -139,7 +136,7 @@ func resumeFrom(parent *checklist.Session) (item checklist.Item, ok bool) {
 
 func (d decide) planAbandon(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	id := sc.Session.Key(checklist.NewKey)
-	plan, err := d.remover().Plan(ctx, sc)
+	plan, err := d.remover(checklist.NewKey).Plan(ctx, sc)
 	if err != nil {
 		return plan, err
 	}
@@ -190,7 +187,7 @@ func told(parent *checklist.Session, sc *checklist.Scope) bool {
 
 // abandoned reports whether nothing is left to be done for giving the key up.
 func (d decide) abandoned(ctx context.Context, sc *checklist.Scope) (bool, error) {
-	if gone, err := d.remover().Check(ctx, sc); err != nil || !gone {
+	if gone, err := d.remover(checklist.NewKey).Check(ctx, sc); err != nil || !gone {
 		return false, err
 	}
 	if served, err := d.deployer().Check(ctx, sc); err != nil || !served {
@@ -234,14 +231,14 @@ func (d decide) Do(ctx context.Context, sc *checklist.Scope) error {
 }
 
 func (d decide) abandon(ctx context.Context, sc *checklist.Scope) error {
-	if gone, err := d.remover().Check(ctx, sc); err != nil {
+	if gone, err := d.remover(checklist.NewKey).Check(ctx, sc); err != nil {
 		return err
 	} else if !gone {
 		// Nothing is taken away before what is left was seen to serve.
 		if err := d.acceptedEverywhere(ctx, sc, checklist.OldKey); err != nil {
 			return err
 		}
-		if err := d.remover().Do(ctx, sc); err != nil {
+		if err := d.remover(checklist.NewKey).Do(ctx, sc); err != nil {
 			return err
 		}
 	}
@@ -345,13 +342,15 @@ func (d decide) verifyAbandoned(ctx context.Context, sc *checklist.Scope, facts 
 	for name, value := range facts {
 		evidence.Facts[name] = value
 	}
-	for _, c := range d.cells(sc.Environments()) {
-		served, ok, err := d.deployer().made(ctx, sc, c.site())
-		if err != nil {
-			return evidence, err
-		}
-		if ok {
-			evidence.Facts[deploymentFact(c)] = served.ID
+	if d.Hand == nil {
+		for _, c := range d.cells(sc.Environments()) {
+			served, ok, err := redeploy(d).made(ctx, sc, c.site())
+			if err != nil {
+				return evidence, err
+			}
+			if ok {
+				evidence.Facts[deploymentFact(c)] = served.ID
+			}
 		}
 	}
 	evidence.Summary = fmt.Sprintf("%s is removed from %s, refused by every target and archived as unused; %s alone is in service",

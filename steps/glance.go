@@ -47,8 +47,10 @@ func (g *glance) take(now time.Time) (map[string][]vercel.Variable, bool) {
 // glanced returns the variables of every target, by project: those that a step
 // has listed this moment, or else those that a new look finds.
 func (o *Outside) glanced(ctx context.Context) (map[string][]vercel.Variable, error) {
-	if seen, ok := o.glance.take(o.Vercel.Now()); ok && len(seen) == len(o.Targets) {
-		return seen, nil
+	if o.Hand == nil {
+		if seen, ok := o.glance.take(o.Vercel.Now()); ok && len(seen) == len(o.Targets) {
+			return seen, nil
+		}
 	}
 	return o.variables(ctx)
 }

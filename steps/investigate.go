@@ -67,14 +67,21 @@ func (v investigate) Verify(ctx context.Context, sc *checklist.Scope) (checklist
 	if len(events) > 0 {
 		evidence.Tables = append(evidence.Tables, parentTimeLine(parent, events))
 	}
-	if err := v.deployments(ctx, sc, since, &evidence); err != nil {
-		return evidence, err
-	}
-	if err := v.floor(ctx, sc, removed, used, &evidence); err != nil {
+	if v.Hand != nil {
+		evidence.Issues = append(evidence.Issues, "what was deployed meanwhile can only be seen in the dashboard: "+v.Hand.Dashboard)
+	} else if err := v.deployed(ctx, sc, since, removed, used, &evidence); err != nil {
 		return evidence, err
 	}
 	evidence.Summary = strings.Join(append(causes, wrong...), "; ")
 	return evidence, ctx.Err()
+}
+
+// deployed adds what was deployed, and what must not be returned to.
+func (v investigate) deployed(ctx context.Context, sc *checklist.Scope, since time.Time, removed []checklist.Event, used map[checklist.Environment][]string, evidence *checklist.Evidence) error {
+	if err := v.deployments(ctx, sc, since, evidence); err != nil {
+		return err
+	}
+	return v.floor(ctx, sc, removed, used, evidence)
 }
 
 // failures adds what was refused in each environment. It returns the keys with
@@ -208,7 +215,7 @@ func (v investigate) newKey(ctx context.Context, sc *checklist.Scope, evidence *
 		return nil, err
 	}
 	cells := slices.DeleteFunc(v.probed(sc.Environments()), func(c cell) bool {
-		return !inService(variables[c.target.Project], id.Variable(), c)
+		return v.Hand == nil && !inService(variables[c.target.Project], id.Variable(), c)
 	})
 	words := make([]string, len(cells))
 	err = eachIndex(ctx, cells, func(ctx context.Context, i int, c cell) error {

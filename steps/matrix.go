@@ -36,8 +36,12 @@ func eachIndex[T any](ctx context.Context, all []T, do func(context.Context, int
 	return errors.Join(errs...)
 }
 
-// variables lists the variables of every target, by project.
+// variables lists the variables of every target, by project. Without the API
+// nothing is known of them.
 func (o *Outside) variables(ctx context.Context) (map[string][]vercel.Variable, error) {
+	if o.Hand != nil {
+		return nil, nil
+	}
 	var mu sync.Mutex
 	all := map[string][]vercel.Variable{}
 	err := each(ctx, o.Targets, func(ctx context.Context, t Target) error {

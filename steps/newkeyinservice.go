@@ -27,10 +27,11 @@ func (p putOff) any() bool { return p.generate || p.add || p.redeploy }
 
 // The items of an emergency that newKeyInService knows of.
 const (
-	itemGenerate = "generate"
-	itemAdd      = "add"
-	itemRemove   = "remove-compromised"
-	itemBackup   = "backup-key"
+	itemInService = "new-key-in-service"
+	itemGenerate  = "generate"
+	itemAdd       = "add"
+	itemRemove    = "remove-compromised"
+	itemBackup    = "backup-key"
 )
 
 func (n newKeyInService) putOff(ctx context.Context, sc *checklist.Scope) (p putOff, err error) {
@@ -44,7 +45,7 @@ func (n newKeyInService) putOff(ctx context.Context, sc *checklist.Scope) (p put
 	if err != nil {
 		return p, err
 	}
-	added, err := addKey{n.Outside, checklist.NewKey}.Check(ctx, p.adding)
+	added, err := n.adder(checklist.NewKey).Check(ctx, p.adding)
 	if err != nil {
 		return p, err
 	}
@@ -58,8 +59,12 @@ func (n newKeyInService) putOff(ctx context.Context, sc *checklist.Scope) (p put
 }
 
 // served reports whether the deployments that serve were made after the new
-// key's rows. Both times are Vercel's.
+// key's rows. Both times are Vercel's. Where nobody can look, it is the services'
+// answers that count.
 func (n newKeyInService) served(ctx context.Context, sc *checklist.Scope) (bool, error) {
+	if n.Hand != nil {
+		return n.acceptedEverywhere(ctx, sc, checklist.NewKey) == nil, ctx.Err()
+	}
 	existing, err := addKey{n.Outside, checklist.NewKey}.existing(ctx, sc)
 	if err != nil {
 		return false, err
@@ -96,8 +101,8 @@ func (n newKeyInService) Plan(ctx context.Context, sc *checklist.Scope) (checkli
 		sc   *checklist.Scope
 	}{
 		{missing.generate, generateKey(n), missing.generating},
-		{missing.add, addKey{n.Outside, checklist.NewKey}, missing.adding},
-		{missing.redeploy, redeploy(n), sc},
+		{missing.add, n.adder(checklist.NewKey), missing.adding},
+		{missing.redeploy, n.deployer(), sc},
 	}
 	for _, s := range steps {
 		if !s.due {
@@ -138,12 +143,12 @@ func (n newKeyInService) Do(ctx context.Context, sc *checklist.Scope) error {
 		}
 	}
 	if missing.add {
-		if err := (addKey{n.Outside, checklist.NewKey}).Do(ctx, missing.adding); err != nil {
+		if err := n.adder(checklist.NewKey).Do(ctx, missing.adding); err != nil {
 			return err
 		}
 	}
 	if missing.redeploy {
-		return redeploy(n).Do(ctx, sc)
+		return n.deployer().Do(ctx, sc)
 	}
 	return nil
 }
@@ -241,7 +246,7 @@ func (n newKeyInService) madeUp(ctx context.Context, sc *checklist.Scope) (check
 		step checklist.Step
 	}{
 		{itemGenerate, generateKey(n)},
-		{itemAdd, addKey{n.Outside, checklist.NewKey}},
+		{itemAdd, n.adder(checklist.NewKey)},
 	} {
 		if sc.Session.State(other.item).Status == checklist.StatusPassed {
 			continue
@@ -257,7 +262,7 @@ func (n newKeyInService) madeUp(ctx context.Context, sc *checklist.Scope) (check
 		}
 		evidence.Summary = "what was put off is made up for"
 	}
-	again := redeploy(n)
+	again := n.deployer()
 	if made, err := again.Check(ctx, sc); err != nil || !made {
 		return evidence, err
 	}

@@ -68,6 +68,9 @@ type Outside struct {
 	// vault; the zero value has the defaults.
 	Webhook notify.Options
 	Random  io.Reader
+	// Hand guides the operator through Vercel's dashboard. It takes the place of
+	// Vercel, which is nil then: nothing there can be seen, only asked for.
+	Hand *Hand
 	// Poll says how often and how long a deployment is watched.
 	Poll vercel.Poll
 	// Pause waits between two looks at something that takes a moment.

@@ -17,7 +17,10 @@ const ReAddOldKey = "re-add-old-key"
 // reAddKey puts the old key's variables back, from the vault. Rows that are
 // still there are left alone and count; a key that was revoked as compromised
 // never comes back.
-type reAddKey struct{ addKey }
+type reAddKey struct {
+	*Outside
+	adder adder
+}
 
 // admit refuses a key that must not be in service again. It is asked for before
 // each look and each act: an emergency may have come in between.
@@ -64,20 +67,11 @@ func (a reAddKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan
 	if err := a.admit(ctx, sc); err != nil {
 		return plan, err
 	}
-	existing, err := a.existing(ctx, sc)
+	refill, err := a.adder.planRefill(ctx, sc)
 	if err != nil {
 		return plan, err
 	}
-	for _, r := range a.rows(sc.Environments()) {
-		action := checklist.Action{Target: r.target.Name, Environment: r.environment}
-		if v, ok := existing[r.String()]; ok && !oursBefore(sc, v) {
-			action.Words = fmt.Sprintf("leave row %s for %s as it is", v.ID, r.vercel)
-		} else {
-			action.Words = fmt.Sprintf("create %s, %s, for %s, with the value from %s", id.Variable(), r.slot.variableType(), r.vercel, a.Vault.Describe())
-			action.Command = r.command(id.Variable())
-		}
-		plan.Actions = append(plan.Actions, action)
-	}
+	plan.Actions, plan.Warnings, plan.Inventory = refill.Actions, refill.Warnings, refill.Inventory
 	for _, e := range sc.Environments() {
 		if _, entry, err := a.Vault.Get(ctx, secretName(e, id)); err != nil {
 			return plan, err
@@ -87,8 +81,7 @@ func (a reAddKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan
 			})
 		}
 	}
-	plan.Inventory, err = a.inventory(ctx, id)
-	return plan, err
+	return plan, nil
 }
 
 func (a reAddKey) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
@@ -101,16 +94,8 @@ func (a reAddKey) Check(ctx context.Context, sc *checklist.Scope) (bool, error) 
 			return false, err
 		}
 	}
-	existing, err := a.existing(ctx, sc)
-	if err != nil {
-		return false, err
-	}
-	for _, r := range a.rows(sc.Environments()) {
-		if v, ok := existing[r.String()]; !ok || oursBefore(sc, v) {
-			return false, nil
-		}
-	}
-	return true, nil
+	missing, err := a.adder.missing(ctx, sc)
+	return len(missing) == 0, err
 }
 
 func (a reAddKey) Do(ctx context.Context, sc *checklist.Scope) error {
@@ -118,7 +103,7 @@ func (a reAddKey) Do(ctx context.Context, sc *checklist.Scope) error {
 		return err
 	}
 	// The service first: it is what people wait for.
-	if err := a.addKey.do(ctx, sc, whatever); err != nil {
+	if err := a.adder.refill(ctx, sc); err != nil {
 		return err
 	}
 	for _, e := range sc.Environments() {
@@ -144,27 +129,11 @@ func (a reAddKey) reinstate(ctx context.Context, sc *checklist.Scope, e checklis
 }
 
 func (a reAddKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	id := sc.Session.Key(checklist.OldKey)
-	evidence := checklist.Evidence{Facts: map[string]string{}, Tables: []checklist.Table{{
-		Title: id.Variable(), Columns: []string{"Target", "Vercel target", "Row", "Type", "How"},
-	}}}
-	existing, err := a.existing(ctx, sc)
+	evidence, err := a.adder.verifyRefill(ctx, sc)
 	if err != nil {
 		return evidence, err
 	}
-	added := 0
-	for _, r := range a.rows(sc.Environments()) {
-		v, ok := existing[r.String()]
-		if !ok {
-			return evidence, fmt.Errorf("%s has no row %s after it was put back", r, id.Variable())
-		}
-		how := "was there"
-		if v.Comment == comment(sc) {
-			how = "put back"
-			added++
-		}
-		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{r.target.Name, r.vercel, v.ID, v.Type, how})
-	}
+	evidence.Facts = map[string]string{}
 	for _, e := range sc.Environments() {
 		secret, err := a.secret(ctx, sc.Session, e, checklist.OldKey)
 		if err != nil {
@@ -172,8 +141,7 @@ func (a reAddKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Ev
 		}
 		evidence.Facts[checklist.Fact(checklist.FactFingerprint, e, checklist.OldKey)] = string(secret.Fingerprint(sc.Session.Opening.Trail))
 	}
-	evidence.Summary = fmt.Sprintf("%s has all its rows in %s, %d of them put back; it takes effect with the next deployment", id.Variable(), environmentWords(sc), added)
-	return evidence, a.compareInventory(ctx, sc, id, &evidence)
+	return evidence, nil
 }
 
 // inService reports whether a key has a row that the deployments of a cell see.

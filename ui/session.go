@@ -507,13 +507,17 @@ func (m *session) finish() {
 
 // resume compares the outside with what the session saw last.
 func (m *session) resume() {
+	resumed := "resumed; nothing has changed outside"
+	if !m.engine.Observes() {
+		resumed = "resumed; what others changed outside cannot be seen"
+	}
 	if m.readOnly() != "" {
 		return
 	}
 	m.host.run(task{
 		name: "Look for drift", engine: m.engine,
 		do:   m.engine.Resume,
-		done: m.said("resumed; nothing has changed outside"),
+		done: m.said(resumed),
 	})
 }
 

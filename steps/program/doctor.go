@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os/exec"
 	"slices"
+	"strings"
 	"time"
 
 	"keyturn/checklist"
@@ -98,7 +99,11 @@ func (d *doctor) recovery(ctx context.Context) {
 			fmt.Sprintf("store its value with %s login key %s", d.p.options.Return, name))
 	}
 	if len(missing) == 0 && len(d.inUse) > 0 {
-		d.good(what, "%v can be put back", slices.Sorted(maps.Keys(d.inUse)))
+		var names []string
+		for _, name := range slices.Sorted(maps.Keys(d.inUse)) {
+			names = append(names, string(name))
+		}
+		d.good(what, "%s can be put back", strings.Join(names, ", "))
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"keyturn/checklist"
 	"keyturn/steps"
 	"keyturn/steps/config"
+	"keyturn/steps/paper"
 	"keyturn/steps/probe"
 	"keyturn/steps/requestlog"
 	"keyturn/steps/vercel"
@@ -33,13 +34,21 @@ func (p *Program) openLive(ctx context.Context) error {
 	if err := p.enterLive(ctx); err != nil {
 		return err
 	}
-	token, err := p.vercelToken(ctx)
-	if err != nil {
-		return err
-	}
-	api, err := p.vercelClient(token)
-	if err != nil {
-		return err
+	return p.reachLive(ctx, templates)
+}
+
+// reachLive makes what the steps reach of what a configuration names.
+func (p *Program) reachLive(ctx context.Context, templates paper.Templates) error {
+	c := p.options.Config
+	var api *vercel.Client
+	if !p.byHand() {
+		token, err := p.vercelToken(ctx)
+		if err != nil {
+			return err
+		}
+		if api, err = p.vercelClient(token); err != nil {
+			return err
+		}
 	}
 	log, err := p.liveLog(c.RequestLog)
 	if err != nil {
@@ -59,6 +68,9 @@ func (p *Program) openLive(ctx context.Context) error {
 	}
 	p.wire(api, log, targets, steps.FileSecond{Dir: filepath.Join(p.dir, "requests")}, vercel.Poll{}, profile, documents)
 	p.outside.Paper = templates
+	if p.byHand() {
+		p.outside.Hand = p.hand()
+	}
 	return nil
 }
 

@@ -118,6 +118,10 @@ func (p *Program) inEnvironment(a Account) []string {
 // enter opens a realm as far as its vault.
 func enter(ctx context.Context, o Options, a Account) (*Program, error) {
 	p := newProgram(o)
+	if p.byHand() && a == Vercel {
+		return nil, &UsageError{checklist.WithHint(errors.New("no token is used: mode under [vercel] is dashboard"),
+			"take mode out of the configuration file to have Keyturn make the changes by the API")}
+	}
 	if !p.Sandbox() {
 		return p, p.enterLive(ctx)
 	}

@@ -46,6 +46,13 @@ type Options struct {
 	// "keyturn --state DIR"; "keyturn" if empty.
 	Return string
 
+	// Clipboard takes values to where they are pasted, for changes by hand; nil for
+	// the machine's own.
+	Clipboard steps.Clipboard
+	// Pause waits between two looks at something that takes a moment; nil to wait
+	// as long as it says.
+	Pause func(context.Context, time.Duration) error
+
 	BuildTime time.Duration    // of the sandbox's deployments; its default if 0
 	Fault     sandbox.Fault    // of the sandbox
 	RealNow   func() time.Time // time.Now if nil
@@ -103,6 +110,9 @@ func newProgram(o Options) *Program {
 	}
 	if o.Environ == nil {
 		o.Environ = os.Getenv
+	}
+	if o.Pause == nil {
+		o.Pause = pause
 	}
 	if o.Return == "" {
 		o.Return = "keyturn"

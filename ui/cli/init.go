@@ -74,7 +74,7 @@ func (a *app) writeConfig(ctx context.Context, api string) error {
 			fmt.Fprintf(a.out, "Next: %s login bypass %s\n", next, t.Project)
 		}
 	}
-	if i.survey.Username == "" {
+	if i.survey.Username == "" && i.draft.Mode != config.ModeDashboard {
 		fmt.Fprintf(a.out, "Next: %s login vercel\n", next)
 	}
 	fmt.Fprintf(a.out, "Next: %s doctor\n", next)
@@ -100,6 +100,7 @@ func (i *interview) all(ctx context.Context) error {
 			i.draft.Operator, err = i.ask("Who runs it? Your name as in allowed_signers", program.SystemPrincipal(), field("operator"))
 			return err
 		},
+		i.mode,
 		i.team,
 		func() error { return i.projects(ctx) },
 		func() (err error) {
@@ -185,8 +186,25 @@ func (i *interview) confirm(question string) (bool, error) {
 	return strings.HasPrefix(strings.ToLower(answer), "y"), err
 }
 
+// mode asks who makes the changes, where no token answers it.
+func (i *interview) mode() error {
+	if i.survey.Username != "" || i.draft.API != "" {
+		return nil
+	}
+	answer, err := i.ask("Who changes things at Vercel: api for Keyturn, with a token; dashboard for you, with Keyturn telling what to press",
+		config.ModeAPI, field("vercel.mode"))
+	if answer == config.ModeDashboard {
+		i.draft.Mode = answer
+	}
+	return err
+}
+
 // team asks for the team, offering those of the token.
-func (i *interview) team() error {
+func (i *interview) team() (err error) {
+	if i.draft.Mode == config.ModeDashboard {
+		i.draft.Team, err = i.ask("What do the dashboard's addresses have behind vercel.com/: the slug of the team, or of your account", "", field("vercel.team"))
+		return err
+	}
 	usual := none
 	if i.survey.Username != "" {
 		fmt.Fprintf(i.out, "The Vercel token belongs to %s.\n", i.survey.Username)

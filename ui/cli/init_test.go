@@ -158,7 +158,7 @@ func TestANewcomer(t *testing.T) {
 		"ok     target orders-api: is the project orders-api (prj_",
 		"ok     keys of orders-api in staging: HMAC_SECRET_V1, each in preview, development",
 		"ok     keys of storefront in production: HMAC_SECRET_V1, each in production",
-		"ok     keys in the vault: [production/v1 staging/v1] can be put back",
+		"ok     keys in the vault: production/v1, staging/v1 can be put back",
 		"ok     protection of payments-api",
 		"ok     request log of production: is complete up to",
 		"ok     roster:",
@@ -186,7 +186,7 @@ func TestANewcomer(t *testing.T) {
 
 func TestInitWithoutAToken(t *testing.T) {
 	n := newNewcomer(t)
-	code, out, errOut := n.run("orders\nalice@example.com\n\norders-api\n\n\n\n", "init")
+	code, out, errOut := n.run("orders\nalice@example.com\n\n\norders-api\n\n\n\n", "init")
 	require.Zero(t, code, errOut)
 	assert.Contains(t, out, "Next: keyturn --config "+n.file+" login vercel\n")
 	c, err := config.Load(n.file)
@@ -204,9 +204,32 @@ func TestInitWithoutAToken(t *testing.T) {
 	}
 }
 
+// Who has no access to the API needs no token.
+func TestInitForTheDashboard(t *testing.T) {
+	n := newNewcomer(t)
+	answers := []string{
+		"orders", "alice@example.com", "browser", "dashboard",
+		"", // a team or an account there must be
+		"acme", "orders-api", "", "https://staging.example.com/api/test", "https://example.com/api/test", "", "",
+	}
+	code, out, errOut := n.run(strings.Join(answers, "\n"), "init")
+	require.Zero(t, code, errOut)
+	assert.Equal(t, n.file+" is written.\nNext: keyturn --config "+n.file+" doctor\n", out)
+	assert.Contains(t, errOut, `want "api" or "dashboard"`)
+	assert.Contains(t, errOut, "behind vercel.com/")
+	c, err := config.Load(n.file)
+	require.NoError(t, err)
+	assert.Equal(t, config.ModeDashboard, c.Vercel.Mode)
+	assert.Equal(t, "https://vercel.com/acme", c.Vercel.Dashboard())
+
+	code, _, errOut = n.run("token\n", "login", "vercel")
+	assert.Equal(t, 2, code)
+	assert.Contains(t, errOut, "no token is used")
+}
+
 func TestInitThatIsLeft(t *testing.T) {
 	n := newNewcomer(t)
-	for _, in := range []string{"", "orders\nalice\nacme\n", "orders\nalice\nacme\norders-api\nsigner\n"} {
+	for _, in := range []string{"", "orders\nalice\napi\nacme\n", "orders\nalice\n\nacme\norders-api\nsigner\n"} {
 		code, out, errOut := n.run(in, "init")
 		assert.Equal(t, 1, code, in)
 		assert.Empty(t, out)

@@ -1,0 +1,251 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/keygen"
+	"keyturn/steps/vercel"
+)
+
+// Hand guides the operator through Vercel's dashboard where Keyturn has no
+// access to the API: each act is spelt out, the operator does it and says so,
+// and the services are then asked what came of it.
+type Hand struct {
+	// Dashboard is the address of the team's or the person's dashboard, such as
+	// https://vercel.com/acme.
+	Dashboard string
+	Clipboard Clipboard
+}
+
+// Clipboard takes a secret to where the operator pastes it.
+type Clipboard interface {
+	// Describe names the way that a secret takes, for people.
+	Describe() string
+	// Notice tells, before a value goes out for a time, what becomes of it and of
+	// what else is on the clipboard.
+	Notice(d time.Duration) string
+	// Put lets the secret lie on the clipboard for a time, and no longer even if
+	// this process ends. clear takes it off before; to call it again does no harm.
+	Put(ctx context.Context, secret keygen.Secret, d time.Duration) (clear func(context.Context) error, err error)
+}
+
+// clipTime is how long a value lies on the clipboard.
+const clipTime = 45 * time.Second
+
+// clearPatience is how long the clipboard is waited for when it is cleared, also
+// for an operator who has left.
+const clearPatience = 5 * time.Second
+
+// page is a page of a target in the dashboard.
+func (h *Hand) page(t Target, path string) string { return h.Dashboard + "/" + t.Project + "/" + path }
+
+const (
+	pageVariables   = "settings/environment-variables"
+	pageDeployments = "deployments"
+)
+
+// The answers to an act by hand.
+const (
+	handCopy = "copy"
+	handDone = "done"
+)
+
+// act is one thing that the operator does in the dashboard.
+type act struct {
+	effect checklist.Effect
+	title  string
+	clicks []string
+	done   string // the choice that says that it is done
+	// also is another item that may have had it done in place of this one.
+	also string
+	// value gives the secret to be pasted; nil where there is none.
+	value func(context.Context) (keygen.Secret, error)
+}
+
+// perform has an act done: it is journalled as intended, spelt out, and
+// journalled as done once the operator says so.
+func (o *Outside) perform(ctx context.Context, sc *checklist.Scope, a act) error {
+	return sc.Effect(ctx, a.effect, func(ctx context.Context) (string, error) {
+		if err := o.guide(ctx, sc, a); err != nil {
+			return "", err
+		}
+		return "as " + sc.Session.Opening.Operator + " says", nil
+	})
+}
+
+// guide asks until the operator says that the act is done. Whatever ends the
+// question ends the value's time on the clipboard too.
+func (o *Outside) guide(ctx context.Context, sc *checklist.Scope, a act) (err error) {
+	forget := func() error { return nil }
+	defer func() { err = errors.Join(err, forget()) }()
+	note, suggested := "", handDone
+	if a.value != nil {
+		suggested = handCopy
+	}
+	for {
+		answer, err := sc.Ask(ctx, a.question(o.Hand, note, suggested))
+		switch {
+		case err != nil:
+			// Whoever leaves may have pressed Save before.
+			return fmt.Errorf("%w: %w", checklist.ErrUnknown, err)
+		case answer.Text == handDone:
+			return nil
+		case answer.Text != handCopy || a.value == nil:
+			return fmt.Errorf("%q is none of the choices", answer.Text)
+		}
+		if err := forget(); err != nil {
+			return err
+		}
+		clear, err := o.lay(ctx, a)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			note, suggested = fmt.Sprintf("The value could not be put on the clipboard: %v.%s", err, after(" ", checklist.Hint(err))), handCopy
+			continue
+		}
+		forget = func() error {
+			// Also for an operator who has left: the value must not stay.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), clearPatience)
+			defer cancel()
+			return clear(ctx)
+		}
+		note = fmt.Sprintf("The value is on %s until %s or your answer. Paste it into Value, nowhere else.",
+			o.Hand.Clipboard.Describe(), sc.Now().Add(clipTime).UTC().Format("15:04:05 MST"))
+		suggested = handDone
+	}
+}
+
+// lay puts the act's value on the clipboard.
+func (o *Outside) lay(ctx context.Context, a act) (clear func(context.Context) error, err error) {
+	secret, err := a.value(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return o.Hand.Clipboard.Put(ctx, secret, clipTime)
+}
+
+func (a act) question(h *Hand, note, suggested string) checklist.Question {
+	var body strings.Builder
+	if note != "" {
+		body.WriteString(note + "\n\n")
+	}
+	for i, click := range a.clicks {
+		fmt.Fprintf(&body, "%d. %s\n", i+1, click)
+	}
+	q := checklist.Question{Kind: checklist.Choose, Title: a.title, Body: strings.TrimSuffix(body.String(), "\n"), Default: suggested}
+	if a.value != nil {
+		q.Choices = append(q.Choices, checklist.Choice{
+			ID: handCopy, Label: fmt.Sprintf("Copy the value for %d seconds", int(clipTime/time.Second)),
+		})
+	}
+	q.Choices = append(q.Choices, checklist.Choice{ID: handDone, Label: a.done})
+	return q
+}
+
+// said reports whether the operator has said in this round that the act was done.
+func (a act) said(sc *checklist.Scope) bool {
+	return among(sc.Session.State(sc.Item.ID).Effects, a.effect) ||
+		a.also != "" && among(sc.Session.State(a.also).Effects, a.effect)
+}
+
+// byHandEffect is what the journal says of an act. Each round of an item has its
+// own, so that one act is not taken for the next.
+func byHandEffect(sc *checklist.Scope, name string, r row, words string) checklist.Effect {
+	e := checklist.Effect{Name: name, Target: r.target.Name, Environment: r.environment, Words: words + ", by hand"}
+	if round := sc.Session.State(sc.Item.ID).Round; round > 0 {
+		e.Words += fmt.Sprintf(", round %d", round+1)
+	}
+	return e
+}
+
+// place says where a slot is, as the dashboard's form names it.
+func (s Slot) place() string {
+	switch {
+	case s.CustomEnvironment != "":
+		return fmt.Sprintf("the custom environment %s alone", s.CustomEnvironment)
+	case s.Branch != "":
+		return fmt.Sprintf("Preview alone, and of its branches %s alone", s.Branch)
+	case s.Target == vercel.TargetPreview:
+		return "Preview alone, all its branches"
+	}
+	return s.dashboardName() + " alone"
+}
+
+// dashboardName is what the dashboard calls the slot's environment.
+func (s Slot) dashboardName() string {
+	switch {
+	case s.CustomEnvironment != "":
+		return s.CustomEnvironment
+	case s.Target == "":
+		return ""
+	}
+	return strings.ToUpper(s.Target[:1]) + s.Target[1:]
+}
+
+// kind says which type to choose. The dashboard has called a variable that
+// cannot be read back sensitive, and calls it a secret now.
+func (s Slot) kind() string {
+	if s.variableType() == vercel.TypeSensitive {
+		return `Type: Secret (once "Sensitive").`
+	}
+	return `Type: Config (not "Sensitive").`
+}
+
+// byHandTable is what the evidence says of acts by hand. It also says what the
+// evidence lacks, compared with that of an act by the API.
+func byHandTable(sc *checklist.Scope, rows []row, what string) checklist.Table {
+	t := checklist.Table{Title: what + " by hand; what else there is could not be looked at", Columns: []string{"Target", "Vercel target", "Who says so"}}
+	for _, r := range rows {
+		t.Rows = append(t.Rows, []string{r.target.Name, r.vercel, sc.Session.Opening.Operator})
+	}
+	return t
+}
+
+// guided runs acts one after the other, as one person does, showing how far
+// they have come. What is said to be done already is left out.
+func (o *Outside) guided(ctx context.Context, sc *checklist.Scope, words string, acts []act) error {
+	var cells []cell
+	of := map[string][]act{}
+	for _, a := range acts {
+		c := o.cellOf(a)
+		if len(of[c.String()]) == 0 {
+			cells = append(cells, c)
+		}
+		of[c.String()] = append(of[c.String()], a)
+	}
+	board := newBoard(sc, cells)
+	for _, c := range cells {
+		err := board.work(c, words, func() error {
+			for _, a := range of[c.String()] {
+				if a.said(sc) {
+					continue
+				}
+				if err := o.perform(ctx, sc, a); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *Outside) cellOf(a act) cell {
+	i := slices.IndexFunc(o.Targets, func(t Target) bool { return t.Name == a.effect.Target })
+	return cell{o.Targets[i], a.effect.Environment}
+}
+
+// allSaid reports whether all acts are said to be done.
+func allSaid(sc *checklist.Scope, acts []act) bool {
+	return !slices.ContainsFunc(acts, func(a act) bool { return !a.said(sc) })
+}

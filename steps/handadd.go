@@ -1,0 +1,108 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+
+	"keyturn/checklist"
+	"keyturn/keygen"
+)
+
+// handAdd is addKey in the dashboard: one variable for each slot, whose value
+// goes over the clipboard. That the value has arrived is seen by the probes
+// behind the next deployment.
+type handAdd struct {
+	*Outside
+	role checklist.Role
+}
+
+// acts are what is to be done for every slot, staging before production.
+func (a handAdd) acts(sc *checklist.Scope) []act {
+	var acts []act
+	for _, r := range a.rows(sc.Environments()) {
+		acts = append(acts, a.act(sc, r))
+	}
+	return acts
+}
+
+func (a handAdd) act(sc *checklist.Scope, r row) act {
+	name := sc.Session.Key(a.role).Variable()
+	there := fmt.Sprintf("If it has %s for %s already, delete that row.", name, r.slot.dashboardName())
+	if a.role != checklist.NewKey {
+		there = fmt.Sprintf("If it has %s for %s already, leave it: this is done.", name, r.slot.dashboardName())
+	}
+	return act{
+		effect: byHandEffect(sc, "hand.env.create", r, fmt.Sprintf("create %s in %s", name, r)),
+		title:  fmt.Sprintf("At Vercel: add %s to %s", name, r),
+		clicks: []string{
+			"Open " + a.Hand.page(r.target, pageVariables),
+			there,
+			"Press Add Environment Variable. " + r.slot.kind(),
+			"Key: " + name,
+			fmt.Sprintf("Value: copy it here, the secret of %s, and paste it there.", r.environment),
+			"Environments: " + r.slot.place() + ". Then press Save.",
+		},
+		done: "It is saved",
+		also: itemInService,
+		value: func(ctx context.Context) (keygen.Secret, error) {
+			return a.secret(ctx, sc.Session, r.environment, a.role)
+		},
+	}
+}
+
+func (a handAdd) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	plan := checklist.Plan{
+		Summary: fmt.Sprintf("Add %s to %s, by hand", sc.Session.Key(a.role).Variable(), environmentWords(sc)), Risk: checklist.Change,
+		Warnings: []string{
+			a.Hand.Clipboard.Notice(clipTime),
+			"Keyturn cannot see the variables: look for rows of the same name before you add one.",
+		},
+	}
+	for _, r := range a.rows(sc.Environments()) {
+		plan.Actions = append(plan.Actions, checklist.Action{
+			Target: r.target.Name, Environment: r.environment,
+			Words: fmt.Sprintf("you create %s, %s, for %s", sc.Session.Key(a.role).Variable(), r.slot.variableType(), r.vercel),
+		})
+	}
+	return plan, nil
+}
+
+func (a handAdd) planRefill(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	return a.Plan(ctx, sc)
+}
+
+func (a handAdd) refill(ctx context.Context, sc *checklist.Scope) error { return a.Do(ctx, sc) }
+
+func (a handAdd) verifyRefill(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	return a.Verify(ctx, sc)
+}
+
+func (a handAdd) missing(_ context.Context, sc *checklist.Scope) ([]row, error) {
+	var missing []row
+	for _, r := range a.rows(sc.Environments()) {
+		if !a.act(sc, r).said(sc) {
+			missing = append(missing, r)
+		}
+	}
+	return missing, nil
+}
+
+func (a handAdd) Check(_ context.Context, sc *checklist.Scope) (bool, error) {
+	return allSaid(sc, a.acts(sc)), nil
+}
+
+func (a handAdd) Do(ctx context.Context, sc *checklist.Scope) error {
+	return a.guided(ctx, sc, "adding", a.acts(sc))
+}
+
+func (a handAdd) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	name, rows := sc.Session.Key(a.role).Variable(), a.rows(sc.Environments())
+	if !allSaid(sc, a.acts(sc)) {
+		return checklist.Evidence{}, fmt.Errorf("%s is not added everywhere in %s", name, environmentWords(sc))
+	}
+	return checklist.Evidence{
+		Summary: fmt.Sprintf("%s was added by hand in %s, %d times, as %s says; only the probes behind the next deployment can prove it",
+			name, environmentWords(sc), len(rows), sc.Session.Opening.Operator),
+		Tables: []checklist.Table{byHandTable(sc, rows, name+", added")},
+	}, nil
+}

@@ -1,0 +1,189 @@
+package steps
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"keyturn/checklist"
+	"keyturn/steps/probe"
+)
+
+// handOlder is findOlderDeployments where Keyturn cannot list deployments: the
+// operator brings the addresses of those that the dashboard shows, each is
+// probed, and what accepts the compromised key is deleted by hand.
+type handOlder struct {
+	ask
+	*Outside
+}
+
+// olderAddress is one address that the operator brought, and how it answers.
+type olderAddress struct {
+	cell
+	address string
+	answer  string
+	accepts bool
+}
+
+// question asks for the addresses of one cell.
+func (h handOlder) question(c cell) string {
+	return fmt.Sprintf("Addresses of the older deployments of %s (empty for none)", c)
+}
+
+func (h handOlder) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	plan := checklist.Plan{Summary: "Probe the older deployments at their own addresses", Risk: checklist.Look}
+	for _, c := range h.probed(sc.Environments()) {
+		plan.Actions = append(plan.Actions, checklist.Action{
+			Target: c.target.Name, Environment: c.environment,
+			Words: "you bring the addresses that " + h.Hand.page(c.target, pageDeployments) + " lists; each is asked with " + string(sc.Session.Key(checklist.OldKey)),
+		})
+	}
+	plan.Actions = append(plan.Actions, checklist.Action{Words: "you delete those that accept it, and they are asked again"})
+	return plan, nil
+}
+
+func (h handOlder) Do(ctx context.Context, sc *checklist.Scope) error {
+	brought := map[string][]string{}
+	for _, c := range h.probed(sc.Environments()) {
+		addresses, err := h.bring(ctx, sc, c)
+		if err != nil {
+			return err
+		}
+		brought[c.String()] = addresses
+	}
+	all, err := h.answers(ctx, sc, brought)
+	if err != nil {
+		return err
+	}
+	alive := slices.DeleteFunc(all, func(o olderAddress) bool { return !o.accepts })
+	if len(alive) == 0 {
+		return nil
+	}
+	var clicks []string
+	for _, o := range alive {
+		clicks = append(clicks, fmt.Sprintf("%s: open %s, find %s, open its menu (⋯), press Delete, and confirm.", o.cell, h.Hand.page(o.target, pageDeployments), o.address))
+	}
+	first := row{target: alive[0].target, environment: alive[0].environment, vercel: "older deployments"}
+	return h.perform(ctx, sc, act{
+		effect: byHandEffect(sc, "hand.deployment.delete", first, fmt.Sprintf("delete %d older deployments that accept %s", len(alive), sc.Session.Key(checklist.OldKey))),
+		title:  fmt.Sprintf("%d older deployments still accept %s: delete them", len(alive), sc.Session.Key(checklist.OldKey)),
+		clicks: append(clicks, "A preview that somebody looks at is gone with its deployment. What you leave is an open issue of the record."),
+		done:   "Done, as far as they are to be deleted",
+	})
+}
+
+// bring asks for the addresses of a cell's older deployments until they can be
+// read.
+func (h handOlder) bring(ctx context.Context, sc *checklist.Scope, c cell) ([]string, error) {
+	note := ""
+	for {
+		a, err := sc.Ask(ctx, checklist.Question{
+			Kind: checklist.Write, Optional: true, Title: h.question(c), Default: lastAnswer(sc, h.question(c)),
+			Body: note + "Open " + h.Hand.page(c.target, pageDeployments) + fmt.Sprintf(
+				", filter by %s, and copy the address of each Ready deployment but the newest. Separate them by blanks.", c.site().slot.dashboardName()),
+		})
+		if err != nil {
+			return nil, err
+		}
+		addresses, err := parseAddresses(a.Text, c.target.Path)
+		if err == nil {
+			return addresses, nil
+		}
+		note = err.Error() + "\n\n"
+	}
+}
+
+// parseAddresses reads addresses of deployments, with or without their scheme and
+// the path that is probed, separated by blanks or commas.
+func parseAddresses(text, path string) ([]string, error) {
+	var addresses []string
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' }) {
+		if !strings.Contains(word, "://") {
+			word = "https://" + word
+		}
+		u, err := url.Parse(word)
+		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
+			return nil, fmt.Errorf("%q is no address: want such as orders-api-abc123.vercel.app", word)
+		}
+		address := u.Scheme + "://" + u.Host + strings.TrimRight(strings.TrimSuffix(u.Path, path), "/")
+		if !slices.Contains(addresses, address) {
+			addresses = append(addresses, address)
+		}
+	}
+	return addresses, nil
+}
+
+// answers asks every address with the compromised key.
+func (h handOlder) answers(ctx context.Context, sc *checklist.Scope, brought map[string][]string) ([]olderAddress, error) {
+	var all []olderAddress
+	for _, c := range h.probed(sc.Environments()) {
+		for _, address := range brought[c.String()] {
+			all = append(all, olderAddress{cell: c, address: address})
+		}
+	}
+	err := eachIndex(ctx, all, func(ctx context.Context, i int, o olderAddress) (err error) {
+		sc.Report(checklist.Progress{Words: "probing " + o.address, Total: len(all)})
+		all[i].answer, all[i].accepts, err = h.probe(ctx, sc, o)
+		return err
+	})
+	return all, err
+}
+
+func (h handOlder) probe(ctx context.Context, sc *checklist.Scope, o olderAddress) (answer string, accepts bool, err error) {
+	secret, held, err := h.compromised(ctx, sc, o.environment)
+	switch {
+	case err != nil:
+		return "", false, err
+	case !held:
+		return answerUnknown, false, nil
+	}
+	row, err := h.Prober.Probe(ctx, probe.Target{URL: o.address + o.target.Path, Bypass: o.target.Bypass},
+		probe.Key{ID: sc.Session.Key(checklist.OldKey), Secret: secret, Expect: probe.Refused})
+	if err != nil {
+		return "", false, err
+	}
+	if row.Got == probe.GotNotFound {
+		return "gone", false, nil
+	}
+	if row.Verdict == probe.Inconclusive {
+		return "not known: " + cmp.Or(row.Detail, string(row.Got)), false, nil
+	}
+	return string(row.Got), row.Got == probe.GotAccepted, nil
+}
+
+func (h handOlder) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	id := sc.Session.Key(checklist.OldKey)
+	brought := map[string][]string{}
+	for _, c := range h.probed(sc.Environments()) {
+		addresses, err := parseAddresses(lastAnswer(sc, h.question(c)), c.target.Path)
+		if err != nil {
+			return checklist.Evidence{}, errors.Join(errors.New("read the addresses of the older deployments"), err)
+		}
+		brought[c.String()] = addresses
+	}
+	all, err := h.answers(ctx, sc, brought)
+	if err != nil {
+		return checklist.Evidence{}, err
+	}
+	table := checklist.Table{Title: "Older deployments, as the operator brought them", Columns: []string{"Target", "Environment", "Address", "Answer to " + string(id)}}
+	evidence := checklist.Evidence{Issues: []string{
+		fmt.Sprintf("which older deployments there are was looked up by hand: whether one that was not named accepts %s is not known", id),
+	}}
+	accepting := 0
+	for _, o := range all {
+		table.Rows = append(table.Rows, []string{o.target.Name, string(o.environment), o.address, o.answer})
+		if o.accepts {
+			accepting++
+			evidence.Issues = append(evidence.Issues, fmt.Sprintf("the older deployment of %s at %s still accepts %s", o.cell, o.address, id))
+		}
+	}
+	if len(all) > 0 {
+		evidence.Tables = append(evidence.Tables, table)
+	}
+	evidence.Summary = fmt.Sprintf("%d of the %d older deployments that were named still accept %s", accepting, len(all), id)
+	return evidence, nil
+}

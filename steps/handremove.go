@@ -1,0 +1,179 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"keyturn/checklist"
+)
+
+// handRemove is removeKey in the dashboard. What is proved before a removal by
+// the API is proved before this one.
+type handRemove struct {
+	*Outside
+	role checklist.Role
+}
+
+func (r handRemove) acts(sc *checklist.Scope) []act {
+	var acts []act
+	for _, row := range r.rows(sc.Environments()) {
+		acts = append(acts, r.act(sc, row))
+	}
+	return acts
+}
+
+func (r handRemove) act(sc *checklist.Scope, row row) act {
+	name, place := sc.Session.Key(r.role).Variable(), row.slot.dashboardName()
+	if row.slot.Branch != "" {
+		place += ", branch " + row.slot.Branch
+	}
+	return act{
+		effect: byHandEffect(sc, "hand.env.delete", row, fmt.Sprintf("remove %s from %s", name, row)),
+		title:  fmt.Sprintf("At Vercel: remove %s from %s", name, row),
+		clicks: []string{
+			"Open " + r.Hand.page(row.target, pageVariables) + " and search for " + name,
+			fmt.Sprintf("Find the row of %s. No other variable is to be touched.", place),
+			fmt.Sprintf("If it names nothing but %s: open its menu (⋯), press Delete, and confirm.", place),
+			fmt.Sprintf("If it names other environments too: open its menu (⋯), press Edit, take away %s alone, and press Save. The others keep their value.", place),
+			"Once more: no row of " + name + " may name " + place + " now.",
+		},
+		done: "It is removed",
+	}
+}
+
+func (r handRemove) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	id := sc.Session.Key(r.role)
+	plan := checklist.Plan{Summary: fmt.Sprintf("Remove %s from %s, by hand", id.Variable(), environmentWords(sc)), Risk: checklist.Change}
+	if r.role == checklist.OldKey {
+		plan.Risk, plan.Confirm = checklist.Irreversible, string(id)
+		plan.Warnings = append(plan.Warnings, "Vercel cannot give the value back. A rollback takes it from the vault.")
+	}
+	for _, row := range r.rows(sc.Environments()) {
+		plan.Actions = append(plan.Actions, checklist.Action{
+			Target: row.target.Name, Environment: row.environment, Words: fmt.Sprintf("you remove %s from %s", id.Variable(), row.vercel),
+		})
+	}
+	return plan, nil
+}
+
+func (r handRemove) Check(_ context.Context, sc *checklist.Scope) (bool, error) {
+	return allSaid(sc, r.acts(sc)), nil
+}
+
+func (r handRemove) Do(ctx context.Context, sc *checklist.Scope) error {
+	// The proofs of the gate may be hours old; nothing is removed on them alone.
+	if r.role == checklist.OldKey {
+		if err := (removeKey(r)).proveAgain(ctx, sc); err != nil {
+			return err
+		}
+	}
+	return r.guided(ctx, sc, "removing", r.acts(sc))
+}
+
+func (r handRemove) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	return removedByHand(sc, sc.Session.Key(r.role).Variable(), r.rows(sc.Environments()), r.acts(sc))
+}
+
+func removedByHand(sc *checklist.Scope, name string, rows []row, acts []act) (checklist.Evidence, error) {
+	if !allSaid(sc, acts) {
+		return checklist.Evidence{}, fmt.Errorf("%s is not removed everywhere in %s", name, environmentWords(sc))
+	}
+	return checklist.Evidence{
+		Summary: fmt.Sprintf("%s was removed by hand from %s, as %s says; running deployments accept it until the next one serves, and only a refused request proves the removal",
+			name, environmentWords(sc), sc.Session.Opening.Operator),
+		Tables: []checklist.Table{byHandTable(sc, rows, name+", removed")},
+	}, nil
+}
+
+// handRemoveCompromised is removeCompromised in the dashboard: every row of an
+// environment, also of branches and custom environments that no slot names. It
+// waits for no other key to be proved.
+type handRemoveCompromised struct{ *Outside }
+
+// acts are one for each target and environment: each moment that the key stays
+// is one too many.
+func (r handRemoveCompromised) acts(sc *checklist.Scope) []act {
+	name := sc.Session.Key(checklist.OldKey).Variable()
+	var acts []act
+	for _, row := range r.cellRows(sc) {
+		others := "Preview, Development, a branch or a custom environment"
+		if row.environment == checklist.Production {
+			others = "Production"
+		}
+		acts = append(acts, act{
+			effect: byHandEffect(sc, "hand.env.delete", row, fmt.Sprintf("remove every %s of %s from %s", name, row.environment, row.target.Name)),
+			title:  fmt.Sprintf("At Vercel: remove %s from %s of %s", name, row.environment, row.target.Name),
+			clicks: []string{
+				"Open " + r.Hand.page(row.target, pageVariables) + " and search for " + name,
+				fmt.Sprintf("Every row that names %s: open its menu (⋯), press Delete, and confirm.", others),
+				"A row that also names an environment which is not to be revoked: press Edit instead, take away the others, and press Save. Its secret is compromised there too.",
+				"Look under Shared as well: a shared variable of that name has to be unlinked from the project.",
+			},
+			done: "No such row is left",
+		})
+	}
+	return acts
+}
+
+// cellRows has one row for each target and environment, for what is told of
+// them.
+func (r handRemoveCompromised) cellRows(sc *checklist.Scope) []row {
+	var rows []row
+	for _, c := range r.cells(sc.Environments()) {
+		rows = append(rows, row{target: c.target, environment: c.environment, vercel: "every one of " + string(c.environment)})
+	}
+	return rows
+}
+
+func (r handRemoveCompromised) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	id := sc.Session.Key(checklist.OldKey)
+	plan := checklist.Plan{
+		Summary: fmt.Sprintf("Remove %s from %s, every row of it, by hand", id.Variable(), environmentWords(sc)),
+		Risk:    checklist.Irreversible, Confirm: string(id),
+		Warnings: []string{"Nothing is revoked before the redeploy: running deployments go on accepting the key."},
+	}
+	for _, row := range r.cellRows(sc) {
+		plan.Actions = append(plan.Actions, checklist.Action{
+			Target: row.target.Name, Environment: row.environment, Words: fmt.Sprintf("you remove every row of %s", id.Variable()),
+		})
+	}
+	return plan, nil
+}
+
+func (r handRemoveCompromised) Check(_ context.Context, sc *checklist.Scope) (bool, error) {
+	return allSaid(sc, r.acts(sc)), nil
+}
+
+func (r handRemoveCompromised) Do(ctx context.Context, sc *checklist.Scope) error {
+	return r.guided(ctx, sc, "removing", r.acts(sc))
+}
+
+func (r handRemoveCompromised) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	return removedByHand(sc, sc.Session.Key(checklist.OldKey).Variable(), r.cellRows(sc), r.acts(sc))
+}
+
+// handDefault is updateDefault where nobody can look at Vercel.
+type handDefault struct {
+	look
+	*Outside
+}
+
+func (u handDefault) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	return checklist.Plan{Summary: "Keep versioned names", Risk: checklist.Look, Actions: []checklist.Action{
+		{Words: fmt.Sprintf("one request with %s to each service, which must accept it", sc.Session.Key(checklist.NewKey))},
+	}}, nil
+}
+
+func (u handDefault) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	if err := u.acceptedEverywhere(ctx, sc, checklist.NewKey); err != nil {
+		return checklist.Evidence{}, err
+	}
+	var names []string
+	for _, t := range u.verifiers() {
+		names = append(names, t.Name)
+	}
+	return checklist.Evidence{
+		Summary: fmt.Sprintf("%s keeps its name, and %s accept it; the next rotation goes on from it", sc.Session.Key(checklist.NewKey), strings.Join(names, ", ")),
+	}, nil
+}

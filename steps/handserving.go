@@ -1,0 +1,74 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/keygen"
+	"keyturn/steps/probe"
+	"keyturn/vault"
+)
+
+// Accepted returns the keys of the vault that a service of an environment
+// accepts, with when they were made. It is how the keys in service are found
+// where nobody can look at Vercel.
+func (o *Outside) Accepted(ctx context.Context, e checklist.Environment) (map[keygen.KeyID]time.Time, error) {
+	entries, err := o.Vault.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the vault: %w", err)
+	}
+	var held []vault.Entry
+	for _, entry := range entries {
+		if id, ok := keyIn(entry.Name, e); ok && entry.Status == vault.Active && entry.Name == secretName(e, id) {
+			held = append(held, entry)
+		}
+	}
+	var mu sync.Mutex
+	accepted := map[keygen.KeyID]time.Time{}
+	err = each(ctx, held, func(ctx context.Context, entry vault.Entry) error {
+		id, _ := keyIn(entry.Name, e)
+		yes, err := o.acceptedBySome(ctx, e, id)
+		if yes {
+			mu.Lock()
+			defer mu.Unlock()
+			accepted[id] = entry.Created
+		}
+		return err
+	})
+	return accepted, err
+}
+
+// keyIn reads the key id of a vault item of an environment.
+func keyIn(name vault.Name, e checklist.Environment) (keygen.KeyID, bool) {
+	text, ok := strings.CutPrefix(string(name), string(e)+"/")
+	id, err := keygen.ParseKeyID(text)
+	return id, ok && err == nil
+}
+
+// acceptedBySome asks the services one after the other whether one accepts a
+// key. A service that does not answer leaves it open, which is an error.
+func (o *Outside) acceptedBySome(ctx context.Context, e checklist.Environment, id keygen.KeyID) (bool, error) {
+	secret, _, err := o.Vault.Get(ctx, secretName(e, id))
+	if err != nil {
+		return false, fmt.Errorf("get %s from the vault: %w", secretName(e, id), err)
+	}
+	var unclear []error
+	for _, t := range o.verifiers() {
+		row, err := o.Prober.Probe(ctx, t.probeTarget(e), probe.Key{ID: id, Secret: secret, Expect: probe.Accepted})
+		switch {
+		case err != nil:
+			return false, fmt.Errorf("probe %s %s with %s: %w", t.Name, e, id, err)
+		case row.Got == probe.GotAccepted:
+			return true, nil
+		case row.Got != probe.GotRefused:
+			unclear = append(unclear, checklist.WithHint(fmt.Errorf("%s %s does not say whether it accepts %s: %s%s", t.Name, e, id, row.Got, after(": ", row.Detail)),
+				"see that %s is a route that verifies signatures and can be reached", t.URLs[e]))
+		}
+	}
+	return false, errors.Join(unclear...)
+}

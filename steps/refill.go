@@ -1,0 +1,79 @@
+package steps
+
+import (
+	"context"
+	"fmt"
+
+	"keyturn/checklist"
+	"keyturn/steps/vercel"
+)
+
+// whatever admits all rows, for a key that may have been there before.
+func whatever(*checklist.Scope, map[string]vercel.Variable) error { return nil }
+
+// missing returns the rows that the key lacks. One that was there before the
+// session is as good as one of ours.
+func (a addKey) missing(ctx context.Context, sc *checklist.Scope) ([]row, error) {
+	existing, err := a.existing(ctx, sc)
+	if err != nil {
+		return nil, err
+	}
+	var missing []row
+	for _, r := range a.rows(sc.Environments()) {
+		if v, ok := existing[r.String()]; !ok || oursBefore(sc, v) {
+			missing = append(missing, r)
+		}
+	}
+	return missing, nil
+}
+
+func (a addKey) planRefill(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	id := sc.Session.Key(a.role)
+	var plan checklist.Plan
+	existing, err := a.existing(ctx, sc)
+	if err != nil {
+		return plan, err
+	}
+	for _, r := range a.rows(sc.Environments()) {
+		action := checklist.Action{Target: r.target.Name, Environment: r.environment}
+		if v, ok := existing[r.String()]; ok && !oursBefore(sc, v) {
+			action.Words = fmt.Sprintf("leave row %s for %s as it is", v.ID, r.vercel)
+		} else {
+			action.Words = fmt.Sprintf("create %s, %s, for %s, with the value from %s", id.Variable(), r.slot.variableType(), r.vercel, a.Vault.Describe())
+			action.Command = r.command(id.Variable())
+		}
+		plan.Actions = append(plan.Actions, action)
+	}
+	plan.Inventory, err = a.inventory(ctx, id)
+	return plan, err
+}
+
+func (a addKey) refill(ctx context.Context, sc *checklist.Scope) error {
+	return a.do(ctx, sc, whatever)
+}
+
+func (a addKey) verifyRefill(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	id := sc.Session.Key(a.role)
+	evidence := checklist.Evidence{Tables: []checklist.Table{{
+		Title: id.Variable(), Columns: []string{"Target", "Vercel target", "Row", "Type", "How"},
+	}}}
+	existing, err := a.existing(ctx, sc)
+	if err != nil {
+		return evidence, err
+	}
+	added := 0
+	for _, r := range a.rows(sc.Environments()) {
+		v, ok := existing[r.String()]
+		if !ok {
+			return evidence, fmt.Errorf("%s has no row %s after it was put back", r, id.Variable())
+		}
+		how := "was there"
+		if v.Comment == comment(sc) {
+			how = "put back"
+			added++
+		}
+		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{r.target.Name, r.vercel, v.ID, v.Type, how})
+	}
+	evidence.Summary = fmt.Sprintf("%s has all its rows in %s, %d of them put back; it takes effect with the next deployment", id.Variable(), environmentWords(sc), added)
+	return evidence, a.compareInventory(ctx, sc, id, &evidence)
+}
