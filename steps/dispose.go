@@ -47,17 +47,37 @@ func (d disposeCompromised) left(ctx context.Context, sc *checklist.Scope) ([]ch
 	return left, nil
 }
 
+func disposeQuestion(name vault.Name) string { return fmt.Sprintf("What becomes of %s?", name) }
+
+// Plan asks for the choice first: it is what is to be agreed to.
 func (d disposeCompromised) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	id := sc.Session.Key(checklist.OldKey)
 	plan := checklist.Plan{
-		Summary: fmt.Sprintf("Destroy or seal %s", id), Risk: checklist.Irreversible, Confirm: string(id),
+		Summary: fmt.Sprintf("Dispose of %s", id), Risk: checklist.Irreversible, Confirm: string(id),
 		Warnings: []string{"A sealed key stays in the vault as evidence, and nothing gives it out again. A destroyed one is gone."},
 	}
 	left, err := d.left(ctx, sc)
-	for _, e := range left {
-		plan.Actions = append(plan.Actions, checklist.Action{Environment: e, Words: fmt.Sprintf("destroy or seal %s, as you then choose", secretName(e, id))})
+	if err != nil {
+		return plan, err
 	}
-	return plan, err
+	for _, e := range left {
+		name := secretName(e, id)
+		a, err := sc.Ask(ctx, checklist.Question{
+			Kind: checklist.Choose, Title: disposeQuestion(name), Body: "It is in " + d.Vault.Describe() + ".", Default: disposeSeal,
+			Choices: []checklist.Choice{
+				{ID: disposeSeal, Label: "Seal it", Help: "evidence for whoever investigates; nothing can put it back into service"},
+				{ID: disposeDestroy, Label: "Destroy it", Help: "every version of it"},
+			},
+		})
+		if err != nil {
+			return plan, err
+		}
+		if a.Text != disposeSeal && a.Text != disposeDestroy {
+			return plan, fmt.Errorf("%q is no choice: want %s or %s", a.Text, disposeSeal, disposeDestroy)
+		}
+		plan.Actions = append(plan.Actions, checklist.Action{Environment: e, Words: fmt.Sprintf("%s %s", a.Text, name)})
+	}
+	return plan, nil
 }
 
 func (d disposeCompromised) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
@@ -72,17 +92,7 @@ func (d disposeCompromised) Do(ctx context.Context, sc *checklist.Scope) error {
 	}
 	for _, e := range left {
 		name := secretName(e, sc.Session.Key(checklist.OldKey))
-		a, err := sc.Ask(ctx, checklist.Question{
-			Kind: checklist.Choose, Title: fmt.Sprintf("What becomes of %s?", name), Body: "It is in " + d.Vault.Describe() + ".",
-			Choices: []checklist.Choice{
-				{ID: disposeSeal, Label: "Seal it", Help: "evidence for whoever investigates; nothing can put it back into service"},
-				{ID: disposeDestroy, Label: "Destroy it", Help: "every version of it"},
-			},
-		})
-		if err != nil {
-			return err
-		}
-		if err := d.dispose(ctx, sc, e, name, a.Text); err != nil {
+		if err := d.dispose(ctx, sc, e, name, lastAnswer(sc, disposeQuestion(name))); err != nil {
 			return err
 		}
 	}
@@ -92,18 +102,15 @@ func (d disposeCompromised) Do(ctx context.Context, sc *checklist.Scope) error {
 func (d disposeCompromised) dispose(ctx context.Context, sc *checklist.Scope, e checklist.Environment, name vault.Name, choice string) error {
 	effect := checklist.Effect{Name: "vault." + choice, Environment: e, Words: choice + " " + string(name)}
 	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
-		switch choice {
-		case disposeSeal:
+		if choice != disposeDestroy {
 			_, err := d.Vault.Seal(ctx, name, "compromised: "+sc.Session.ID())
 			return "", unknown(err)
-		case disposeDestroy:
-			err := d.Vault.Delete(ctx, name)
-			if errors.Is(err, vault.ErrNotFound) {
-				return "it was gone already", nil
-			}
-			return "", unknown(err)
 		}
-		return "", fmt.Errorf("%q is no choice: want %s or %s", choice, disposeSeal, disposeDestroy)
+		err := d.Vault.Delete(ctx, name)
+		if errors.Is(err, vault.ErrNotFound) {
+			return "it was gone already", nil
+		}
+		return "", unknown(err)
 	})
 }
 

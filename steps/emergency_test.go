@@ -298,10 +298,10 @@ func TestDispose(t *testing.T) {
 	t.Parallel()
 	s := newEmergency(t, "dispose")
 	op := func(first, second string) *checklisttest.Script {
-		return checklisttest.NewScript(t, checklisttest.Type("dispose", "v1"), say(first, "What becomes of staging/v1?"), say(second, "What becomes of production/v1?"))
+		return checklisttest.NewScript(t, say(first, "What becomes of staging/v1?"), say(second, "What becomes of production/v1?"), checklisttest.Type("dispose", "v1"))
 	}
 	require.ErrorContains(t, s.engine.Run(t.Context(), "dispose", checklisttest.NewScript(t,
-		checklisttest.Type("dispose", "v1"), say("archive", "staging/v1"))), `"archive" is no choice`)
+		say("archive", "staging/v1"))), `"archive" is no choice`)
 	require.NoError(t, s.engine.Run(t.Context(), "dispose", op("seal", "destroy")))
 	assert.Equal(t, "staging/v1 is sealed as evidence; production/v1 is not in the vault", s.engine.Session().State("dispose").Evidence.Summary)
 	_, _, err := s.outside.Vault.Get(t.Context(), "staging/v1")
