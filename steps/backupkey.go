@@ -115,6 +115,8 @@ func (b addBackupKey) Verify(ctx context.Context, sc *checklist.Scope) (checklis
 	if err != nil {
 		return evidence, err
 	}
+	evidence.Issues = append(evidence.Issues, fmt.Sprintf("%s is in service in %s: once nobody signs with it, remove it there, redeploy, and make a new one for the vault",
+		keygen.Emergency.Variable(), environmentWords(sc)))
 	evidence.Facts = map[string]string{}
 	for _, e := range sc.Environments() {
 		secret, err := b.secret(ctx, sc.Session, e, checklist.BackupKey)
