@@ -22,7 +22,7 @@ func (o *Outside) awkward(ctx context.Context, sc *checklist.Scope, now holding,
 		for _, v := range rows {
 			words = append(words, t.aboutRow(sc, v, now.customs[t.Project], removing)...)
 		}
-		words = append(words, t.duplicates(rows)...)
+		words = append(words, t.duplicates(rows, now.customs[t.Project])...)
 	}
 	shared, err := o.aboutShared(ctx, id, removing)
 	return append(words, shared...), err
@@ -79,16 +79,12 @@ func (t Target) aboutRow(sc *checklist.Scope, v vercel.Variable, known customs, 
 
 // duplicates explains rows of one key that would give one deployment two
 // values.
-func (t Target) duplicates(rows []vercel.Variable) []string {
+func (t Target) duplicates(rows []vercel.Variable, known customs) []string {
 	var words []string
 	first := map[string]vercel.Variable{}
 	for _, v := range rows {
-		places := slices.Clone(v.Target)
-		for _, id := range v.CustomEnvironmentIDs {
-			places = append(places, "custom environment "+id)
-		}
-		for _, place := range places {
-			place = strings.TrimSpace(place + " " + v.GitBranch)
+		for _, slot := range Places(v, known) {
+			place := slot.String()
 			if other, ok := first[place]; ok {
 				words = append(words, fmt.Sprintf("%s has %s twice for %s, rows %s and %s: nobody can say which one a deployment gets. Remove the one that is not wanted at Vercel.",
 					t.Name, v.Key, place, other.ID, v.ID))

@@ -20,7 +20,7 @@ func TestDuplicatesAreExplained(t *testing.T) {
 		{ID: "c", Key: "HMAC_SECRET_V1", Target: []string{"preview"}, GitBranch: "fix"}, // of a branch: none
 		{ID: "d", Key: "HMAC_SECRET_V1", CustomEnvironmentIDs: []string{"env_qa"}},
 	}
-	words := Target{Name: "orders-api"}.duplicates(rows)
+	words := Target{Name: "orders-api"}.duplicates(rows, nil)
 	require.Len(t, words, 1)
 	assert.Contains(t, words[0], "orders-api has HMAC_SECRET_V1 twice for preview, rows a and b")
 	assert.Contains(t, words[0], "Remove the one that is not wanted")

@@ -16,8 +16,8 @@ import (
 // returning to an older one at Vercel (its "Instant Rollback") brings back a
 // service that does not know the keys which clients sign with now.
 
-// FactFloor names the fact that holds when the newest deployment of a cell was
-// made that must not be returned to, in RFC 3339.
+// FactFloor names the fact that holds when the newest deployment was made to which
+// an environment's address must not be returned, in RFC 3339.
 func FactFloor(e checklist.Environment, project string) string {
 	return "rollback-floor/" + string(e) + "/" + project
 }
@@ -33,28 +33,15 @@ const maxFloorRows = 5
 // floor adds which older deployments lack a key that clients use, and from when
 // on none does.
 func (v investigate) floor(ctx context.Context, sc *checklist.Scope, removed []checklist.Event, used map[checklist.Environment][]string, evidence *checklist.Evidence) error {
-	variables, err := v.variables(ctx)
+	now, err := v.seen(ctx)
 	if err != nil {
 		return err
 	}
 	warned := map[checklist.Environment][]string{}
 	t := checklist.Table{Title: "Do not return to these deployments", Columns: []string{"Target", "Environment", "Deployment", "Made", "Does not know"}}
-	for _, c := range v.cells(sc.Environments()) {
-		known := map[keygen.KeyID][]span{}
-		for _, name := range used[c.environment] {
-			id, err := keygen.ParseKeyID(name)
-			if err != nil {
-				continue // a client may send anything
-			}
-			var removals []checklist.Event
-			if id == sc.Session.Key(checklist.OldKey) {
-				removals = removed
-			}
-			if spans := spansOf(variables[c.target.Project], c, id, removals); len(spans) > 0 {
-				known[id] = spans
-			}
-		}
-		all, err := v.Vercel.Deployments(ctx, c.target.Project, c.deployTarget())
+	for _, s := range v.sites(sc.Environments()) {
+		known := v.known(sc, s, now, used[s.environment], removed)
+		all, err := v.deploymentsOf(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -66,15 +53,17 @@ func (v investigate) floor(ctx context.Context, sc *checklist.Scope, removed []c
 		}
 		for _, d := range below[:min(len(below), maxFloorRows)] {
 			t.Rows = append(t.Rows, []string{
-				c.target.Name, string(c.environment), d.ID, moment(d.CreatedAt()), strings.Join(lacking(d, known), ", "),
+				s.target.Name, s.where(), d.ID, moment(d.CreatedAt()), strings.Join(lacking(d, known), ", "),
 			})
 		}
 		if more := len(below) - maxFloorRows; more > 0 {
-			t.Rows = append(t.Rows, []string{c.target.Name, string(c.environment), fmt.Sprintf("and %d older", more), "", ""})
+			t.Rows = append(t.Rows, []string{s.target.Name, s.where(), fmt.Sprintf("and %d older", more), "", ""})
 		}
 		floor := below[0].CreatedAt() // the newest comes first
-		evidence.Facts[FactFloor(c.environment, c.target.Project)] = floor.Format(time.RFC3339)
-		warned[c.environment] = append(warned[c.environment], fmt.Sprintf("%s from %s", c.target.Name, moment(floor)))
+		if s.first() {
+			evidence.Facts[FactFloor(s.environment, s.target.Project)] = floor.Format(time.RFC3339)
+		}
+		warned[s.environment] = append(warned[s.environment], fmt.Sprintf("%s from %s", s.target.Name+s.aside(), moment(floor)))
 	}
 	for _, e := range sc.Environments() {
 		if len(warned[e]) > 0 {
@@ -107,21 +96,38 @@ func lacking(d vercel.Deployment, known map[keygen.KeyID][]span) []string {
 	return missing
 }
 
-// spansOf returns when a key had a row in a cell: the one that is there, and
-// those that removals tell of. A key that has no row now is none that a
-// deployment should know.
-func spansOf(variables []vercel.Variable, c cell, id keygen.KeyID, removals []checklist.Event) []span {
-	var spans []span
-	for _, v := range variables {
-		if v.Key == id.Variable() && v.Serves(c.deployTarget()) && v.GitBranch == "" {
-			spans = append(spans, span{from: time.UnixMilli(v.CreatedAt)})
+// known returns when each of the keys that clients use had a row at a site. A key
+// that has none now is none that a deployment should know.
+func (v investigate) known(sc *checklist.Scope, s site, now holding, used []string, removed []checklist.Event) map[keygen.KeyID][]span {
+	known := map[keygen.KeyID][]span{}
+	for _, name := range used {
+		id, err := keygen.ParseKeyID(name)
+		if err != nil {
+			continue // a client may send anything
+		}
+		var removals []checklist.Event
+		if id == sc.Session.Key(checklist.OldKey) {
+			removals = removed
+		}
+		if spans := s.spansOf(s.rowsOf(now, id), removals); len(spans) > 0 {
+			known[id] = spans
 		}
 	}
-	if len(spans) == 0 {
+	return known
+}
+
+// spansOf returns when a key had a row at the site: the rows that are there, and
+// those that removals tell of; nothing for a key that has no row now.
+func (s site) spansOf(rows []vercel.Variable, removals []checklist.Event) []span {
+	if len(rows) == 0 {
 		return nil
 	}
+	var spans []span
+	for _, v := range rows {
+		spans = append(spans, span{from: time.UnixMilli(v.CreatedAt)})
+	}
 	for _, e := range removals {
-		if e.Effect.Target == c.target.Name && e.Effect.Environment == c.environment {
+		if e.Effect.Target == s.target.Name && e.Effect.Environment == s.environment {
 			spans = append(spans, span{to: e.At})
 		}
 	}

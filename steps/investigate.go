@@ -11,6 +11,7 @@ import (
 	"keyturn/checklist"
 	"keyturn/steps/probe"
 	"keyturn/steps/requestlog"
+	"keyturn/steps/vercel"
 )
 
 // investigate puts on the screen what a cause is found from: what was refused
@@ -210,48 +211,56 @@ func (v investigate) newKey(ctx context.Context, sc *checklist.Scope, evidence *
 	if id == "" {
 		return nil, nil
 	}
-	variables, err := v.variables(ctx)
+	now, err := v.seen(ctx)
 	if err != nil {
 		return nil, err
 	}
-	cells := slices.DeleteFunc(v.probed(sc.Environments()), func(c cell) bool {
-		return v.Hand == nil && !inService(variables[c.target.Project], id.Variable(), c)
-	})
-	words := make([]string, len(cells))
-	err = eachIndex(ctx, cells, func(ctx context.Context, i int, c cell) error {
-		p := prove{Outside: v.Outside, newKey: probe.Accepted}
-		suite, err := p.suite(ctx, sc, c)
-		if err != nil {
-			words[i] = fmt.Sprintf("%s could not be tried: %v", c, err)
-			return ctx.Err()
-		}
-		report, err := suite.Run(ctx, nil)
-		switch {
-		case err != nil:
-			return err
-		case report.Diagnosis != nil:
-			words[i] = fmt.Sprintf("%s refuses %s: %s", c, id, report.Diagnosis.Words)
-		case report.Failed():
-			words[i] = probeFailure(sc, c, report).Error()
-		}
-		return nil
+	sites := slices.DeleteFunc(v.probedSites(sc.Environments()), func(s site) bool { return !v.mayServe(now, id, s) })
+	words := make([]string, len(sites))
+	err = eachIndex(ctx, sites, func(ctx context.Context, i int, s site) (err error) {
+		words[i], err = v.whatIsWrong(ctx, sc, s)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	table := checklist.Table{Title: "The new key " + string(id), Columns: []string{"Target", "Environment", "What is wrong"}}
 	var wrong []string
-	for i, c := range cells {
+	for i, s := range sites {
 		found := cmp.Or(words[i], "nothing: it is accepted, and every forgery refused")
-		table.Rows = append(table.Rows, []string{c.target.Name, string(c.environment), found})
+		table.Rows = append(table.Rows, []string{s.target.Name, s.where(), found})
 		if words[i] != "" {
 			wrong = append(wrong, words[i])
 		}
 	}
-	if len(cells) > 0 {
+	if len(sites) > 0 {
 		evidence.Tables = append(evidence.Tables, table)
 	}
 	return wrong, nil
+}
+
+// whatIsWrong tries the new key at a site that has a row of it, and says what is
+// wrong with it there; "" for nothing.
+func (v investigate) whatIsWrong(ctx context.Context, sc *checklist.Scope, s site) (string, error) {
+	suite, err := prove{Outside: v.Outside, newKey: probe.Accepted}.suite(ctx, sc, s.cell)
+	if err == nil && !s.first() {
+		var serving vercel.Deployment
+		serving, err = v.latestReady(ctx, s)
+		suite.Name, suite.URL, suite.Deployment = s.String(), ownAddress(s.cell, serving), serving.ID
+	}
+	if err != nil {
+		return fmt.Sprintf("%s could not be tried: %v", s, err), ctx.Err()
+	}
+	report, err := suite.Run(ctx, nil)
+	switch {
+	case err != nil:
+		return "", err
+	case report.Diagnosis != nil:
+		return fmt.Sprintf("%s refuses %s: %s", s, sc.Session.Key(checklist.NewKey), report.Diagnosis.Words), nil
+	case report.Failed():
+		return failure(sc, s.String(), s.environment, report).Error(), nil
+	}
+	return "", nil
 }
 
 // parentTimeLine is what a session did and met with, as a table. The last rows
@@ -306,8 +315,8 @@ func inWords(s *checklist.Session, e checklist.Event) (string, bool) {
 // deployments lists what was deployed since the trouble can have begun.
 func (v investigate) deployments(ctx context.Context, sc *checklist.Scope, since time.Time, evidence *checklist.Evidence) error {
 	t := checklist.Table{Title: "Deployments since " + hour(since), Columns: []string{"Target", "Environment", "Deployment", "Made", "State", "By"}}
-	for _, c := range v.cells(sc.Environments()) {
-		all, err := v.Vercel.Deployments(ctx, c.target.Project, c.deployTarget())
+	for _, s := range v.sites(sc.Environments()) {
+		all, err := v.deploymentsOf(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -317,7 +326,7 @@ func (v investigate) deployments(ctx context.Context, sc *checklist.Scope, since
 			}
 			by, _, _ := strings.Cut(d.Mark, " #")
 			t.Rows = append(t.Rows, []string{
-				c.target.Name, string(c.environment), d.ID, moment(d.CreatedAt()), strings.ToLower(d.ReadyState), cmp.Or(by, "somebody else"),
+				s.target.Name, s.where(), d.ID, moment(d.CreatedAt()), strings.ToLower(d.ReadyState), cmp.Or(by, "somebody else"),
 			})
 		}
 	}

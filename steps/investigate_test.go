@@ -55,7 +55,7 @@ func TestReasonsOf(t *testing.T) {
 func TestLacking(t *testing.T) {
 	t.Parallel()
 	at := func(hour int) time.Time { return time.Date(2026, 12, 2, hour, 0, 0, 0, time.UTC) }
-	c := cell{Target{Project: "prj_1", Name: "orders-api"}, checklist.Production}
+	here := cell{Target{Project: "prj_1", Name: "orders-api"}, checklist.Production}.site()
 	variables := []vercel.Variable{
 		{ID: "a", Key: "HMAC_SECRET_V1", Target: []string{"production"}, CreatedAt: at(10).UnixMilli()}, // put back
 		{ID: "b", Key: "HMAC_SECRET_V2", Target: []string{"production"}, CreatedAt: at(4).UnixMilli()},
@@ -67,10 +67,11 @@ func TestLacking(t *testing.T) {
 		{At: at(9), Effect: &checklist.Effect{Target: "payments-api", Environment: checklist.Production}},
 		{At: at(9), Effect: &checklist.Effect{Target: "orders-api", Environment: checklist.Staging}},
 	}
+	now := holding{variables: map[string][]vercel.Variable{"prj_1": variables}}
 	known := map[keygen.KeyID][]span{
-		"v1": spansOf(variables, c, "v1", removed), "v2": spansOf(variables, c, "v2", nil),
+		"v1": here.spansOf(here.rowsOf(now, "v1"), removed), "v2": here.spansOf(here.rowsOf(now, "v2"), nil),
 	}
-	assert.Nil(t, spansOf(variables, c, "v3", nil), "no row in this cell")
+	assert.Nil(t, here.spansOf(here.rowsOf(now, "v3"), removed), "no row in this slot")
 	for name, tc := range map[string]struct {
 		hour  int
 		lacks []string
@@ -87,4 +88,50 @@ func TestLacking(t *testing.T) {
 			assert.Equal(t, tc.lacks, lacking(vercel.Deployment{Created: at(tc.hour).UnixMilli()}, known))
 		})
 	}
+}
+
+// A deployment of a branch is made with the rows of all branches and with its own,
+// and one of a custom environment with those that name it.
+func TestRowsOfASite(t *testing.T) {
+	t.Parallel()
+	c := cell{Target{Project: "p", Name: "orders-api", Slots: map[checklist.Environment][]Slot{checklist.Staging: {
+		{Target: "development"}, {Target: "preview"}, {Target: "preview", Branch: "fix"}, {CustomEnvironment: "qa"},
+	}}}, checklist.Staging}
+	now := holding{
+		variables: map[string][]vercel.Variable{"p": {
+			{ID: "all", Key: "HMAC_SECRET_V1", Target: []string{"preview", "production"}},
+			{ID: "fix", Key: "HMAC_SECRET_V1", Target: []string{"preview"}, GitBranch: "fix"},
+			{ID: "other", Key: "HMAC_SECRET_V1", Target: []string{"preview"}, GitBranch: "other"},
+			{ID: "qa", Key: "HMAC_SECRET_V1", CustomEnvironmentIDs: []string{"env_qa"}},
+			{ID: "eu", Key: "HMAC_SECRET_V1", CustomEnvironmentIDs: []string{"env_eu"}},
+			{ID: "dev", Key: "HMAC_SECRET_V1", Target: []string{"development"}},
+		}},
+		customs: map[string]customs{"p": {"qa": "env_qa", "eu": "env_eu"}},
+	}
+	want := map[string][]string{
+		"orders-api staging": {"all"}, "orders-api staging preview:fix": {"all", "fix"}, "orders-api staging custom:qa": {"qa"},
+	}
+	got := map[string][]string{}
+	for _, s := range c.sites() {
+		for _, v := range s.rowsOf(now, "v1") {
+			got[s.String()] = append(got[s.String()], v.ID)
+		}
+		assert.Empty(t, s.rowsOf(now, "v2"))
+	}
+	assert.Equal(t, want, got)
+
+	held := map[string][]string{}
+	for _, d := range []vercel.Deployment{
+		{ID: "staging", Branch: "staging"}, {ID: "fix", Branch: "fix"}, {ID: "other", Branch: "other"},
+		{ID: "qa", CustomEnvironment: "qa", Branch: "fix"}, {ID: "eu", CustomEnvironment: "eu"}, {ID: "live", Target: "production"},
+	} {
+		for _, s := range c.sites() {
+			if s.holds(d) {
+				held[s.String()] = append(held[s.String()], d.ID)
+			}
+		}
+	}
+	assert.Equal(t, map[string][]string{
+		"orders-api staging": {"staging", "other"}, "orders-api staging preview:fix": {"fix"}, "orders-api staging custom:qa": {"qa"},
+	}, held)
 }

@@ -55,7 +55,7 @@ func (f findOlderDeployments) find(ctx context.Context, sc *checklist.Scope) ([]
 				return nil, err
 			}
 			for _, d := range vercel.Older(deployments, serving) {
-				if d.ReadyState == vercel.StateReady && environmentOf(d) == e {
+				if d.ReadyState == vercel.StateReady && t.environmentOf(d) == e {
 					all = append(all, leftover{cell: c, deployment: d, address: ownAddress(c, d)})
 				}
 			}
@@ -69,13 +69,12 @@ func (f findOlderDeployments) find(ctx context.Context, sc *checklist.Scope) ([]
 	return all, err
 }
 
-// environmentOf returns the environment of a deployment. A custom environment
-// is one before production.
-func environmentOf(d vercel.Deployment) checklist.Environment {
-	if d.Environment() == vercel.TargetProduction {
-		return checklist.Production
+// environmentOf returns the environment that a deployment belongs to.
+func (t Target) environmentOf(d vercel.Deployment) checklist.Environment {
+	if d.CustomEnvironment != "" {
+		return t.owner(Slot{CustomEnvironment: d.CustomEnvironment})
 	}
-	return checklist.Staging
+	return t.owner(Slot{Target: d.Environment(), Branch: d.Branch})
 }
 
 // ownAddress returns where a deployment is reached whatever has its

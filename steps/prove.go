@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,7 +13,9 @@ import (
 )
 
 // prove runs the probe suite against every target: the keys as expected, and
-// every control refused. A key with no expectation takes no part.
+// every control refused. A key with no expectation takes no part. Each target is
+// asked at its environment's address, and then at the own addresses of the
+// deployments that serve its slots.
 type prove struct {
 	look
 	*Outside
@@ -31,6 +34,12 @@ func (p prove) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, err
 			Target: c.target.Name, Environment: c.environment,
 			Words: fmt.Sprintf("signed requests to %s: %s, and every forgery refused", c.target.URLs[c.environment], strings.Join(words, ", ")),
 		})
+		if sites := p.asked(c); len(sites) > 0 {
+			plan.Actions = append(plan.Actions, checklist.Action{
+				Target: c.target.Name, Environment: c.environment,
+				Words: "the same at the own addresses of the deployments that serve " + strings.Join(slotWords(sites), ", "),
+			})
+		}
 	}
 	for _, c := range p.cells(sc.Environments()) {
 		if !c.target.verifies() {
@@ -58,49 +67,99 @@ func (p prove) expected(sc *checklist.Scope) []expectedKey {
 	return keys
 }
 
+// proof is what was found out about one cell.
+type proof struct {
+	alias probe.Report // at the environment's address
+	own   []ownProof
+	err   error
+}
+
+// whole reports whether all of the cell was proved.
+func (p proof) whole() bool {
+	return p.err == nil && len(p.alias.Rows) > 0 && !slices.ContainsFunc(p.own, ownProof.unproved)
+}
+
+// deployments are those that answered.
+func (p proof) deployments() []string {
+	ids := p.alias.Deployments()
+	for _, o := range p.own {
+		for _, id := range o.report.Deployments() {
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}
+
 func (p prove) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	cells := p.probed(sc.Environments())
-	reports := make([]probe.Report, len(cells))
+	proofs := make([]proof, len(cells))
 	board := newBoard(sc, cells)
 	err := eachIndex(ctx, cells, func(ctx context.Context, i int, c cell) error {
 		return board.work(c, "probing", func() error {
-			suite, err := p.suite(ctx, sc, c)
-			if err != nil {
-				return err
-			}
-			reports[i], err = suite.Run(ctx, nil)
-			if err == nil && reports[i].Failed() {
-				err = probeFailure(sc, c, reports[i])
-			}
-			return err
+			proofs[i] = p.one(ctx, sc, c)
+			return proofs[i].err
 		})
 	})
-	return p.evidence(sc, cells, reports), err
+	return p.evidence(sc, cells, proofs), err
 }
 
-// evidence is what the reports prove. A key counts as accepted or refused in an
-// environment only if it was in every target; whatever was proved before ends
-// with a report that failed.
-func (p prove) evidence(sc *checklist.Scope, cells []cell, reports []probe.Report) checklist.Evidence {
+// one asks the service of one cell. Its deployments are left alone where it does
+// not answer as it must at its environment's address, and all asked else.
+func (p prove) one(ctx context.Context, sc *checklist.Scope, c cell) (found proof) {
+	suite, err := p.suite(ctx, sc, c)
+	if err != nil {
+		return proof{err: err}
+	}
+	found.alias, found.err = suite.Run(ctx, nil)
+	if found.err == nil && found.alias.Failed() {
+		found.err = probeFailure(sc, c, found.alias)
+	}
+	if found.err != nil {
+		return found
+	}
+	var errs []error
+	for _, s := range p.asked(c) {
+		own, err := p.atOwnAddress(ctx, sc, s, suite, found.alias)
+		found.own, errs = append(found.own, own), append(errs, err)
+	}
+	found.err = errors.Join(errs...)
+	return found
+}
+
+// evidence is what the proofs come to. A key counts as accepted or refused in an
+// environment only if it was in every slot of every target; whatever was proved
+// before ends with one that failed.
+func (p prove) evidence(sc *checklist.Scope, cells []cell, proofs []proof) checklist.Evidence {
 	evidence := checklist.Evidence{Facts: map[string]string{}}
 	proved := map[checklist.Environment][]string{} // by which deployments
-	sent := 0
+	var own []ownProof
 	var failed []string
+	sent := 0
 	for i, c := range cells {
-		report := reports[i]
-		if len(report.Rows) > 0 {
-			evidence.Tables = append(evidence.Tables, probeTable(report))
-			evidence.Commands = append(evidence.Commands, report.Rows[0].Curl)
+		found := proofs[i]
+		if len(found.alias.Rows) > 0 {
+			evidence.Tables = append(evidence.Tables, probeTable(found.alias))
+			evidence.Commands = append(evidence.Commands, found.alias.Rows[0].Curl)
 		}
-		sent += report.Sent
-		proved[c.environment] = append(proved[c.environment], report.Deployments()...)
-		if report.Failed() {
+		sent += found.alias.Sent
+		for _, o := range found.own {
+			sent += o.report.Sent
+		}
+		own = append(own, found.own...)
+		proved[c.environment] = append(proved[c.environment], found.deployments()...)
+		if found.err != nil {
 			failed = append(failed, c.String())
 		}
 	}
 	for _, e := range sc.Environments() {
-		of := slices.DeleteFunc(slices.Clone(cells), func(c cell) bool { return c.environment != e })
-		whole := len(of) > 0 && !slices.ContainsFunc(of, func(c cell) bool { return slices.Contains(failed, c.String()) })
+		asked, whole := false, true
+		for i, c := range cells {
+			if c.environment == e {
+				asked, whole = true, whole && proofs[i].whole()
+			}
+		}
 		for _, k := range p.expected(sc) {
 			// Accepted and refused are both facts, and each ends the other.
 			now, before := checklist.FactAccepted, checklist.FactRefused
@@ -109,7 +168,7 @@ func (p prove) evidence(sc *checklist.Scope, cells []cell, reports []probe.Repor
 			}
 			evidence.Facts[checklist.Fact(before, e, k.role)] = ""
 			evidence.Facts[checklist.Fact(now, e, k.role)] = ""
-			if whole {
+			if asked && whole {
 				evidence.Facts[checklist.Fact(now, e, k.role)] = by(proved[e])
 			}
 		}
@@ -117,6 +176,11 @@ func (p prove) evidence(sc *checklist.Scope, cells []cell, reports []probe.Repor
 	evidence.Summary = fmt.Sprintf("%d signed requests to %d services were answered as they must be", sent, len(cells))
 	if len(failed) > 0 {
 		evidence.Summary = strings.Join(failed, " and ") + " did not answer as they must"
+	}
+	tellOwn(own, &evidence)
+	if names := p.unaskable(cells); len(names) > 0 {
+		evidence.Issues = append(evidence.Issues, fmt.Sprintf(
+			"%s: not proved, since nothing but a deployment's own address leads there, which is not known without Vercel's API", strings.Join(names, ", ")))
 	}
 	return evidence
 }
@@ -157,7 +221,7 @@ func (o *Outside) suite(ctx context.Context, sc *checklist.Scope, c cell, keys [
 
 func (p prove) suite(ctx context.Context, sc *checklist.Scope, c cell) (probe.Suite, error) {
 	suite, err := p.Outside.suite(ctx, sc, c, p.expected(sc))
-	if err != nil {
+	if err != nil || p.newKey == "" {
 		return suite, err
 	}
 	suite.WrongEnvironment, err = p.otherEnvironment(ctx, sc, c.environment)
@@ -207,15 +271,20 @@ func (e *StoredValueError) Hint() string { return e.hint }
 
 // probeFailure says what a failed suite found, and what to do about it.
 func probeFailure(sc *checklist.Scope, c cell, r probe.Report) error {
+	return failure(sc, c.String(), c.environment, r)
+}
+
+// failure is probeFailure of a suite that asked where, in words.
+func failure(sc *checklist.Scope, where string, e checklist.Environment, r probe.Report) error {
 	if d := r.Diagnosis; d != nil {
 		hint := d.Fix
-		if item, ok := addedBy(sc, c.environment); ok {
+		if item, ok := addedBy(sc, e); ok {
 			hint += fmt.Sprintf(" — do %q again, which replaces the value", item.Title)
 			if item.Step == ReAddOldKey {
 				hint += " where this session put it; any other row is removed at Vercel first"
 			}
 		}
-		return &StoredValueError{Where: c.String(), Words: d.Words, hint: orRollBack(sc, hint)}
+		return &StoredValueError{Where: where, Words: d.Words, hint: orRollBack(sc, hint)}
 	}
 	for _, row := range r.Rows {
 		if row.Verdict == probe.OK {
@@ -226,9 +295,9 @@ func probeFailure(sc *checklist.Scope, c cell, r probe.Report) error {
 			hint = "the service lets forged or revoked requests in: stop, and have its verifier looked at"
 		}
 		return checklist.WithHint(
-			fmt.Errorf("%s: %s was %s, want %s%s", c, row.Name, row.Got, row.Expect, after(": ", row.Detail)), "%s", orRollBack(sc, hint))
+			fmt.Errorf("%s: %s was %s, want %s%s", where, row.Name, row.Got, row.Expect, after(": ", row.Detail)), "%s", orRollBack(sc, hint))
 	}
-	return fmt.Errorf("%s: the suite sent no request", c)
+	return fmt.Errorf("%s: the suite sent no request", where)
 }
 
 func after(sep, text string) string {

@@ -53,7 +53,7 @@ func TestAProofEndsWithTheDeploymentItWasAbout(t *testing.T) {
 	assert.Contains(t, accepted(), "by dpl_")
 	evidence := s.engine.Session().State("test-staging").Evidence
 	require.NotNil(t, evidence)
-	assert.Len(t, evidence.Tables, 2, "one for each target")
+	assert.Len(t, evidence.Tables, 3, "one for each target, and one of the deployments' own addresses")
 	require.NotEmpty(t, evidence.Commands)
 	assert.Contains(t, evidence.Commands[0], "curl ")
 	s.pass(t, "redeploy-removal")

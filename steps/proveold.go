@@ -7,7 +7,6 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/steps/probe"
-	"keyturn/steps/vercel"
 )
 
 // proveOldKey proves that a rollback has worked: every target accepts the old
@@ -34,76 +33,66 @@ func (p proveOldKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.P
 }
 
 func (p proveOldKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	cells := p.probed(sc.Environments())
-	variables, err := p.variables(ctx)
-	if err != nil {
-		return checklist.Evidence{}, err
+	evidence, err := p.old().Verify(ctx, sc)
+	if err != nil || sc.Session.Key(checklist.NewKey) == "" {
+		return evidence, err
 	}
-	reports := make([]probe.Report, len(cells))
-	found := make([]newKeyFinding, len(cells))
-	board := newBoard(sc, cells)
-	err = eachIndex(ctx, cells, func(ctx context.Context, i int, c cell) error {
-		return board.work(c, "probing", func() error {
-			suite, err := p.suite(ctx, sc, c, p.old().expected(sc))
-			if err != nil {
-				return err
-			}
-			if reports[i], err = suite.Run(ctx, nil); err != nil {
-				return err
-			}
-			if reports[i].Failed() {
-				return probeFailure(sc, c, reports[i])
-			}
-			found[i], err = p.tryNewKey(ctx, sc, c, variables[c.target.Project])
-			return err
-		})
+	now, err := p.seen(ctx)
+	if err != nil {
+		return evidence, err
+	}
+	sites := p.probedSites(sc.Environments())
+	found := make([]newKeyFinding, len(sites))
+	err = eachIndex(ctx, sites, func(ctx context.Context, i int, s site) (err error) {
+		found[i], err = p.tryNewKey(ctx, sc, s, now)
+		return err
 	})
-	evidence := p.old().evidence(sc, cells, reports)
-	tellNewKey(sc, cells, found, &evidence)
+	tellNewKey(sc, sites, found, &evidence)
 	return evidence, err
 }
 
-// newKeyFinding is how a cell answers to the new key.
+// newKeyFinding is how a site answers to the new key.
 type newKeyFinding struct {
 	row      bool // the key has a row there
 	accepted bool
 	words    string
 }
 
-func (p proveOldKey) tryNewKey(ctx context.Context, sc *checklist.Scope, c cell, variables []vercel.Variable) (newKeyFinding, error) {
+func (p proveOldKey) tryNewKey(ctx context.Context, sc *checklist.Scope, s site, now holding) (newKeyFinding, error) {
 	id := sc.Session.Key(checklist.NewKey)
-	if id == "" || p.Hand == nil && !inService(variables, id.Variable(), c) {
+	if !p.mayServe(now, id, s) {
 		return newKeyFinding{words: "has no row"}, nil
 	}
-	secret, err := p.secret(ctx, sc.Session, c.environment, checklist.NewKey)
+	secret, err := p.secret(ctx, sc.Session, s.environment, checklist.NewKey)
 	if err != nil {
 		return newKeyFinding{row: true, words: "cannot be tried: " + err.Error()}, ctx.Err()
 	}
-	got, err := p.Prober.Probe(ctx, c.target.probeTarget(c.environment), probe.Key{ID: id, Secret: secret, Expect: probe.Accepted})
+	address, err := p.addressOf(ctx, s)
 	if err != nil {
-		return newKeyFinding{}, fmt.Errorf("probe %s with %s: %w", c, id, err)
+		return newKeyFinding{}, err
+	}
+	got, err := p.Prober.Probe(ctx, probe.Target{URL: address, Bypass: s.target.Bypass}, probe.Key{ID: id, Secret: secret, Expect: probe.Accepted})
+	if err != nil {
+		return newKeyFinding{}, fmt.Errorf("probe %s with %s: %w", s, id, err)
 	}
 	return newKeyFinding{row: true, accepted: got.Verdict == probe.OK, words: string(got.Got) + after(": ", got.Detail)}, nil
 }
 
 // tellNewKey adds to the evidence how the new key stands. It counts as accepted
-// in an environment only if every target there accepts it.
-func tellNewKey(sc *checklist.Scope, cells []cell, found []newKeyFinding, evidence *checklist.Evidence) {
+// in an environment only if every slot of every target there accepts it.
+func tellNewKey(sc *checklist.Scope, sites []site, found []newKeyFinding, evidence *checklist.Evidence) {
 	id := sc.Session.Key(checklist.NewKey)
-	if id == "" {
-		return
-	}
 	table := checklist.Table{Title: "The new key " + string(id), Columns: []string{"Target", "Environment", "Answer"}}
 	all := map[checklist.Environment]bool{}
 	for _, e := range sc.Environments() {
 		all[e] = true
 	}
 	var refused []string
-	for i, c := range cells {
-		table.Rows = append(table.Rows, []string{c.target.Name, string(c.environment), found[i].words})
-		all[c.environment] = all[c.environment] && found[i].accepted
+	for i, s := range sites {
+		table.Rows = append(table.Rows, []string{s.target.Name, s.where(), found[i].words})
+		all[s.environment] = all[s.environment] && found[i].accepted
 		if found[i].row && !found[i].accepted {
-			refused = append(refused, c.String())
+			refused = append(refused, s.String())
 		}
 	}
 	evidence.Tables = append(evidence.Tables, table)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"keyturn/checklist"
+	"keyturn/keygen"
 	"keyturn/steps/vercel"
 	"keyturn/vault"
 )
@@ -144,9 +145,24 @@ func (a reAddKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Ev
 	return evidence, nil
 }
 
-// inService reports whether a key has a row that the deployments of a cell see.
-func inService(variables []vercel.Variable, key string, c cell) bool {
-	return slices.ContainsFunc(variables, func(v vercel.Variable) bool {
-		return v.Key == key && v.Serves(c.deployTarget()) && v.GitBranch == ""
+// seen lists the variables of the targets for a look; nothing where nobody can
+// look.
+func (o *Outside) seen(ctx context.Context) (holding, error) {
+	if o.Hand != nil {
+		return holding{}, nil
+	}
+	return o.behold(ctx, "", o.Targets)
+}
+
+// mayServe reports whether a key has a row with which the site's deployments are
+// made. Where nobody can look, it may.
+func (o *Outside) mayServe(now holding, id keygen.KeyID, s site) bool {
+	return o.Hand != nil || len(s.rowsOf(now, id)) > 0
+}
+
+// rowsOf are the rows of a key with which the site's deployments are made.
+func (s site) rowsOf(now holding, id keygen.KeyID) []vercel.Variable {
+	return slices.DeleteFunc(ofKey(now.variables[s.target.Project], id.Variable()), func(v vercel.Variable) bool {
+		return !s.slot.gets(v, now.customs[s.target.Project])
 	})
 }

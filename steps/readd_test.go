@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,6 +14,7 @@ import (
 	"keyturn/checklist/checklisttest"
 	"keyturn/keygen"
 	"keyturn/steps"
+	"keyturn/steps/vercel"
 	"keyturn/vault"
 )
 
@@ -198,4 +200,52 @@ type emergencyOnConsent struct {
 func (o emergencyOnConsent) Ask(ctx context.Context, q checklist.Question) (checklist.Answer, error) {
 	o.stage.outside.Sessions = realm{compromised: map[checklist.Environment]string{checklist.Production: "emergency-1"}}
 	return o.Script.Ask(ctx, q)
+}
+
+// A rollback is proved in every slot, and the new key is looked for in each.
+func TestRollbackOfATargetWithSlots(t *testing.T) {
+	t.Parallel()
+	s := newSlotStage(t, "redeploy", "verify-old", "investigate")
+	s.outside.Sessions = realm{}
+	project := s.sandbox.Projects()[0].ID
+	customs, err := s.outside.Vercel.CustomEnvironments(t.Context(), project)
+	require.NoError(t, err)
+	right, wrong := generated(t), generated(t)
+	_, err = s.outside.Vault.Put(t.Context(), "staging/v2", right, vault.PutOptions{})
+	require.NoError(t, err)
+	for _, v := range []vercel.NewVariable{
+		{Key: v2, Value: right, Type: vercel.TypeSensitive, Target: "preview", GitBranch: "feat-1"},
+		{Key: v2, Value: wrong, Type: vercel.TypeSensitive, CustomEnvironmentID: customs[0].ID},
+	} {
+		_, err = s.outside.Vercel.CreateVariable(t.Context(), project, v)
+		require.NoError(t, err)
+	}
+	s.pass(t, "redeploy")
+	s.look(t, "verify-old")
+	evidence := s.engine.Session().State("verify-old").Evidence
+	assert.Len(t, table(t, evidence, ownAddresses).Rows, 4, "three of staging, one of production")
+	found := table(t, evidence, "The new key v2").Rows
+	require.Len(t, found, 4)
+	assert.Equal(t, []string{"orders-api", "staging", "has no row"}, found[0])
+	assert.Equal(t, []string{"orders-api", "staging preview:feat-1", "accepted"}, found[1])
+	assert.Equal(t, "staging custom:qa", found[2][1])
+	assert.Contains(t, found[2][2], "refused")
+	assert.Equal(t, []string{"v2 is not accepted by orders-api staging custom:qa"}, evidence.Issues)
+	assert.Empty(t, s.accepted(checklist.Staging), "accepted is what all slots accept")
+
+	s.look(t, "investigate")
+	evidence = s.engine.Session().State("investigate").Evidence
+	found = table(t, evidence, "The new key v2").Rows
+	require.Len(t, found, 2, "where it has a row")
+	assert.Equal(t, []string{"orders-api", "staging preview:feat-1", "nothing: it is accepted, and every forgery refused"}, found[0])
+	assert.Contains(t, found[1][2], "orders-api staging custom:qa refuses v2: ")
+	made := map[string]int{}
+	for _, tb := range evidence.Tables {
+		if strings.HasPrefix(tb.Title, "Deployments since") {
+			for _, row := range tb.Rows {
+				made[row[1]]++
+			}
+		}
+	}
+	assert.Equal(t, map[string]int{"staging": 2, "staging preview:feat-1": 2, "staging custom:qa": 2, "production": 2}, made)
 }

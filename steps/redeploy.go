@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -25,11 +26,7 @@ type cell struct {
 
 func (c cell) String() string { return c.target.Name + " " + string(c.environment) }
 
-// deployTarget is the Vercel target that is deployed for the environment, or
-// the slug of its custom environment.
-func (c cell) deployTarget() string { return c.site().deployTarget() }
-
-// site is the deployed slot of the cell that is probed: the first.
+// site is the deployed slot that the environment's address leads to: the first.
 func (c cell) site() site { return c.sites()[0] }
 
 // sites are the slots of the cell that deployments are made for.
@@ -65,23 +62,66 @@ func (s site) field() string {
 }
 
 // mark is that of the item, and names the slot unless it is the cell's first.
-func (s site) mark(sc *checklist.Scope) string {
-	if first := s.cell.site(); s.slot != first.slot {
-		return mark(sc) + " " + s.slot.String()
+func (s site) mark(sc *checklist.Scope) string { return mark(sc) + s.aside() }
+
+func (s site) String() string { return s.target.Name + " " + s.where() }
+
+// where names the site within its target: the environment, and the slot unless it
+// is the cell's first.
+func (s site) where() string { return string(s.environment) + s.aside() }
+
+// aside is the slot behind a blank, and nothing for the cell's first.
+func (s site) aside() string {
+	if s.first() {
+		return ""
 	}
-	return mark(sc)
+	return " " + s.slot.String()
 }
 
-func (s site) String() string {
-	if first := s.cell.site(); s.slot != first.slot {
-		return s.cell.String() + " " + s.slot.String()
+// first reports whether the environment's address leads to the site.
+func (s site) first() bool { return s.slot == s.cell.site().slot }
+
+// holds reports whether a deployment is one of the site. That of a branch which
+// has a site of its own is none of all branches.
+func (s site) holds(d vercel.Deployment) bool {
+	switch {
+	case d.Environment() != s.deployTarget():
+		return false
+	case s.slot.Branch != "":
+		return d.Branch == s.slot.Branch
 	}
-	return s.cell.String()
+	return !slices.ContainsFunc(s.cell.sites(), func(other site) bool {
+		return other.slot.Branch != "" && other.deployTarget() == s.deployTarget() && other.slot.Branch == d.Branch
+	})
+}
+
+// shares reports whether branches of the site's target have sites of their own.
+func (s site) shares() bool {
+	return s.slot.Branch == "" && slices.ContainsFunc(s.cell.sites(), func(other site) bool {
+		return other.slot.Branch != "" && other.deployTarget() == s.deployTarget()
+	})
 }
 
 // latestReady returns the deployment that the site's next one repeats.
 func (o *Outside) latestReady(ctx context.Context, s site) (vercel.Deployment, error) {
-	return o.Vercel.LatestReadyOf(ctx, s.target.Project, s.deployTarget(), s.slot.Branch)
+	if !s.shares() {
+		return o.Vercel.LatestReadyOf(ctx, s.target.Project, s.deployTarget(), s.slot.Branch)
+	}
+	all, err := o.deploymentsOf(ctx, s)
+	if err != nil {
+		return vercel.Deployment{}, err
+	}
+	latest, ok := vercel.Latest(all, s.deployTarget())
+	if !ok {
+		return latest, fmt.Errorf("%s: %w: no READY deployment is of another branch than those that are named", s, vercel.ErrNotFound)
+	}
+	return latest, nil
+}
+
+// deploymentsOf returns the deployments of a site, newest first.
+func (o *Outside) deploymentsOf(ctx context.Context, s site) ([]vercel.Deployment, error) {
+	all, err := o.Vercel.Deployments(ctx, s.target.Project, s.deployTarget())
+	return slices.DeleteFunc(all, func(d vercel.Deployment) bool { return !s.holds(d) }), err
 }
 
 // sites are those of all targets.
@@ -89,6 +129,20 @@ func (o *Outside) sites(environments []checklist.Environment) []site {
 	var sites []site
 	for _, c := range o.cells(environments) {
 		sites = append(sites, c.sites()...)
+	}
+	return sites
+}
+
+// probedSites are those that can be asked apart from others. Without the API that
+// is the first of each cell: nobody knows the own address of a deployment.
+func (o *Outside) probedSites(environments []checklist.Environment) []site {
+	var sites []site
+	for _, c := range o.probed(environments) {
+		if o.Hand != nil {
+			sites = append(sites, c.site())
+		} else {
+			sites = append(sites, c.sites()...)
+		}
 	}
 	return sites
 }
@@ -234,7 +288,7 @@ func (r redeploy) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Ev
 		return evidence, err
 	}
 	for i, c := range sites {
-		if c.slot == c.site().slot { // the one that is probed
+		if c.first() { // the one that the environment's address leads to
 			evidence.Facts[deploymentFact(c.cell)] = serving[i].ID
 		}
 		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{c.target.Name, string(c.environment), serving[i].ID, serving[i].ReadyState})

@@ -167,11 +167,14 @@ func (o *Outside) findLostRemoval(ctx context.Context, t Target, ids []string, c
 	return "", checklist.WithHint(fmt.Errorf("%w; the row is still there", cause), "run the item again")
 }
 
+// effectNarrow names what narrow does to a row.
+const effectNarrow = "vercel.env.narrow"
+
 // narrow takes an environment's targets from a row that also serves others, and
 // lists again to see that it serves those and nothing else.
 func (o *Outside) narrow(ctx context.Context, sc *checklist.Scope, d doomed) error {
 	effect := checklist.Effect{
-		Name: "vercel.env.narrow", Target: d.target.Name, Environment: d.environment,
+		Name: effectNarrow, Target: d.target.Name, Environment: d.environment,
 		Words: fmt.Sprintf("take %s from row %s of %s in %s", d.vercel, d.variable.ID, d.variable.Key, d.target.Name),
 	}
 	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {

@@ -7,26 +7,51 @@ import (
 	"strings"
 
 	"keyturn/checklist"
+	"keyturn/keygen"
 	"keyturn/steps/vercel"
 )
 
 // removeCompromised deletes every row of the compromised key: of each target,
-// branch and custom environment. Unlike removeKey it waits for no other key to
-// be proved. It revokes nothing before the next deployment.
+// branch and custom environment. A row that also serves an environment outside the
+// session loses what is the session's. Unlike removeKey it waits for no other key
+// to be proved. It revokes nothing before the next deployment.
 type removeCompromised struct{ *Outside }
 
-// environmentsOf returns the environments that a row reaches. A custom
-// environment is one before production, and so is a target that is not known.
-func environmentsOf(v vercel.Variable) []checklist.Environment {
-	var in []checklist.Environment
-	if len(v.CustomEnvironmentIDs) > 0 || len(v.Target) == 0 ||
-		slices.ContainsFunc(v.Target, func(t string) bool { return t != vercel.TargetProduction }) {
-		in = append(in, checklist.Staging)
+// share is a part of a row's places.
+type share struct {
+	environments []checklist.Environment // that the places belong to, in the order of the row
+	targets      []string                // Vercel targets
+	customs      []string                // custom environments, as slots
+}
+
+func (s *share) add(place Slot, e checklist.Environment) {
+	if !slices.Contains(s.environments, e) {
+		s.environments = append(s.environments, e)
 	}
-	if v.Serves(vercel.TargetProduction) {
-		in = append(in, checklist.Production)
+	if place.CustomEnvironment != "" {
+		s.customs = append(s.customs, place.String())
+	} else {
+		s.targets = append(s.targets, place.Target)
 	}
-	return in
+}
+
+func (s share) String() string { return strings.Join(slices.Concat(s.targets, s.customs), "+") }
+
+// divide splits a row into what belongs to environments and what does not. One
+// that is nowhere is staging's.
+func (t Target) divide(v vercel.Variable, known customs, environments []checklist.Environment) (takes, keeps share) {
+	places := Places(v, known)
+	for _, place := range places {
+		if e := t.owner(place); slices.Contains(environments, e) {
+			takes.add(place, e)
+		} else {
+			keeps.add(place, e)
+		}
+	}
+	if len(places) == 0 && slices.Contains(environments, checklist.Staging) {
+		takes.environments = []checklist.Environment{checklist.Staging}
+	}
+	return takes, keeps
 }
 
 // reach names what a row serves, for people.
@@ -41,30 +66,39 @@ func reach(v vercel.Variable) string {
 	return strings.TrimSpace(words)
 }
 
-// doomed lists the rows of the key, refusing any that also reaches what the
-// session may not touch.
+// doomed lists what the session's environments lose of the key.
 func (r removeCompromised) doomed(ctx context.Context, sc *checklist.Scope) ([]doomed, error) {
-	all, err := r.variables(ctx)
+	id := sc.Session.Key(checklist.OldKey)
+	now, err := r.behold(ctx, id.Variable(), r.Targets)
 	if err != nil {
 		return nil, err
 	}
+	return compromisedRows(now, id, sc.Environments(), r.Targets)
+}
+
+// compromisedRows returns every row of a key that is in one of the environments,
+// with what it keeps elsewhere.
+func compromisedRows(now holding, id keygen.KeyID, environments []checklist.Environment, targets []Target) ([]doomed, error) {
 	var rows []doomed
-	for _, t := range r.Targets {
-		for _, v := range all[t.Project] {
-			if v.Key != sc.Session.Key(checklist.OldKey).Variable() {
-				continue
-			}
-			reached := environmentsOf(v)
-			outside := slices.DeleteFunc(slices.Clone(reached), func(e checklist.Environment) bool { return slices.Contains(sc.Environments(), e) })
+	for _, t := range targets {
+		for _, v := range ofKey(now.variables[t.Project], id.Variable()) {
+			takes, keeps := t.divide(v, now.customs[t.Project], environments)
 			switch {
-			case len(outside) == len(reached):
-			case len(outside) > 0:
+			case len(takes.environments) == 0:
+				continue
+			case len(keeps.environments) > 0 && (len(takes.customs) > 0 || len(keeps.targets) == 0):
 				return nil, checklist.WithHint(
-					fmt.Errorf("row %s of %s in %s serves %s, and the session may not touch %s", v.ID, v.Key, t.Name, reach(v), outside[0]),
-					"split the row at Vercel into one for each target, or start an emergency for every environment")
-			default:
-				rows = append(rows, doomed{row: row{target: t, environment: reached[len(reached)-1], vercel: reach(v)}, variable: v})
+					fmt.Errorf("row %s of %s in %s serves %s, of which the session may take only %s", v.ID, v.Key, t.Name, reach(v), takes),
+					"split the row at Vercel into one for each custom environment, or start an emergency for every environment")
 			}
+			d := doomed{row: row{target: t, environment: takes.environments[0], vercel: reach(v)}, variable: v, keep: keeps.targets}
+			if slices.Contains(takes.environments, checklist.Production) {
+				d.environment = checklist.Production
+			}
+			if len(d.keep) > 0 {
+				d.row.vercel = takes.String()
+			}
+			rows = append(rows, d)
 		}
 	}
 	return rows, nil
@@ -77,19 +111,31 @@ func (r removeCompromised) Plan(ctx context.Context, sc *checklist.Scope) (check
 		Risk:    checklist.Irreversible, Confirm: string(id),
 		Warnings: []string{"Nothing is revoked before the redeploy: running deployments go on accepting the key."},
 	}
-	rows, err := r.doomed(ctx, sc)
+	now, err := r.behold(ctx, id.Variable(), r.Targets)
+	if err != nil {
+		return plan, err
+	}
+	rows, err := compromisedRows(now, id, sc.Environments(), r.Targets)
 	if err != nil {
 		return plan, err
 	}
 	for _, d := range rows {
 		plan.Actions = append(plan.Actions, checklist.Action{
-			Target: d.target.Name, Environment: d.environment,
-			Words:   fmt.Sprintf("delete row %s, which serves %s", d.variable.ID, d.vercel),
-			Command: d.command(),
+			Target: d.target.Name, Environment: d.environment, Words: d.words(), Command: d.command(),
 		})
+		if len(d.keep) > 0 {
+			plan.Warnings = append(plan.Warnings, fmt.Sprintf(
+				"Row %s of %s in %s goes on serving %s with the same secret, which is compromised there too: this session may not touch it. Declare another emergency for it.",
+				d.variable.ID, d.variable.Key, d.target.Name, strings.Join(d.keep, "+")))
+		}
 	}
-	plan.Inventory, err = r.inventory(ctx, id)
-	return plan, err
+	shared, err := r.aboutShared(ctx, id, true)
+	if err != nil { // it is no reason to keep the key in service
+		shared = []string{fmt.Sprintf("Whether a shared variable of the team gives the key to the projects is not known: %v", err)}
+	}
+	plan.Warnings = append(plan.Warnings, shared...)
+	plan.Inventory = r.inventoryOf(now.variables, id)
+	return plan, ctx.Err()
 }
 
 func (r removeCompromised) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
@@ -121,6 +167,12 @@ func (r removeCompromised) Verify(ctx context.Context, sc *checklist.Scope) (che
 	}
 	evidence := checklist.Evidence{
 		Summary: fmt.Sprintf("%s has no row left in %s; it is accepted until the next deployment serves", id.Variable(), environmentWords(sc)),
+	}
+	state := sc.Session.State(sc.Item.ID)
+	for _, e := range slices.Concat(state.Effects, state.Pending) { // what was left pending is seen to be done
+		if e.Name == effectNarrow {
+			evidence.Issues = append(evidence.Issues, fmt.Sprintf("the compromised secret stays in service elsewhere: %s", e))
+		}
 	}
 	return evidence, r.compareInventory(ctx, sc, id, &evidence)
 }

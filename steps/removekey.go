@@ -103,7 +103,10 @@ func (r removeKey) proveAgain(ctx context.Context, sc *checklist.Scope) error {
 }
 
 // acceptedEverywhere asks every target to accept the key that is to stay, right
-// before the other one is removed.
+// before the other one is removed. That each slot's deployment did is what opened
+// the gate; here it is asked for at the environments' addresses alone, which
+// somebody can have moved to another deployment since: to find the deployments of
+// all slots again would take a call of Vercel's rate limit for each.
 func (o *Outside) acceptedEverywhere(ctx context.Context, sc *checklist.Scope, role checklist.Role) error {
 	id := sc.Session.Key(role)
 	return each(ctx, o.probed(sc.Environments()), func(ctx context.Context, c cell) error {

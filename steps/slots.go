@@ -23,6 +23,11 @@ func (t Target) slots(e checklist.Environment) []Slot {
 	return slots
 }
 
+// SlotsOf returns where the target's variable of an environment lives, the slot
+// that is deployed first: those of the configuration, or else all that Vercel
+// has of the environment.
+func (t Target) SlotsOf(e checklist.Environment) []Slot { return t.slots(e) }
+
 // String names the slot as the configuration writes it.
 func (s Slot) String() string {
 	switch {
@@ -32,6 +37,15 @@ func (s Slot) String() string {
 		return s.Target + ":" + s.Branch
 	}
 	return s.Target
+}
+
+// slotWords names the slots of sites.
+func slotWords(sites []site) []string {
+	words := make([]string, len(sites))
+	for i, s := range sites {
+		words[i] = s.slot.String()
+	}
+	return words
 }
 
 // variableType is the type that a secret should have in the slot.
@@ -51,10 +65,51 @@ func (s Slot) filledBy(v vercel.Variable, customs customs) bool {
 	return v.Serves(s.Target) && v.GitBranch == s.Branch
 }
 
+// gets reports whether deployments of the slot are made with the row: that of a
+// branch also with those of all branches.
+func (s Slot) gets(v vercel.Variable, customs customs) bool {
+	return s.filledBy(v, customs) || s.Branch != "" && v.Serves(s.Target) && v.GitBranch == ""
+}
+
 // reaches reports whether the part of a row that serves a Vercel target belongs
 // to the slot: a branch's own row of preview to that of all branches too.
 func (s Slot) reaches(target, branch string) bool {
 	return s.CustomEnvironment == "" && s.Target == target && (s.Branch == "" || s.Branch == branch)
+}
+
+// Places returns where a row is: a slot for each of its Vercel targets and custom
+// environments, whether the configuration names it or not. customs are the ids of
+// the project's custom environments by slug; one that is not among them is named
+// by its id.
+func Places(v vercel.Variable, customs map[string]string) []Slot {
+	var places []Slot
+	for _, target := range v.Target {
+		places = append(places, Slot{Target: target, Branch: v.GitBranch})
+	}
+	for _, id := range v.CustomEnvironmentIDs {
+		places = append(places, Slot{CustomEnvironment: slugIn(customs, id)})
+	}
+	return places
+}
+
+// owner returns the environment that a place belongs to: that whose slots reach
+// it. What no slot reaches is production's if it is Vercel's own production, and
+// else staging's: everything before production is.
+func (t Target) owner(place Slot) checklist.Environment {
+	for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {
+		if slices.ContainsFunc(t.slots(e), func(s Slot) bool {
+			if place.CustomEnvironment != "" {
+				return s.CustomEnvironment == place.CustomEnvironment
+			}
+			return s.reaches(place.Target, place.Branch)
+		}) {
+			return e
+		}
+	}
+	if place.Target == vercel.TargetProduction {
+		return checklist.Production
+	}
+	return checklist.Staging
 }
 
 // customs are the ids of a project's custom environments, by slug.
@@ -62,8 +117,10 @@ type customs map[string]string
 
 // slug returns the slug of a custom environment by its id; the id if it is not
 // known.
-func (c customs) slug(id string) string {
-	for slug, known := range c {
+func (c customs) slug(id string) string { return slugIn(c, id) }
+
+func slugIn(customs map[string]string, id string) string {
+	for slug, known := range customs {
 		if known == id {
 			return slug
 		}
@@ -71,33 +128,57 @@ func (c customs) slug(id string) string {
 	return id
 }
 
-// customsOf returns the custom environments of a target. Vercel is asked only
-// where it matters: a slot names one, or a row serves one.
-func (o *Outside) customsOf(ctx context.Context, t Target, rows []vercel.Variable) (customs, error) {
-	named := slices.ContainsFunc(rows, func(v vercel.Variable) bool { return len(v.CustomEnvironmentIDs) > 0 })
-	for _, slots := range t.Slots {
-		named = named || slices.ContainsFunc(slots, func(s Slot) bool { return s.CustomEnvironment != "" })
-	}
-	if !named {
+// CustomsOf returns the ids of a target's custom environments, by slug. Vercel is
+// asked only where it matters: a slot names one, or a row is in one. A slot may
+// name one that is not among them.
+func (o *Outside) CustomsOf(ctx context.Context, t Target, rows []vercel.Variable) (map[string]string, error) {
+	inOne := slices.ContainsFunc(rows, func(v vercel.Variable) bool { return len(v.CustomEnvironmentIDs) > 0 })
+	if !inOne && len(t.namedCustoms()) == 0 {
 		return nil, nil
 	}
 	all, err := o.Vercel.CustomEnvironments(ctx, t.Project)
-	found := customs{}
-	for _, c := range all {
-		found[c.Slug] = c.ID
-	}
 	if err != nil {
 		return nil, err
 	}
-	for _, slots := range t.Slots {
-		for _, s := range slots {
-			if s.CustomEnvironment != "" && found[s.CustomEnvironment] == "" {
-				return nil, checklist.WithHint(fmt.Errorf("%s has no custom environment %q", t.Name, s.CustomEnvironment),
-					"make it at Vercel, or take custom:%s out of the configuration", s.CustomEnvironment)
+	found := map[string]string{}
+	for _, c := range all {
+		found[c.Slug] = c.ID
+	}
+	return found, nil
+}
+
+// customsOf is CustomsOf that refuses slots whose custom environment is not there.
+func (o *Outside) customsOf(ctx context.Context, t Target, rows []vercel.Variable) (customs, error) {
+	found, err := o.CustomsOf(ctx, t, rows)
+	if err != nil {
+		return nil, err
+	}
+	return found, t.lacksCustoms(found)
+}
+
+// lacksCustoms refuses slots whose custom environment is not there: they cannot be
+// filled.
+func (t Target) lacksCustoms(known customs) error {
+	for _, slug := range t.namedCustoms() {
+		if known[slug] == "" {
+			return checklist.WithHint(fmt.Errorf("%s has no custom environment %q", t.Name, slug),
+				"make it at Vercel, or take custom:%s out of the configuration", slug)
+		}
+	}
+	return nil
+}
+
+// namedCustoms are the slugs of the custom environments that slots name.
+func (t Target) namedCustoms() []string {
+	var slugs []string
+	for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {
+		for _, s := range t.slots(e) {
+			if s.CustomEnvironment != "" {
+				slugs = append(slugs, s.CustomEnvironment)
 			}
 		}
 	}
-	return found, nil
+	return slugs
 }
 
 // holding is what the targets' variables were when they were listed.
@@ -108,8 +189,20 @@ type holding struct {
 }
 
 // hold lists the variables of the targets, and the custom environments that the
-// rows of a key or the slots name.
+// rows of a key or the slots name. It refuses slots that cannot be filled.
 func (o *Outside) hold(ctx context.Context, key string, targets []Target) (holding, error) {
+	all, err := o.behold(ctx, key, targets)
+	for _, t := range targets {
+		if err == nil {
+			err = t.lacksCustoms(all.customs[t.Project])
+		}
+	}
+	return all, err
+}
+
+// behold is hold for a look, and for what waits for no configuration to be put
+// right.
+func (o *Outside) behold(ctx context.Context, key string, targets []Target) (holding, error) {
 	o.glance.show(time.Time{}, nil) // what was seen before is of no use any more
 	found := make([]holding, len(targets))
 	err := eachIndex(ctx, targets, func(ctx context.Context, i int, t Target) error {
@@ -117,7 +210,7 @@ func (o *Outside) hold(ctx context.Context, key string, targets []Target) (holdi
 		if err != nil {
 			return err
 		}
-		known, err := o.customsOf(ctx, t, ofKey(variables, key))
+		known, err := o.CustomsOf(ctx, t, ofKey(variables, key))
 		found[i] = holding{variables: map[string][]vercel.Variable{t.Project: variables}, customs: map[string]customs{t.Project: known}}
 		return err
 	})

@@ -18,51 +18,20 @@ type keysAtVercel struct {
 	target    steps.Target
 	variables []vercel.Variable
 	shared    []vercel.Variable // of the team
-	customs   map[string]string // slugs of custom environments, by id
+	customs   map[string]string // ids of custom environments, by slug
 }
 
-// slots returns where an environment's variables live.
-func (k keysAtVercel) slots(e checklist.Environment) []steps.Slot {
-	switch slots := k.target.Slots[e]; {
-	case len(slots) > 0:
-		return slots
-	case e == checklist.Production:
-		return []steps.Slot{{Target: vercel.TargetProduction}}
-	}
-	return []steps.Slot{{Target: vercel.TargetPreview}, {Target: vercel.TargetDevelopment}}
-}
-
-func (k keysAtVercel) needCustoms() bool {
-	for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {
-		if slices.ContainsFunc(k.slots(e), func(s steps.Slot) bool { return s.CustomEnvironment != "" }) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(k.ours(), func(v vercel.Variable) bool { return len(v.CustomEnvironmentIDs) > 0 })
-}
-
-// ours are the rows that hold keys.
-func (k keysAtVercel) ours() []vercel.Variable {
-	return slices.DeleteFunc(slices.Clone(k.variables), func(v vercel.Variable) bool {
+// ours returns the rows that hold keys.
+func ours(variables []vercel.Variable) []vercel.Variable {
+	return slices.DeleteFunc(slices.Clone(variables), func(v vercel.Variable) bool {
 		_, ok := keygen.ParseVariable(v.Key)
 		return !ok
 	})
 }
 
-// places are the slots that a row fills.
+// places are the names of the slots that a row fills.
 func (k keysAtVercel) places(v vercel.Variable) []string {
-	var places []string
-	for _, target := range v.Target {
-		places = append(places, steps.Slot{Target: target, Branch: v.GitBranch}.String())
-	}
-	for _, id := range v.CustomEnvironmentIDs {
-		slug, ok := k.customs[id]
-		if !ok {
-			slug = id
-		}
-		places = append(places, steps.Slot{CustomEnvironment: slug}.String())
-	}
-	return places
+	return slotNames(steps.Places(v, k.customs))
 }
 
 func slotNames(slots []steps.Slot) []string {
@@ -76,12 +45,12 @@ func slotNames(slots []steps.Slot) []string {
 // keys looks whether each key of an environment fills all its slots, once.
 func (d *doctor) keys(k keysAtVercel, e checklist.Environment) {
 	what := fmt.Sprintf("keys of %s in %s", k.target.Name, e)
-	slots := slotNames(k.slots(e))
+	slots := slotNames(k.target.SlotsOf(e))
 	if d.customsMissing(k, what, e) {
 		return
 	}
 	rows := map[string]map[string]int{} // how many rows a key has in each slot
-	for _, v := range k.ours() {
+	for _, v := range ours(k.variables) {
 		for _, place := range k.places(v) {
 			if !slices.Contains(slots, place) {
 				continue
@@ -124,8 +93,8 @@ func (d *doctor) keys(k keysAtVercel, e checklist.Environment) {
 // customsMissing reports slots of custom environments that the project lacks.
 func (d *doctor) customsMissing(k keysAtVercel, what string, e checklist.Environment) bool {
 	missing := false
-	have := slices.Sorted(maps.Values(k.customs))
-	for _, s := range k.slots(e) {
+	have := slices.Sorted(maps.Keys(k.customs))
+	for _, s := range k.target.SlotsOf(e) {
 		if s.CustomEnvironment == "" || slices.Contains(have, s.CustomEnvironment) {
 			continue
 		}
@@ -143,8 +112,8 @@ func (d *doctor) customsMissing(k keysAtVercel, what string, e checklist.Environ
 // oddRows reports rows of ours that a rotation would stumble over.
 func (d *doctor) oddRows(k keysAtVercel) {
 	what := "rows of " + k.target.Name
-	staging, production := slotNames(k.slots(checklist.Staging)), slotNames(k.slots(checklist.Production))
-	for _, v := range k.ours() {
+	staging, production := slotNames(k.target.SlotsOf(checklist.Staging)), slotNames(k.target.SlotsOf(checklist.Production))
+	for _, v := range ours(k.variables) {
 		places := k.places(v)
 		in := func(slots []string) bool {
 			return slices.ContainsFunc(places, func(p string) bool { return slices.Contains(slots, p) })

@@ -193,26 +193,22 @@ func (d *doctor) target(ctx context.Context, api *vercel.Client, t steps.Target,
 		return
 	}
 	seen[project.ID] = t.Name
-	k := keysAtVercel{target: t, customs: map[string]string{}}
+	k := keysAtVercel{target: t}
 	if k.variables, err = api.Variables(ctx, t.Project); err != nil {
 		d.add(what, "", err)
 		return
 	}
-	if !d.p.Sandbox() && d.p.options.Config.Vercel.Team != "" { // a personal account has none
+	// Variables are shared by the projects of a team, and listed by its name: a
+	// personal account has none. (The stand-in of a rehearsal is one.)
+	if !d.p.Sandbox() && d.p.options.Config.Vercel.Team != "" {
 		if k.shared, err = api.SharedVariables(ctx, project.ID); err != nil {
 			d.add(what, "", err)
 			return
 		}
 	}
-	if k.needCustoms() {
-		customs, err := api.CustomEnvironments(ctx, t.Project)
-		if err != nil {
-			d.add(what, "", err)
-			return
-		}
-		for _, c := range customs {
-			k.customs[c.ID] = c.Slug
-		}
+	if k.customs, err = (&steps.Outside{Vercel: api}).CustomsOf(ctx, t, ours(k.variables)); err != nil {
+		d.add(what, "", err)
+		return
 	}
 	d.good(what, "is the project %s (%s), a %s; %d variables can be listed",
 		project.Name, project.ID, cmp.Or(t.Role, steps.RoleVerifier), len(k.variables))

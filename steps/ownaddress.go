@@ -1,0 +1,178 @@
+package steps
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"keyturn/checklist"
+	"keyturn/steps/probe"
+	"keyturn/steps/vercel"
+)
+
+// An environment's address leads to one deployment, and to another one as soon
+// as somebody moves it. So a deployment is asked at its own address as well,
+// which leads to it and to nothing else; and the deployments of a cell's other
+// slots, to which the environment's address does not lead, are asked there alone.
+
+// ownProof is what a site's serving deployment answered at its own address.
+type ownProof struct {
+	site       site
+	deployment vercel.Deployment
+	report     probe.Report
+	// shut says what kept the deployment from judging; "" where it did.
+	shut string
+}
+
+// unproved reports whether nothing at all is known of the site: its environment's
+// address does not lead to it.
+func (o ownProof) unproved() bool { return o.shut != "" && !o.site.first() }
+
+// atOwnAddress asks the deployment that serves a site as suite asked its cell,
+// which was answered with alias.
+func (o *Outside) atOwnAddress(ctx context.Context, sc *checklist.Scope, s site, suite probe.Suite, alias probe.Report) (ownProof, error) {
+	proof := ownProof{site: s}
+	var err error
+	if proof.deployment, err = o.latestReady(ctx, s); err != nil {
+		return proof, err
+	}
+	suite.URL, suite.Deployment = ownAddress(s.cell, proof.deployment), proof.deployment.ID
+	suite.Name = fmt.Sprintf("%s, %s at its own address", s, proof.deployment.ID)
+	if proof.report, err = suite.Run(ctx, nil); err != nil {
+		return proof, err
+	}
+	proof.shut = shut(proof.report, alias)
+	if proof.shut == "" && proof.report.Failed() {
+		return proof, failure(sc, fmt.Sprintf("%s (%s at %s)", s, proof.deployment.ID, suite.URL), s.environment, proof.report)
+	}
+	return proof, nil
+}
+
+// shut says what answered in the place of a deployment at its own address, and ""
+// where the deployment itself did. Vercel protects these addresses by default, and
+// not that of production.
+//
+// Not every gate says that it is one. But where each judgement at the environment's
+// address names the deployment it is of, refusals of everything that name none are
+// none of the service's.
+func shut(own, alias probe.Report) string {
+	accepted := slices.ContainsFunc(own.Rows, func(row probe.Row) bool { return row.Got == probe.GotAccepted })
+	stranger := !accepted && len(own.Deployments()) == 0 && namesItself(alias)
+	why := ""
+	for _, row := range own.Rows {
+		switch {
+		case row.Got == probe.GotBlocked:
+			why = cmp.Or(why, row.Detail)
+		case row.Got == probe.GotRedirect:
+			why = cmp.Or(why, "the address redirects, as to a login")
+		case row.Got == probe.GotRefused && stranger:
+			why = cmp.Or(why, "something in front of the service refused")
+		case row.Verdict != probe.OK && row.Got != probe.GotNotSent:
+			return "" // it was judged, or the service is broken
+		}
+	}
+	return why
+}
+
+// namesItself reports whether each answer that judged a signature named its
+// deployment.
+func namesItself(r probe.Report) bool {
+	judged := 0
+	for _, row := range r.Rows {
+		if row.Got != probe.GotAccepted && row.Got != probe.GotRefused {
+			continue
+		}
+		if judged++; row.Deployment == "" {
+			return false
+		}
+	}
+	return judged > 0
+}
+
+// tellOwn adds to the evidence what the deployments answered at their own
+// addresses, and what is not known since something kept them from it.
+func tellOwn(all []ownProof, evidence *checklist.Evidence) {
+	t := checklist.Table{Title: "At the deployments' own addresses", Columns: []string{"Service", "Deployment", "Address", "Requests", "Answers"}}
+	var protected []Target
+	var unproved []string
+	for _, o := range all {
+		if len(o.report.Rows) == 0 {
+			continue // it was not asked
+		}
+		answers := "as they must be"
+		switch {
+		case o.shut != "":
+			answers = "none: " + o.shut
+			if !slices.ContainsFunc(protected, func(t Target) bool { return t.Project == o.site.target.Project }) {
+				protected = append(protected, o.site.target)
+			}
+		case o.report.Failed():
+			answers = "not as they must be"
+			evidence.Tables = append(evidence.Tables, probeTable(o.report))
+			evidence.Commands = append(evidence.Commands, o.report.Rows[0].Curl)
+		}
+		if o.unproved() {
+			unproved = append(unproved, o.site.String())
+		}
+		t.Rows = append(t.Rows, []string{o.site.String(), o.deployment.ID, o.report.URL, fmt.Sprint(o.report.Sent), answers})
+	}
+	if len(t.Rows) > 0 {
+		evidence.Tables = append(evidence.Tables, t)
+	}
+	for _, t := range protected {
+		evidence.Issues = append(evidence.Issues, t.closedDoor())
+	}
+	if len(unproved) > 0 {
+		evidence.Summary += "; not proved: " + strings.Join(unproved, ", ")
+		evidence.Issues = append(evidence.Issues, fmt.Sprintf(
+			"%s: not proved, since nothing but a deployment's own address leads there; no key is removed that waits for this proof", strings.Join(unproved, ", ")))
+	}
+}
+
+// unaskable names the sites that nobody can ask: without the API the own address
+// of a deployment is not known, and the environment's leads to the first.
+func (o *Outside) unaskable(cells []cell) []string {
+	var names []string
+	for _, c := range cells {
+		if o.Hand != nil {
+			for _, s := range c.sites()[1:] {
+				names = append(names, s.String())
+			}
+		}
+	}
+	return names
+}
+
+// closedDoor says, the same for every environment, how a target's deployments can
+// be asked at their own addresses.
+func (t Target) closedDoor() string {
+	words := fmt.Sprintf("something in front of the deployments of %s, such as Vercel's deployment protection, answers in their place at their own addresses, so that nothing was proved there: ", t.Name)
+	if !t.Bypass.IsZero() {
+		return words + fmt.Sprintf("the bypass secret did not pass it; make one in the project's settings (Deployment Protection, Protection Bypass for Automation) and store it with keyturn login bypass %s", t.Project)
+	}
+	return words + fmt.Sprintf("make a bypass secret in the project's settings (Deployment Protection, Protection Bypass for Automation), set protected = true under the [[targets]] of %s, and store it with keyturn login bypass %s", t.Name, t.Project)
+}
+
+// addressOf returns where a site alone is asked: the environment's address leads
+// to the first of a cell, and to the others nothing but their deployments' own.
+func (o *Outside) addressOf(ctx context.Context, s site) (string, error) {
+	if s.first() {
+		return s.target.URLs[s.environment], nil
+	}
+	serving, err := o.latestReady(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	return ownAddress(s.cell, serving), nil
+}
+
+// asked are the sites that can be asked apart: without the API nobody knows the
+// own address of a deployment.
+func (o *Outside) asked(c cell) []site {
+	if o.Hand != nil {
+		return nil
+	}
+	return c.sites()
+}
