@@ -70,17 +70,17 @@ func (n newKeyInService) served(ctx context.Context, sc *checklist.Scope) (bool,
 		return false, err
 	}
 	again := redeploy(n)
-	for _, c := range n.cells(sc.Environments()) {
-		if d, ok, err := again.made(ctx, sc, c.site()); err != nil {
+	for _, s := range n.sites(sc.Environments()) {
+		if d, ok, err := again.made(ctx, sc, s); err != nil {
 			return false, err
 		} else if ok && !d.Serving() {
 			return false, nil // this item's own is under way
 		}
-		serving, err := n.latestReady(ctx, c.site())
+		serving, err := n.latestReady(ctx, s)
 		if err != nil {
 			return false, err
 		}
-		v := existing[row{target: c.target, environment: c.environment, vercel: c.site().slot.String()}.String()]
+		v := existing[row{target: s.target, environment: s.environment, vercel: s.slot.String()}.String()]
 		if serving.CreatedAt().Before(time.UnixMilli(v.CreatedAt)) {
 			return false, nil
 		}

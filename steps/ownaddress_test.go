@@ -286,3 +286,33 @@ func TestProveByHandAsksTheEnvironmentsAddress(t *testing.T) {
 	assert.Contains(t, evidence.Issues[0], "orders-api staging preview:feat-1, orders-api staging custom:qa: not proved")
 	assert.NotEmpty(t, s.accepted(checklist.Staging))
 }
+
+// A key is not revoked while the deployment of one slot accepts it.
+func TestProveRevokedAsksEachSlot(t *testing.T) {
+	t.Parallel()
+	s := newSlotStage(t, "see-who-breaks", "remove-compromised", "prove-revoked")
+	s.look(t, "see-who-breaks")
+	s.run(t, "remove-compromised", checklisttest.Type("remove-compromised", "v1"))
+	s.redeployOf(t, "preview", "staging")
+	s.redeployOf(t, "production", "")
+	refused := func() string {
+		return s.engine.Session().Facts[checklist.Fact(checklist.FactRefused, checklist.Staging, checklist.OldKey)]
+	}
+
+	err := s.engine.Run(t.Context(), "prove-revoked", checklisttest.NewScript(t))
+	require.ErrorContains(t, err, "orders-api staging custom:qa (dpl_")
+	require.ErrorContains(t, err, "was accepted, want refused")
+	assert.Equal(t, "orders-api staging did not answer as they must", s.engine.Session().State("prove-revoked").Evidence.Summary)
+	assert.Empty(t, refused())
+
+	s.redeployOf(t, "qa", "")
+	s.redeployOf(t, "preview", "feat-1")
+	s.look(t, "prove-revoked")
+	assert.NotEmpty(t, refused())
+	assert.Len(t, table(t, s.engine.Session().State("prove-revoked").Evidence, ownAddresses).Rows, 4)
+
+	s.outside.Prober.HTTP = behindGate("/d/", protection)
+	s.look(t, "prove-revoked")
+	assert.Contains(t, s.engine.Session().State("prove-revoked").Evidence.Summary, "; not proved: orders-api staging preview:feat-1, orders-api staging custom:qa")
+	assert.Empty(t, refused())
+}

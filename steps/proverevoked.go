@@ -2,7 +2,9 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"keyturn/checklist"
@@ -33,6 +35,7 @@ type revocation struct {
 	report probe.Report
 	asked  bool           // a request was signed with the compromised key
 	anchor checklist.Role // of the key that is accepted; "" for none
+	own    []ownProof     // of the deployments that serve the cell's slots
 	notes  []string
 }
 
@@ -101,7 +104,15 @@ func (p proveRevoked) one(ctx context.Context, sc *checklist.Scope, c cell) (rev
 	if err == nil && r.report.Failed() {
 		err = probeFailure(sc, c, r.report)
 	}
-	return r, err
+	if err != nil {
+		return r, err
+	}
+	var errs []error
+	for _, s := range p.asked(c) {
+		own, err := p.atOwnAddress(ctx, sc, s, suite, r.report)
+		r.own, errs = append(r.own, own), append(errs, err)
+	}
+	return r, errors.Join(errs...)
 }
 
 // anchor looks for a key that the service accepts. One that it should accept and
@@ -139,7 +150,9 @@ func (p proveRevoked) failed(cells []cell, found []revocation) checklist.Evidenc
 	evidence := tablesOf(cells, found)
 	var failed []string
 	for i, c := range cells {
-		if len(found[i].report.Rows) > 0 && found[i].report.Failed() {
+		r := found[i]
+		atOwn := slices.ContainsFunc(r.own, func(o ownProof) bool { return o.shut == "" && o.report.Failed() })
+		if len(r.report.Rows) > 0 && (r.report.Failed() || atOwn) {
 			failed = append(failed, c.String())
 		}
 	}
@@ -152,15 +165,18 @@ func (p proveRevoked) failed(cells []cell, found []revocation) checklist.Evidenc
 func tablesOf(cells []cell, found []revocation) checklist.Evidence {
 	evidence := checklist.Evidence{Facts: map[string]string{}}
 	notes := checklist.Table{Title: "To be weighed", Columns: []string{"Service", "Note"}}
+	var own []ownProof
 	for i, c := range cells {
 		if rows := found[i].report.Rows; len(rows) > 0 {
 			evidence.Tables = append(evidence.Tables, probeTable(found[i].report))
 			evidence.Commands = append(evidence.Commands, rows[0].Curl)
 		}
+		own = append(own, found[i].own...)
 		for _, n := range found[i].notes {
 			notes.Rows = append(notes.Rows, []string{c.String(), n})
 		}
 	}
+	tellOwn(own, &evidence)
 	if len(notes.Rows) > 0 {
 		evidence.Tables = append(evidence.Tables, notes)
 	}
@@ -171,6 +187,7 @@ func tablesOf(cells []cell, found []revocation) checklist.Evidence {
 func (p proveRevoked) evidence(sc *checklist.Scope, cells []cell, found []revocation) checklist.Evidence {
 	id := sc.Session.Key(checklist.OldKey)
 	evidence := tablesOf(cells, found)
+	notProved := evidence.Summary // what tellOwn says of slots
 	proved := map[checklist.Environment][]string{}
 	var unproved, anchorless []string
 	for i, c := range cells {
@@ -183,7 +200,7 @@ func (p proveRevoked) evidence(sc *checklist.Scope, cells []cell, found []revoca
 		}
 		proved[c.environment] = append(proved[c.environment], found[i].report.Deployments()...)
 	}
-	evidence.Summary = fmt.Sprintf("%s is refused by %d services", id, len(cells)-len(unproved))
+	evidence.Summary = fmt.Sprintf("%s is refused by %d services%s", id, len(cells)-len(unproved), notProved)
 	if len(unproved) > 0 {
 		words := fmt.Sprintf("that %s refuse %s is not proved by a signed request", strings.Join(unproved, " and "), id)
 		evidence.Summary += "; " + words
@@ -192,8 +209,14 @@ func (p proveRevoked) evidence(sc *checklist.Scope, cells []cell, found []revoca
 	if len(anchorless) > 0 {
 		evidence.Summary += "; no other key is accepted yet by " + strings.Join(anchorless, " and ")
 	}
+	for i, c := range cells {
+		if slices.ContainsFunc(found[i].own, ownProof.unproved) {
+			delete(proved, c.environment)
+		}
+	}
 	for _, c := range cells {
 		evidence.Facts[checklist.Fact(checklist.FactAccepted, c.environment, checklist.OldKey)] = ""
+		evidence.Facts[checklist.Fact(checklist.FactRefused, c.environment, checklist.OldKey)] = ""
 		if deployments, ok := proved[c.environment]; ok {
 			evidence.Facts[checklist.Fact(checklist.FactRefused, c.environment, checklist.OldKey)] = by(deployments)
 		}
