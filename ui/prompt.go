@@ -55,7 +55,12 @@ func newPrompt(q checklist.Question, l *look, k keymap, h host, answered func(st
 	case checklist.Type:
 		p.line = newLine(l)
 	case checklist.Write:
-		p.area = newArea(l, q.Default)
+		p.area = newArea(l)
+		if q.Optional { // where an empty text is an answer, it cannot stand for the default
+			p.area.SetValue(q.Default)
+		} else {
+			p.area.Placeholder = words.Clean(q.Default)
+		}
 	}
 	return p
 }
@@ -83,10 +88,10 @@ func newLine(l *look) textinput.Model {
 	return m
 }
 
-func newArea(l *look, text string) textarea.Model {
+func newArea(l *look) textarea.Model {
 	m := textarea.New()
 	s := plainStyle(l)
-	styles := textarea.Style{Base: s, CursorLine: s, CursorLineNumber: s, EndOfBuffer: s, LineNumber: s, Placeholder: s, Prompt: s, Text: s}
+	styles := textarea.Style{Base: s, CursorLine: s, CursorLineNumber: s, EndOfBuffer: s, LineNumber: s, Placeholder: s.Faint(true), Prompt: s, Text: s}
 	m.FocusedStyle, m.BlurredStyle = styles, styles
 	m.Cursor.Style, m.Cursor.TextStyle = s, s
 	m.Cursor.SetMode(cursor.CursorStatic)
@@ -95,7 +100,6 @@ func newArea(l *look, text string) textarea.Model {
 	m.EndOfBufferCharacter = ' '
 	m.CharLimit = writeMost
 	m.SetHeight(writeRows)
-	m.SetValue(text)
 	m.Focus()
 	return m
 }
@@ -199,17 +203,27 @@ func (p *prompt) write(k tea.KeyMsg) (tea.Cmd, bool) {
 	case key.Matches(k, p.keymap.NewLine):
 		p.area.InsertRune('\n')
 		return nil, false
+	case p.offers() && key.Matches(k, p.keymap.Focus):
+		p.area.SetValue(p.q.Default)
+		return nil, false
 	case !key.Matches(k, p.keymap.Accept):
 		p.problem = ""
 		return p.edit(k), false
 	}
 	text := strings.TrimSpace(p.area.Value())
+	if p.offers() {
+		text = p.q.Default
+	}
 	if text == "" && !p.q.Optional {
 		p.problem = "write something, or leave with esc"
 		return nil, false
 	}
 	return p.answered(text, nil), true
 }
+
+// offers reports whether enter takes the default, which stands where the text
+// will.
+func (p *prompt) offers() bool { return p.area.Placeholder != "" && p.area.Value() == "" }
 
 func (p *prompt) edit(msg tea.Msg) tea.Cmd {
 	var cmd tea.Cmd
@@ -271,9 +285,17 @@ func (p *prompt) rows(l *look, w, h int) []string {
 	rows := make([]string, 0, h)
 	rows = append(rows, l.rule(line, words.Line(p.q.Title), l.bold, w))
 	p.shown = max(0, min(len(p.body), h-1-p.controlRows(l, w)))
+	if p.scrolls() {
+		p.shown = max(0, p.shown-1) // a row that says so: what is out of sight must not be missed
+	}
 	p.top = max(0, min(p.top, len(p.body)-p.shown))
 	for _, text := range p.body[p.top : p.top+p.shown] {
 		rows = append(rows, l.fit("  "+text, w))
+	}
+	if rest := len(p.body) - p.top - p.shown; p.scrolls() && rest > 0 {
+		rows = append(rows, l.fit("  "+l.muted.paint(words.Count(rest, "more line")+", pgdn"), w))
+	} else if p.scrolls() {
+		rows = append(rows, l.fit("  "+l.muted.paint(words.Count(p.top, "line")+" above, pgup"), w))
 	}
 	for _, text := range p.controls(l, w) {
 		if len(rows) < h {
@@ -295,7 +317,11 @@ func (p *prompt) controls(l *look, w int) []string {
 	case checklist.Type:
 		return []string{l.danger.paint(l.cursor) + " " + p.line.View(), l.bad.paint(p.problem)}
 	}
-	return append(strings.Split(p.area.View(), "\n"), l.bad.paint(p.problem))
+	below := l.bad.paint(p.problem)
+	if p.offers() {
+		below = l.muted.paint("enter takes this, tab changes it, typing replaces it")
+	}
+	return append(strings.Split(p.area.View(), "\n"), below)
 }
 
 // choices lists what can be chosen, in full.
