@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,7 +31,8 @@ var ErrBusy = errors.New("an item is being done already")
 var ErrDeclined = errors.New("the operator did not agree")
 
 // Config is what an engine needs. All fields are required except Meter,
-// Observer and Approver, without which gates of their kind stay closed.
+// Observer and Approver, without which gates of their kind stay closed, and
+// Recorder, without which a session that is given up leaves no record.
 type Config struct {
 	Journal  Journal
 	Find     func(Opening) (Checklist, error)
@@ -41,6 +40,7 @@ type Config struct {
 	Meter    Meter
 	Observer Observer
 	Approver Approver
+	Recorder Recorder
 	Clock    func() time.Time
 	Operator string // the principal that events name in By
 }
@@ -167,63 +167,6 @@ func (e *Engine) Resume(ctx context.Context, op Operator) error {
 // Observes reports whether the outside can be looked at for changes by others.
 func (e *Engine) Observes() bool { return e.cfg.Observer != nil }
 
-func (e *Engine) checkDrift(ctx context.Context, op Operator, item Item) error {
-	s := e.Session()
-	if e.cfg.Observer == nil || !s.current {
-		return nil
-	}
-	now, err := e.cfg.Observer.Observe(ctx, s)
-	if err != nil {
-		return fmt.Errorf("look for drift: %w", err)
-	}
-	drift := compare(s.Seen, now)
-	if len(drift) == 0 {
-		return nil
-	}
-	lines := make([]string, len(drift))
-	for i, d := range drift {
-		lines[i] = d.String()
-	}
-	a, left := op.Ask(ctx, Question{
-		Kind: Confirm, Item: item.ID, Default: No,
-		Title: "Something changed outside this session. Go on with what is there now?",
-		Body:  strings.Join(lines, "\n"),
-	})
-	text := "the operator went on with what was found"
-	if left != nil || a.Text != Yes {
-		text = "the operator stopped"
-	}
-	// A question left open makes the change no less one.
-	if err := e.record(ctx, op, Event{Kind: Drifted, Item: item.ID, Drift: drift, Text: text}); err != nil {
-		return errors.Join(left, err)
-	}
-	switch {
-	case left != nil:
-		return left
-	case a.Text != Yes:
-		return WithHint(fmt.Errorf("%d things changed outside this session: %s", len(drift), strings.Join(lines, "; ")),
-			"put them back, or run the item again and accept what is there")
-	}
-	return e.record(ctx, op, Event{Kind: Observed, Seen: now})
-}
-
-func compare(believed, found map[string]string) []Drift {
-	var drift []Drift
-	subjects := slices.Collect(maps.Keys(believed))
-	for subject := range found {
-		if _, ok := believed[subject]; !ok {
-			subjects = append(subjects, subject)
-		}
-	}
-	slices.Sort(subjects)
-	for _, subject := range subjects {
-		if believed[subject] != found[subject] {
-			drift = append(drift, Drift{Subject: subject, Believed: believed[subject], Found: found[subject]})
-		}
-	}
-	return drift
-}
-
 // Run does one item: gates, plan, consent, check, do, verify. It returns nil
 // when the item passed, a *NotYet when it waits, a *GateError when it may not
 // be done, ErrDeclined or ErrCancelled when the operator left, and the cause
@@ -273,11 +216,23 @@ type PutOff struct {
 }
 
 func (e *PutOff) Error() string {
-	text := fmt.Sprintf("%s is put off: it was not done within %s", e.Item.ID, e.Item.Patience)
+	text := fmt.Sprintf("%q is put off: it was not done within %s", e.Item.Title, inWords(e.Item.Patience))
 	if e.Cause != nil {
 		text += ": " + e.Cause.Error()
 	}
 	return text
+}
+
+// inWords writes a length of time for people, in whole minutes or seconds.
+func inWords(d time.Duration) string {
+	n, unit := int(d.Round(time.Second)/time.Second), "second"
+	if n >= 60 && n%60 == 0 {
+		n, unit = n/60, "minute"
+	}
+	if n != 1 {
+		unit += "s"
+	}
+	return fmt.Sprintf("%d %s", n, unit)
 }
 
 func (e *PutOff) Unwrap() error { return e.Cause }
@@ -341,10 +296,10 @@ func (e *Engine) PassOver(ctx context.Context, itemID, reason string, op Operato
 	return e.deviate(ctx, itemID, reason, op, Event{Kind: PassedOver, Item: itemID, Text: reason}, func(item Item, s *Session) error {
 		switch next, ok := s.Next(); {
 		case item.Required:
-			return WithHint(fmt.Errorf("%s cannot be passed over: a rotation without it proves nothing", itemID),
+			return WithHint(fmt.Errorf("%q cannot be passed over: a rotation without it proves nothing", item.Title),
 				"run the item again, or leave; the session waits")
 		case !ok || next.ID != itemID:
-			return fmt.Errorf("%s is not the next item", itemID)
+			return fmt.Errorf("%q is not the next item", item.Title)
 		}
 		return nil
 	})
@@ -375,12 +330,12 @@ func (e *Engine) Override(ctx context.Context, itemID, gateID, reason string, op
 	return e.deviate(ctx, itemID, reason, op, Event{Kind: Overridden, Item: itemID, Gate: gateID, Text: reason}, func(item Item, s *Session) error {
 		for _, c := range s.Closed(item, e.clock()) {
 			if c.ID == gateID && !c.CanOverride {
-				return fmt.Errorf("gate %s of %s takes no override: %s", gateID, itemID, c.Why)
+				return fmt.Errorf("gate %s of %q takes no override: %s", gateID, item.Title, c.Why)
 			} else if c.ID == gateID {
 				return nil
 			}
 		}
-		return fmt.Errorf("%s has no closed gate %s", itemID, gateID)
+		return fmt.Errorf("%q has no closed gate %s", item.Title, gateID)
 	})
 }
 
@@ -443,19 +398,6 @@ func (e *Engine) Finish(ctx context.Context, op Operator) error {
 		return fmt.Errorf("%q is still to be done", next.Title)
 	}
 	return e.record(ctx, op, Event{Kind: Finished})
-}
-
-// Abandon ends a session before its end. It changes nothing outside.
-func (e *Engine) Abandon(ctx context.Context, reason string, op Operator) error {
-	release, err := e.acquire()
-	if err != nil {
-		return err
-	}
-	defer release()
-	if strings.TrimSpace(reason) == "" {
-		return errors.New("a reason is needed to abandon a session")
-	}
-	return e.record(ctx, op, Event{Kind: Abandoned, Text: reason})
 }
 
 // Open writes the first event of a session to an empty journal.

@@ -292,8 +292,8 @@ func TestDeviations(t *testing.T) {
 	}{
 		"pass over in staging":              {item("a"), nil, passOver("a", "no need"), "", "passed over Do a", "", ""},
 		"pass over without a reason":        {item("a"), nil, passOver("a", " "), "a reason is needed", "", "", ""},
-		"pass over what must be done":       {required, nil, passOver("a", "no need"), "a cannot be passed over", "", "", ""},
-		"pass over a later item":            {item("a"), nil, passOver("b", "no need"), "b is not the next item", "", "", ""},
+		"pass over what must be done":       {required, nil, passOver("a", "no need"), `"Do a" cannot be passed over`, "", "", ""},
+		"pass over a later item":            {item("a"), nil, passOver("b", "no need"), `"Do b" is not the next item`, "", "", ""},
 		"pass over what is not there":       {item("a"), nil, passOver("x", "no need"), `no item "x"`, "", "", ""},
 		"pass over in production":           {production, &second{}, passOver("a", "no need"), "", "passed over Do a", "grace@example.com", "passed over a "},
 		"pass over in production alone":     {production, nil, passOver("a", "no need"), "needs a second person", "", "", ""},
@@ -339,7 +339,7 @@ func TestRequiredItemsOfTheRunbook(t *testing.T) {
 	op := checklisttest.NewScript(t)
 	require.NoError(t, e.PassOver(t.Context(), "review", "the first rotation", op))
 	err := e.PassOver(t.Context(), "generate", "no need", op)
-	require.ErrorContains(t, err, "generate cannot be passed over")
+	require.ErrorContains(t, err, `"Generate new key" cannot be passed over`)
 	assert.NotEmpty(t, checklist.Hint(err))
 }
 
@@ -373,7 +373,7 @@ func TestReopen(t *testing.T) {
 	t.Run("is refused once something irreversible was done", func(t *testing.T) {
 		t.Parallel()
 		e, op := newWorld(t).Engine(t), checklisttest.NewScript(t, checklisttest.Type("b", "v1"))
-		require.ErrorContains(t, e.Reopen(t.Context(), "a", "again", op), "a has not been done")
+		require.ErrorContains(t, e.Reopen(t.Context(), "a", "again", op), `"Do a" has not been done`)
 		require.ErrorContains(t, e.Reopen(t.Context(), "x", "again", op), `no item "x"`)
 		require.NoError(t, e.Run(t.Context(), "a", op))
 		require.NoError(t, e.Run(t.Context(), "b", op))
@@ -402,7 +402,7 @@ func TestRepeat(t *testing.T) {
 	require.NoError(t, run("elsewhere"))
 	require.NoError(t, run("prove"), "what was changed elsewhere does not matter")
 	require.NoError(t, run("remove"))
-	require.ErrorContains(t, run("prove"), `prove cannot be done again: "Do remove" has changed what it is about since`)
+	require.ErrorContains(t, run("prove"), `"Do prove" cannot be done again: "Do remove" has changed what it is about since`)
 	assert.Equal(t, checklist.StatusPassed, e.Session().State("prove").Status, "it still counts as what it was then")
 	require.ErrorContains(t, e.Session().CanRepeat("x"), `no item "x"`)
 

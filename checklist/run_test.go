@@ -244,7 +244,7 @@ func TestRunRefuses(t *testing.T) {
 	assert.Equal(t, "wait, or override the gate with a written reason", gate.Hint())
 	assert.Empty(t, op.Events(), "nothing of it is journalled")
 	require.NoError(t, e.Run(t.Context(), "a", op))
-	require.ErrorContains(t, e.Run(t.Context(), "a", op), "a is settled already")
+	require.ErrorContains(t, e.Run(t.Context(), "a", op), `"Do a" is settled already`)
 }
 
 func TestAWaitingItemIsLookedAtWithoutAskingAgain(t *testing.T) {

@@ -75,13 +75,17 @@ type Session struct {
 	Readings   map[Metric]Reading
 	Approvals  map[string]Approval // by the approving item
 	Seen       map[string]string   // the last observation
+	SeenAt     time.Time           // of Seen
 	Deviations []Deviation
 	Issues     []string // open issues for the next rotation
 	Notes      []Event
 	Outcome    Kind // Finished, Abandoned, or empty while in progress
 	EndedAt    time.Time
 	EndText    string
-	LastEvent  Event
+	// Left is what an abandoned session leaves in service, as far as it knew; ""
+	// where EndText says it.
+	Left      string
+	LastEvent Event
 
 	// current says that Seen was looked at after our last effect, so that any
 	// difference from it is somebody else's.
@@ -435,18 +439,32 @@ func (s *Session) apply(e Event) error {
 		s.Notes = append(s.Notes, e)
 		st.Notes = append(st.Notes, e)
 	case Observed:
-		s.Seen, s.current = e.Seen, true
+		s.look(e)
 	case Drifted:
 		for _, d := range e.Drift {
 			s.Deviations = append(s.Deviations, Deviation{At: e.At, By: e.By, Item: e.Item, What: "changed outside the session: " + d.String(), Reason: e.Text})
 		}
 	case Finished, Abandoned:
 		s.Outcome, s.EndedAt, s.EndText = e.Kind, e.At, e.Text
+		if e.Kind == Abandoned {
+			s.giveUp(e)
+		}
 	case Resumed, Recovered, Turned, Agreed, Declined, Unknown:
 	default:
 		return fmt.Errorf("kind %q is not known to this version", e.Kind)
 	}
 	return nil
+}
+
+// giveUp takes in that the session was given up, which is otherwise than the
+// checklist says.
+func (s *Session) giveUp(e Event) {
+	what := "abandoned before its end"
+	if e.Evidence != nil {
+		s.Left = e.Evidence.Summary
+		what += "; in service as far as the session knows: " + s.Left
+	}
+	s.deviate(e, what)
 }
 
 // leave puts an item that was left in the middle back to where it was, unless
@@ -494,9 +512,12 @@ func (s *Session) rollBack(e Event) {
 		s.deviate(e, "rolled back")
 	}
 	if e.Seen != nil {
-		s.Seen, s.current = e.Seen, true
+		s.look(e)
 	}
 }
+
+// look takes in what the outside looks like.
+func (s *Session) look(e Event) { s.Seen, s.SeenAt, s.current = e.Seen, e.At, true }
 
 // CanReopen returns nil when the item may be done again, or why not.
 func (s *Session) CanReopen(itemID string) error {
@@ -504,14 +525,14 @@ func (s *Session) CanReopen(itemID string) error {
 		return fmt.Errorf("checklist %s has no item %q", s.Checklist.ID, itemID)
 	}
 	if s.state(itemID).Status == StatusOpen {
-		return fmt.Errorf("%s has not been done", itemID)
+		return fmt.Errorf("%q has not been done", s.title(itemID))
 	}
 	from := false
 	for _, i := range s.Checklist.Items() {
 		from = from || i.ID == itemID
 		st := s.items[i.ID]
 		if from && st.Plan != nil && st.Plan.Risk == Irreversible && st.Status != StatusOpen {
-			return fmt.Errorf("%s cannot be done again: %q was done since, and cannot be undone", itemID, i.Title)
+			return fmt.Errorf("%q cannot be done again: %q was done since, and cannot be undone", s.title(itemID), i.Title)
 		}
 	}
 	return nil
@@ -526,7 +547,7 @@ func (s *Session) CanRepeat(itemID string) error {
 	case !ok:
 		return fmt.Errorf("checklist %s has no item %q", s.Checklist.ID, itemID)
 	case !item.Repeat:
-		return fmt.Errorf("%s is settled already", itemID)
+		return fmt.Errorf("%q is settled already", item.Title)
 	case len(s.ApprovedBy(itemID)) > 0:
 		return nil // an approval can run out between the items that need it
 	}
@@ -535,7 +556,7 @@ func (s *Session) CanRepeat(itemID string) error {
 		// What was opened again is to be done anew, or was undone by a rollback.
 		st := s.state(later.ID)
 		if behind && st.Status != StatusOpen && st.changed(item.Environments) {
-			return fmt.Errorf("%s cannot be done again: %q has changed what it is about since", itemID, later.Title)
+			return fmt.Errorf("%q cannot be done again: %q has changed what it is about since", item.Title, later.Title)
 		}
 		behind = behind || later.ID == itemID
 	}

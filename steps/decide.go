@@ -149,7 +149,7 @@ func (d decide) planAbandon(ctx context.Context, sc *checklist.Scope) (checklist
 	plan.Actions = append(plan.Actions, again.Actions...)
 	plan.Actions = append(plan.Actions, checklist.Action{Words: fmt.Sprintf("archive %s in %s, as a key that was never in service alone", id, d.Vault.Describe())})
 	if sc.Session.Opening.Parent != "" {
-		plan.Actions = append(plan.Actions, checklist.Action{Words: "abandon " + sc.Session.Opening.Parent})
+		plan.Actions = append(plan.Actions, checklist.Action{Words: "abandon " + sc.Session.Opening.Parent + " and sign its record"})
 	}
 	plan.Warnings = append(plan.Warnings, d.whoBreaks(ctx, sc))
 	return plan, ctx.Err()
@@ -199,7 +199,19 @@ func (d decide) abandoned(ctx context.Context, sc *checklist.Scope) (bool, error
 		}
 	}
 	parent, ok, err := d.parent(ctx, sc)
-	return err == nil && (!ok || parent.Outcome != ""), err
+	if err != nil || !ok {
+		return err == nil, err
+	}
+	return d.ended(ctx, parent)
+}
+
+// ended reports whether the session in trouble has ended, and has its record.
+func (d decide) ended(ctx context.Context, parent *checklist.Session) (bool, error) {
+	if parent.Outcome != checklist.Abandoned {
+		return parent.Outcome != "", nil
+	}
+	_, recorded, err := d.Trail.Exported(ctx, parent.ID())
+	return recorded, err
 }
 
 // kept reports whether the vault holds the new key as one in use.
@@ -289,14 +301,20 @@ func (d decide) archive(ctx context.Context, sc *checklist.Scope, e checklist.En
 	})
 }
 
-// endParent abandons the session in trouble, with the trouble as its reason.
+// endParent abandons the session in trouble. The reason is the trouble, and what
+// is in service now, which that session cannot know.
 func (d decide) endParent(ctx context.Context, sc *checklist.Scope) error {
 	parent, ok, err := d.parent(ctx, sc)
-	if err != nil || !ok || parent.Outcome != "" {
+	if err != nil || !ok {
 		return err
 	}
-	reason := fmt.Sprintf("rolled back by %s: %s", sc.Session.ID(), cmp.Or(sc.Session.Facts[FactTroubleWhat], "the trouble was not named"))
-	effect := checklist.Effect{Name: "session.abandon", Words: "abandon " + parent.ID()}
+	if ended, err := d.ended(ctx, parent); err != nil || ended {
+		return err
+	}
+	reason := fmt.Sprintf("rolled back by %s: %s; %s is out of service again, and %s alone is in service in %s",
+		sc.Session.ID(), cmp.Or(sc.Session.Facts[FactTroubleWhat], "the trouble was not named"),
+		sc.Session.Key(checklist.NewKey), sc.Session.Key(checklist.OldKey), environmentWords(sc))
+	effect := checklist.Effect{Name: "session.abandon", Words: "abandon " + parent.ID() + " and sign its record"}
 	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
 		return "", d.Sessions.Abandon(ctx, parent.ID(), reason)
 	})

@@ -39,15 +39,10 @@ func (m *session) about() *card {
 	}, copy: s.ID()}
 }
 
-// closing is the card at the end of a session.
-func (m *session) closing() *card {
+// closing is the card at the end of a session; evidence is that of its signed
+// record.
+func (m *session) closing(evidence *checklist.Evidence) *card {
 	s := m.s
-	var evidence *checklist.Evidence
-	for _, item := range s.Checklist.Items() {
-		if st := s.State(item.ID); item.Step == "export-record" && st.Evidence != nil {
-			evidence = st.Evidence
-		}
-	}
 	c := &card{name: s.Checklist.Title + ": " + string(s.Outcome)}
 	if evidence != nil && len(evidence.Commands) > 0 {
 		c.copy = evidence.Commands[0]
@@ -61,6 +56,7 @@ func (m *session) closing() *card {
 		if s.EndText != "" {
 			p.hanging(style{}, "  ", "  ", s.EndText)
 		}
+		drawLeft(p, s)
 		p.gap()
 		p.pair("Session", s.ID())
 		p.pair("Took", words.Duration(s.EndedAt.Sub(s.OpenedAt)))
@@ -68,12 +64,23 @@ func (m *session) closing() *card {
 		p.pair("Items", fmt.Sprintf("%d passed, %d passed over, of %d", passed, over, total))
 		p.pair("Deviations", fmt.Sprint(len(s.Deviations)))
 		drawMilestones(p, s, s.EndedAt)
-		if evidence != nil {
+		if evidence != nil && evidence.Summary != "" {
 			m.drawRecord(p, evidence)
 		}
 		drawFindings(p, s)
 	}
 	return c
+}
+
+// drawLeft says what a session that was given up leaves in service, and what to
+// do next.
+func drawLeft(p *page, s *checklist.Session) {
+	if s.Left == "" {
+		return
+	}
+	p.gap()
+	p.text(style{}, "In service, as far as this session knows: "+s.Left+".")
+	p.text(style{}, s.WayOn())
 }
 
 func (m *session) drawRecord(p *page, e *checklist.Evidence) {

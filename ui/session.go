@@ -245,7 +245,7 @@ func (m *session) browse(k tea.KeyMsg) bool {
 func (m *session) act(k tea.KeyMsg) tea.Cmd {
 	if why := m.readOnly(); why != "" {
 		if m.s.Outcome != "" && key.Matches(k, m.keymap.Do) {
-			m.host.show(m.closing())
+			m.recall()
 			return nil
 		}
 		m.host.say(warn, why)
@@ -499,7 +499,7 @@ func (m *session) finish() {
 			if err != nil {
 				return m.said("")(err)
 			}
-			m.host.show(m.closing())
+			m.host.show(m.closing(m.exported()))
 			return nil
 		},
 	})
@@ -638,34 +638,6 @@ func (m *session) turn() {
 			return m.desk.TurnClock(ctx, m.engine, to, op)
 		},
 		done: m.said("it is " + words.Moment(to) + " now"),
-	})
-}
-
-func (m *session) askAbandon() {
-	m.host.ask(checklist.Question{
-		Kind: checklist.Write, Title: "Abandon this session",
-		Body: "Nothing outside is changed by this: keys that were added stay, and keys that were removed stay removed. Why is it abandoned?",
-	}, func(reason string) tea.Cmd {
-		m.host.ask(checklist.Question{
-			Kind: checklist.Type, Title: "Abandon " + m.s.ID(), Expect: "abandon",
-			Body: "An abandoned session cannot be taken up again. Type abandon to go on.",
-		}, func(string) tea.Cmd {
-			m.host.run(task{
-				name: "Abandon", engine: m.engine,
-				do: func(ctx context.Context, op checklist.Operator) error {
-					return m.engine.Abandon(ctx, reason, op)
-				},
-				done: func(err error) tea.Cmd {
-					if err != nil {
-						return m.said("")(err)
-					}
-					m.host.show(m.closing())
-					return nil
-				},
-			})
-			return nil
-		})
-		return nil
 	})
 }
 

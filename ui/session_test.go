@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	tea "github.com/charmbracelet/bubbletea"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -148,6 +151,48 @@ func TestAbandon(t *testing.T) {
 	s.press("enter")
 	s.sees("Quarterly rotation abandoned")
 	assert.Equal(t, "wrong service", s.r.session.s.EndText)
+	ended := s.text()
+	for _, words := range []string{"In service, as far as this session knows: staging: v1; production: v1.", "It leaves no new key in service", "The record is signed: trail/000004-2025-11-24-quarterly-1"} {
+		assert.Contains(t, strings.Join(strings.Fields(ended), " "), words)
+	}
+	s.press("esc", "enter")
+	s.until("the end once more", func() bool { return s.text() == ended })
+}
+
+// A default stands where the text will: enter takes it, tab changes it, and what
+// is typed replaces it.
+func TestADefaultNeedNotBeDeleted(t *testing.T) {
+	t.Parallel()
+	q := checklist.Question{Kind: checklist.Write, Title: "How is it known?", Default: "not said"}
+	optional := q
+	optional.Optional = true
+	for name, tc := range map[string]struct {
+		q    checklist.Question
+		keys []string
+		want string
+	}{
+		"enter":                         {q, []string{"enter"}, "not said"},
+		"typing":                        {q, []string{"a", "b", "enter"}, "ab"},
+		"typing and taking it back":     {q, []string{"a", "backspace", "enter"}, "not said"},
+		"tab":                           {q, []string{"tab", " yet", "enter"}, "not said yet"},
+		"an empty text that is allowed": {optional, append(slices.Repeat([]string{"backspace"}, len(q.Default)), "enter"), ""},
+		"a default that may be emptied": {optional, []string{"enter"}, "not said"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, 80, 24, asciiLook, Options{})
+			s.begin("quarterly")
+			answer := "none"
+			s.r.ask(tc.q, func(text string) tea.Cmd {
+				answer = text
+				return nil
+			})
+			assert.Contains(t, s.text(), "not said")
+			assert.Equal(t, !tc.q.Optional, strings.Contains(s.text(), "enter takes this, tab changes it"))
+			s.press(tc.keys...)
+			assert.Equal(t, tc.want, answer)
+		})
+	}
 }
 
 func TestClockOnlyTurnsWhereItHelps(t *testing.T) {
@@ -406,4 +451,34 @@ func TestFailedOpenings(t *testing.T) {
 	s.press("4")
 	s.press("G", "enter")
 	s.sees("no session is in trouble")
+}
+
+// The numbers of the checklists are those of the first day, whatever was begun
+// since, and a list that is longer than the screen says so.
+func TestNumbersOfTheChecklistsStay(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, 80, 24, asciiLook, Options{})
+	s.sees("Quarterly rotation")
+	before := s.r.homeView.entries
+	for range 5 {
+		s.begin("drill")
+		s.press("q")
+		s.until("home", func() bool { return s.r.session == nil })
+	}
+	s.until("the sessions", func() bool { return len(s.r.homeView.entries) == len(before)+5 })
+	numbers := map[string]int{}
+	for _, e := range s.r.homeView.entries {
+		if e.offer != nil {
+			numbers[e.offer.Checklist] = e.number
+		}
+	}
+	for _, e := range before {
+		assert.Equal(t, e.number, numbers[e.offer.Checklist], e.offer.Checklist)
+	}
+	assert.Regexp(t, `\.\.\. \d more below, down/j`, s.text())
+	s.press("end")
+	assert.Contains(t, s.text(), "... more above, up/k")
+	assert.Contains(t, s.text(), "Vault")
+	s.press("1")
+	s.sees("Start: Quarterly rotation")
 }

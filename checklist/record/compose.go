@@ -23,8 +23,11 @@ const statusThis = "this record"
 // unapproved is the deviation of an emergency that changed production before a
 // second person approved: nobody waits for one then, and the record says so
 // first. The reason is the one that the session was opened with.
-func unapproved(s *checklist.Session, r Record) (Deviation, bool) {
+func unapproved(s *checklist.Session, c copied, r Record) (Deviation, bool) {
 	changed := slices.Contains(s.Environments(), checklist.Production)
+	if s.Outcome == checklist.Abandoned {
+		changed = slices.ContainsFunc(c.events, changesProduction) // it may have ended before that
+	}
 	if s.Checklist.ID != kindEmergency || !changed || len(r.Approvals) > 0 {
 		return Deviation{}, false
 	}
@@ -71,7 +74,7 @@ func compose(c copied) (Record, error) {
 			At: stamp(d.At), By: d.By, Item: d.Item, What: d.What, Reason: d.Reason, ApprovedBy: d.Approved,
 		})
 	}
-	if d, missing := unapproved(s, r); missing {
+	if d, missing := unapproved(s, c, r); missing {
 		r.Deviations = append(r.Deviations, d)
 	}
 	r.Milestones = milestones(s)

@@ -111,7 +111,7 @@ func (p *Program) Overview(ctx context.Context) (checklist.Overview, error) {
 	if err != nil {
 		return o, err
 	}
-	for _, problem := range problems {
+	for _, problem := range append(problems, p.unrecorded...) {
 		o.Problems = append(o.Problems, problem.Error()+after(" — ", checklist.Hint(problem)))
 	}
 	busy := map[string]string{}
@@ -310,10 +310,11 @@ func (p *Program) wrapped(j *journal.File) checklist.Journal {
 func (p *Program) engine(j *journal.File) (*checklist.Engine, error) {
 	// Each session's export needs its own journal.
 	outside := *p.outside
-	outside.Trail = p.trail.of(j)
+	trail := p.trail.of(j)
+	outside.Trail = trail
 	config := checklist.Config{
 		Journal: p.wrapped(j), Find: checklist.Find, Steps: steps.NewCatalog(&outside),
-		Meter: &outside, Observer: &outside, Approver: outside.Approver, Clock: p.clock, Operator: p.operator,
+		Meter: &outside, Observer: &outside, Approver: outside.Approver, Recorder: recorder{trail}, Clock: p.clock, Operator: p.operator,
 	}
 	if p.byHand() { // nobody can look
 		config.Observer = nil

@@ -33,8 +33,12 @@ type life struct {
 	// it is in the journal, or once it is when Durable. 0 is never.
 	Event   int
 	Durable bool
-	// Outcome counts only the effects that were made with it, in words, for Event.
+	// Outcome counts only the effects that were made with it, in words, for Event,
+	// and Kind only the events of a kind.
 	Outcome string
+	Kind    checklist.Kind
+	// Abandon ends the session once this item is settled.
+	Abandon string
 	// Draw kills the process when it draws random bytes for this time.
 	Draw int
 	// DrawsTo is where a process that is not killed leaves the number of its
@@ -78,7 +82,7 @@ func (l life) walk(ctx context.Context, draws *atomic.Int64) (err error) {
 	o.Random = &mortalRandom{draws: draws, last: int64(l.Draw)}
 	event := l.Event
 	o.WrapJournal = func(j checklist.Journal) checklist.Journal {
-		return mortalJournal{Journal: j, left: &event, durable: l.Durable, outcome: l.Outcome}
+		return mortalJournal{Journal: j, left: &event, durable: l.Durable, outcome: l.Outcome, kind: l.Kind}
 	}
 	p, err := program.Open(ctx, o)
 	if err != nil {
@@ -95,6 +99,9 @@ func (l life) walk(ctx context.Context, draws *atomic.Int64) (err error) {
 		}
 	}
 	op := &programtest.Operator{Answer: decides(l.Decision)}
+	if l.Abandon != "" {
+		return abandon(ctx, p, l.Checklist, l.Abandon, op)
+	}
 	_, err = (&program.Rehearsal{Program: p, Checklist: l.Checklist, Operator: op, Say: op.Say}).Run(ctx)
 	return err
 }
@@ -113,11 +120,20 @@ type mortalJournal struct {
 	checklist.Journal
 	left    *int
 	durable bool
-	outcome string // only effects that were made with it count; "" for all events
+	outcome string         // only effects that were made with it count; "" for all events
+	kind    checklist.Kind // only events of it count; "" for all
+}
+
+// counts reports whether an event is one of those that are counted.
+func (j mortalJournal) counts(e checklist.Event) bool {
+	if j.kind != "" && e.Kind != j.kind {
+		return false
+	}
+	return j.outcome == "" || e.Kind == checklist.Done && strings.Contains(e.Effect.Outcome, j.outcome)
 }
 
 func (j mortalJournal) Append(ctx context.Context, e checklist.Event) (checklist.Event, error) {
-	if j.outcome == "" || e.Kind == checklist.Done && strings.Contains(e.Effect.Outcome, j.outcome) {
+	if j.counts(e) {
 		*j.left--
 	}
 	if *j.left != 0 {

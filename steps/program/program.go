@@ -72,6 +72,9 @@ type Program struct {
 	world   *sandbox.World // nil outside the sandbox
 	watched error          // why sessions can only be watched; nil when they can be driven
 
+	// unrecorded are the abandoned sessions whose record could not be signed.
+	unrecorded []error
+
 	service      string
 	operator     string // principal
 	rotationDays int
@@ -91,7 +94,11 @@ func Open(ctx context.Context, o Options) (*Program, error) {
 	if o.Config != nil {
 		open = p.openLive
 	}
-	if err := open(ctx); err != nil {
+	err := open(ctx)
+	if err == nil && p.watched == nil {
+		err = p.recordAbandoned(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil

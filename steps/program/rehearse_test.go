@@ -1,6 +1,7 @@
 package program_test
 
 import (
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -95,7 +96,8 @@ func requireStockTools(t *testing.T, p *program.Program) {
 	require.NoError(t, err, "%s", out)
 	report, _, err := program.Verify(t.Context(), []string{trailDir(p)}, p.RosterPath())
 	require.NoError(t, err)
-	assert.Equal(t, "OK 1 records\n"+report.Verified[0].Head.Line()+"\n", string(out))
+	v := report.Verified[0]
+	assert.Contains(t, string(out), fmt.Sprintf("OK %d records\n%s\n", v.Records, v.Head.Line()))
 }
 
 // A second rotation goes on from where the first one ended, and reads its notes.

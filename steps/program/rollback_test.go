@@ -191,7 +191,7 @@ func requireAbandoned(t *testing.T, p *program.Program) {
 		require.NoError(t, err)
 		require.Equal(t, "unused: given up in "+back.ID(), entry.ArchiveNote)
 	}
-	requireTrail(t, p, back.ID())
+	requireTrail(t, p, s.ID(), back.ID())
 }
 
 // requireTrail checks that the trail has the records of these sessions, in this
@@ -437,7 +437,7 @@ func TestByteFlipOfARollback(t *testing.T) {
 	r, _ := rollback(p, program.RemovalTrouble, steps.Abandon)
 	s, err := r.Run(t.Context())
 	require.NoError(t, err)
-	name := "000001-" + s.ID()
+	name := "000002-" + s.ID() // the first is that of the rotation, which was given up
 	entries, err := os.ReadDir(filepath.Join(trailDir(p), name))
 	require.NoError(t, err)
 	require.Len(t, entries, 4, "record, signature, report and journal")

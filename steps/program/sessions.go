@@ -69,9 +69,16 @@ func (s sessions) RolledBack(ctx context.Context, id, itemID, by string, seen ma
 	return s.write(id, func(e *checklist.Engine) error { return e.RollBack(ctx, itemID, by, seen, silent{}) })
 }
 
-// Abandon implements steps.Sessions.
+// Abandon implements steps.Sessions. A session that was abandoned already, and
+// not recorded, is recorded.
 func (s sessions) Abandon(ctx context.Context, id, reason string) error {
-	return s.write(id, func(e *checklist.Engine) error { return e.Abandon(ctx, reason, silent{}) })
+	return s.write(id, func(e *checklist.Engine) error {
+		if e.Session().Outcome == checklist.Abandoned {
+			_, err := e.Record(ctx)
+			return err
+		}
+		return e.AbandonUndone(ctx, reason, silent{})
+	})
 }
 
 // write opens a session as its writer for one act.

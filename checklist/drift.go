@@ -1,0 +1,67 @@
+package checklist
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+func (e *Engine) checkDrift(ctx context.Context, op Operator, item Item) error {
+	s := e.Session()
+	if e.cfg.Observer == nil || !s.current {
+		return nil
+	}
+	now, err := e.cfg.Observer.Observe(ctx, s)
+	if err != nil {
+		return fmt.Errorf("look for drift: %w", err)
+	}
+	drift := compare(s.Seen, now)
+	if len(drift) == 0 {
+		return nil
+	}
+	lines := make([]string, len(drift))
+	for i, d := range drift {
+		lines[i] = d.String()
+	}
+	a, left := op.Ask(ctx, Question{
+		Kind: Confirm, Item: item.ID, Default: No,
+		Title: "Something changed outside this session. Go on with what is there now?",
+		Body:  strings.Join(lines, "\n"),
+	})
+	text := "the operator went on with what was found"
+	if left != nil || a.Text != Yes {
+		text = "the operator stopped"
+	}
+	// A question left open makes the change no less one.
+	if err := e.record(ctx, op, Event{Kind: Drifted, Item: item.ID, Drift: drift, Text: text}); err != nil {
+		return errors.Join(left, err)
+	}
+	switch {
+	case left != nil:
+		return left
+	case a.Text != Yes:
+		return WithHint(fmt.Errorf("%d things changed outside this session: %s", len(drift), strings.Join(lines, "; ")),
+			"put them back, or run the item again and accept what is there")
+	}
+	return e.record(ctx, op, Event{Kind: Observed, Seen: now})
+}
+
+func compare(believed, found map[string]string) []Drift {
+	var drift []Drift
+	subjects := slices.Collect(maps.Keys(believed))
+	for subject := range found {
+		if _, ok := believed[subject]; !ok {
+			subjects = append(subjects, subject)
+		}
+	}
+	slices.Sort(subjects)
+	for _, subject := range subjects {
+		if believed[subject] != found[subject] {
+			drift = append(drift, Drift{Subject: subject, Believed: believed[subject], Found: found[subject]})
+		}
+	}
+	return drift
+}

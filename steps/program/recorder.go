@@ -1,0 +1,72 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"keyturn/checklist"
+	"keyturn/checklist/journal"
+	"keyturn/steps"
+)
+
+// recorder signs the record of a session that was given up.
+type recorder struct{ trail *trail }
+
+var _ checklist.Recorder = recorder{}
+
+// Record implements checklist.Recorder. Where another Keyturn runs, it only looks.
+func (r recorder) Record(ctx context.Context, s *checklist.Session) (checklist.Evidence, error) {
+	exported, ok, err := r.trail.Exported(ctx, s.ID())
+	switch {
+	case err != nil:
+		return checklist.Evidence{}, err
+	case !ok && r.trail.program.watched != nil:
+		return checklist.Evidence{}, r.trail.program.watched
+	case !ok:
+		if exported, err = r.trail.Export(ctx, s); err != nil {
+			return checklist.Evidence{}, err
+		}
+	}
+	return checklist.Evidence{
+		Summary:  "The record is signed: " + exported.Dir,
+		Tables:   []checklist.Table{{Title: "Head line, for a ticket or a chat: it shows a cut trail", Columns: []string{"Head"}, Rows: [][]string{{exported.Head}}}},
+		Commands: []string{r.trail.program.options.Return + " verify " + steps.ShellWord(exported.Dir)},
+	}, nil
+}
+
+// recordAbandoned makes up for the records of sessions that were given up: a
+// process may have died between the end and the record. What cannot be signed
+// keeps nothing from being opened; the overview names it.
+func (p *Program) recordAbandoned(ctx context.Context) error {
+	ids, err := journal.List(p.sessionsDir())
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, id := range ids {
+		if err := p.recordIfAbandoned(ctx, id); err != nil {
+			problems = append(problems, fmt.Errorf("sign the record of %s, which was abandoned: %w", id, err))
+		}
+	}
+	p.unrecorded = problems
+	return nil
+}
+
+// recordIfAbandoned looks at a session unless the trail has it already. A journal
+// that cannot be read is told of where sessions are listed.
+func (p *Program) recordIfAbandoned(ctx context.Context, id string) error {
+	if _, ok, err := p.trail.records.Find(id); ok || err != nil {
+		return err
+	}
+	s, err := sessions{p}.Session(ctx, id)
+	if err != nil || s.Outcome != checklist.Abandoned || s.Opening.Trail != p.trail.id() {
+		return nil
+	}
+	e, err := p.Open(ctx, id)
+	if err != nil {
+		return err
+	}
+	_, err = e.Record(ctx)
+	return errors.Join(err, e.Close())
+}
