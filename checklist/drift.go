@@ -1,6 +1,7 @@
 package checklist
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,21 @@ import (
 	"slices"
 	"strings"
 )
+
+// Explainer knows what other sessions of the same realm did.
+type Explainer interface {
+	// Explain says in sentences which other sessions made some of the changes
+	// outside, and what to do where one of them leaves no way to this session's
+	// end, such as by revoking its new key. Each is "" where there is none.
+	Explain(ctx context.Context, s *Session, drift []Drift) (changes, wayOut string)
+}
+
+func (e *Engine) explain(ctx context.Context, drift []Drift) (changes, wayOut string) {
+	if e.cfg.Explainer == nil {
+		return "", ""
+	}
+	return e.cfg.Explainer.Explain(ctx, e.Session(), drift)
+}
 
 func (e *Engine) checkDrift(ctx context.Context, op Operator, item Item) error {
 	s := e.Session()
@@ -26,10 +42,12 @@ func (e *Engine) checkDrift(ctx context.Context, op Operator, item Item) error {
 	for i, d := range drift {
 		lines[i] = d.String()
 	}
+	changes, wayOut := e.explain(ctx, drift)
+	said := slices.DeleteFunc([]string{changes, wayOut, strings.Join(lines, "\n")}, func(s string) bool { return s == "" })
 	a, left := op.Ask(ctx, Question{
 		Kind: Confirm, Item: item.ID, Default: No,
 		Title: "Something changed outside this session. Go on with what is there now?",
-		Body:  strings.Join(lines, "\n"),
+		Body:  strings.Join(said, "\n"),
 	})
 	text := "the operator went on with what was found"
 	if left != nil || a.Text != Yes {
@@ -44,7 +62,7 @@ func (e *Engine) checkDrift(ctx context.Context, op Operator, item Item) error {
 		return left
 	case a.Text != Yes:
 		return WithHint(fmt.Errorf("%d things changed outside this session: %s", len(drift), strings.Join(lines, "; ")),
-			"put them back, or run the item again and accept what is there")
+			"%s", cmp.Or(wayOut, "put them back, or run the item again and accept what is there"))
 	}
 	return e.record(ctx, op, Event{Kind: Observed, Seen: now})
 }

@@ -31,18 +31,20 @@ var ErrBusy = errors.New("an item is being done already")
 var ErrDeclined = errors.New("the operator did not agree")
 
 // Config is what an engine needs. All fields are required except Meter,
-// Observer and Approver, without which gates of their kind stay closed, and
-// Recorder, without which a session that is given up leaves no record.
+// Observer and Approver, without which gates of their kind stay closed,
+// Recorder, without which a session that is given up leaves no record, and
+// Explainer, without which nobody knows who changed the outside.
 type Config struct {
-	Journal  Journal
-	Find     func(Opening) (Checklist, error)
-	Steps    Catalog
-	Meter    Meter
-	Observer Observer
-	Approver Approver
-	Recorder Recorder
-	Clock    func() time.Time
-	Operator string // the principal that events name in By
+	Journal   Journal
+	Find      func(Opening) (Checklist, error)
+	Steps     Catalog
+	Meter     Meter
+	Observer  Observer
+	Approver  Approver
+	Recorder  Recorder
+	Explainer Explainer
+	Clock     func() time.Time
+	Operator  string // the principal that events name in By
 }
 
 // Engine runs the items of one session.

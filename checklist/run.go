@@ -181,6 +181,10 @@ func (r *run) failWith(ctx context.Context, cause error, evidence *Evidence) err
 	}
 	// Best effort: the cause matters more.
 	observed := r.observe(ctx)
+	// Where there is no way to the session's end, no other advice helps.
+	if _, wayOut := r.engine.explain(ctx, nil); wayOut != "" && !left(ctx, cause) {
+		cause = WithHint(cause, "%s", wayOut)
+	}
 	ev := Event{Kind: Failed, Text: cause.Error() + "; " + r.changes(), Hint: Hint(cause), Evidence: evidence}
 	if left(ctx, cause) {
 		// Leaving is no failure, and nothing for the next rotation to look at.

@@ -314,7 +314,7 @@ func (p *Program) engine(j *journal.File) (*checklist.Engine, error) {
 	outside.Trail = trail
 	config := checklist.Config{
 		Journal: p.wrapped(j), Find: checklist.Find, Steps: steps.NewCatalog(&outside),
-		Meter: &outside, Observer: &outside, Approver: outside.Approver, Recorder: recorder{trail}, Clock: p.clock, Operator: p.operator,
+		Meter: &outside, Observer: &outside, Approver: outside.Approver, Recorder: recorder{trail}, Explainer: explainer{p}, Clock: p.clock, Operator: p.operator,
 	}
 	if p.byHand() { // nobody can look
 		config.Observer = nil
