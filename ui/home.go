@@ -33,6 +33,7 @@ type home struct {
 	start    string // what to open at once
 
 	entries  []entry
+	lines    []int  // where each of entries was drawn
 	returned string // the session that was just left
 	cursor   int
 	top      int
@@ -45,6 +46,7 @@ type home struct {
 type entry struct {
 	session *checklist.Summary
 	offer   *checklist.Offer
+	number  int // the key that opens it, from 1; above 9 there is none
 }
 
 // clock tells a time that was read once and goes on at the real pace.
@@ -87,14 +89,20 @@ func (m *home) resize(w, h int) { m.w, m.h = w, h }
 
 func (m *home) arrange() {
 	m.entries = nil
-	add := func(s *checklist.Summary) { m.entries = append(m.entries, entry{session: s}) }
+	// The checklists have the first numbers, however many sessions there are: an
+	// emergency must be found blindly.
+	number := len(m.overview.Offers)
+	add := func(s *checklist.Summary) {
+		number++
+		m.entries = append(m.entries, entry{session: s, number: number})
+	}
 	for i := range m.overview.Sessions {
 		if s := &m.overview.Sessions[i]; s.Outcome == "" {
 			add(s)
 		}
 	}
 	for i := range m.overview.Offers {
-		m.entries = append(m.entries, entry{offer: &m.overview.Offers[i]})
+		m.entries = append(m.entries, entry{offer: &m.overview.Offers[i], number: i + 1})
 	}
 	for i := range m.overview.Sessions {
 		if s := &m.overview.Sessions[i]; s.Outcome != "" {
@@ -182,10 +190,7 @@ func (m *home) press(k tea.KeyMsg) tea.Cmd {
 	case key.Matches(k, m.keymap.Bottom, m.keymap.PageDown):
 		m.cursor = max(0, len(m.entries)-1)
 	case key.Matches(k, m.keymap.Number):
-		if n, err := strconv.Atoi(k.String()); err == nil && n <= len(m.entries) {
-			m.cursor = n - 1
-			return m.open(m.entries[m.cursor])
-		}
+		return m.openNumber(k.String())
 	case key.Matches(k, m.keymap.Do):
 		if m.cursor < len(m.entries) {
 			return m.open(m.entries[m.cursor])
@@ -196,6 +201,17 @@ func (m *home) press(k tea.KeyMsg) tea.Cmd {
 		return m.read()
 	case key.Matches(k, m.keymap.Quit):
 		return m.host.quit()
+	}
+	return nil
+}
+
+// openNumber opens the entry that has a number.
+func (m *home) openNumber(number string) tea.Cmd {
+	for i, e := range m.entries {
+		if strconv.Itoa(e.number) == number {
+			m.cursor = i
+			return m.open(e)
+		}
 	}
 	return nil
 }
@@ -278,23 +294,48 @@ func (m *home) rows(now time.Time) []string {
 		p.gap()
 		p.pair("Vault", m.overview.Vault)
 	}
-	m.follow(at, len(p.lines))
 	for i, line := range p.lines {
 		p.lines[i] = " " + line
 	}
-	return m.look.window(p.lines, m.top, m.w, m.h)
+	if len(p.lines) <= m.h || m.h < 2 {
+		m.follow(at, len(p.lines), m.h)
+		return m.look.window(p.lines, m.top, m.w, m.h)
+	}
+	h := m.h - 1 // the last row says that there is more
+	m.follow(at, len(p.lines), h)
+	return append(m.look.window(p.lines, m.top, m.w, h), m.look.fit(" "+m.look.muted.paint(m.more(h)), m.w))
 }
 
-// follow scrolls so that the entry at a line is in sight.
-func (m *home) follow(at, lines int) {
+// follow scrolls so that the entry at a line is in sight, in that many rows.
+func (m *home) follow(at, lines, h int) {
 	if at >= 0 {
 		m.top = min(m.top, max(0, at-1))
-		m.top = max(m.top, at+3-m.h)
+		m.top = max(m.top, at+3-h)
 	}
-	if m.cursor == 0 && at+3 <= m.h {
+	switch {
+	case m.cursor == 0 && at+3 <= h:
 		m.top = 0
+	case m.cursor == len(m.entries)-1:
+		m.top = lines - h // with what is below it
 	}
-	m.top = max(0, min(m.top, lines-m.h))
+	m.top = max(0, min(m.top, lines-h))
+}
+
+// more says what is out of sight, and how to get there.
+func (m *home) more(h int) string {
+	below := 0
+	for _, at := range m.lines {
+		if at >= m.top+h {
+			below++
+		}
+	}
+	switch {
+	case below > 0:
+		return fmt.Sprintf("%s %d more below, %s", m.look.ellipsis, below, m.keymap.Down.Help().Key)
+	case m.top == 0:
+		return fmt.Sprintf("%s more below, %s", m.look.ellipsis, m.keymap.Bottom.Help().Key)
+	}
+	return fmt.Sprintf("%s more above, %s", m.look.ellipsis, m.keymap.Up.Help().Key)
 }
 
 func (m *home) drawError(p *page) {
@@ -397,6 +438,7 @@ func (m *home) due(by time.Time) (string, style) {
 // drawEntries lists what can be opened and returns the line of the cursor.
 func (m *home) drawEntries(p *page) int {
 	at, heading := -1, ""
+	m.lines = m.lines[:0]
 	for i, e := range m.entries {
 		title := "Start"
 		if e.session != nil {
@@ -412,6 +454,7 @@ func (m *home) drawEntries(p *page) int {
 		if i == m.cursor {
 			at = len(p.lines)
 		}
+		m.lines = append(m.lines, len(p.lines))
 		if e.offer != nil {
 			m.drawOffer(p, i, *e.offer)
 		} else {
@@ -427,8 +470,8 @@ func (m *home) choice(p *page, i int, name, beside string) {
 	const column = 24
 	l := m.look
 	number := " "
-	if i < 9 {
-		number = strconv.Itoa(i + 1)
+	if n := m.entries[i].number; n <= 9 {
+		number = strconv.Itoa(n)
 	}
 	indent := choiceIndent + column + 2
 	for n, line := range words.Wrap(beside, max(20, p.w-indent)) {
