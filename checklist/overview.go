@@ -6,7 +6,8 @@ import (
 	"keyturn/keygen"
 )
 
-// Overview is what the home screen and the status command show.
+// Overview is what the home screen and the status command show. As JSON, a time
+// that is not known is left out.
 type Overview struct {
 	Sandbox bool
 	Service string
@@ -15,7 +16,7 @@ type Overview struct {
 	Keys    []KeyStatus
 	// NextRotation is when the oldest key in service reaches the rotation
 	// period; zero when there is no such key.
-	NextRotation time.Time
+	NextRotation time.Time `json:",omitzero"`
 	Sessions     []Summary // in progress first, then the newest
 	Offers       []Offer
 	// Problems are what could not be read, each with what to do.
@@ -30,8 +31,8 @@ type KeyStatus struct {
 	// Status is "in service", which a reason may follow why it should not be,
 	// "in vault only", "archived" or "sealed: compromised".
 	Status   string
-	Created  time.Time // zero when not known
-	RotateBy time.Time // zero when it is not due, such as an archived key
+	Created  time.Time `json:",omitzero"` // zero when not known
+	RotateBy time.Time `json:",omitzero"` // zero when it is not due, such as an archived key
 }
 
 // Summary is one session in a list.
@@ -45,9 +46,9 @@ type Summary struct {
 	Settled   int
 	Total     int
 	Next      string    // title of the next item; empty when ended
-	Opens     time.Time // when the next item opens; zero for now
+	Opens     time.Time `json:",omitzero"` // when the next item opens; zero for now
 	Why       string    // why it is not open
-	Deadline  time.Time // when the checklist's limit ends; zero for none
+	Deadline  time.Time `json:",omitzero"` // when the checklist's limit ends; zero for none
 	Outcome   Kind      // empty while in progress
 	Holder    string    // who drives it now; empty for nobody
 	Problem   string    // why it cannot be read

@@ -24,6 +24,12 @@ func Verify(ctx context.Context, paths []string, rosterFile string, witnesses ..
 	if err != nil {
 		return report, "", &UsageError{err}
 	}
+	for _, path := range paths {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return report, "", checklist.WithHint(fmt.Errorf("verify %s: there is no such file or folder", path),
+				"name the folder of a trail, or that of one record in it")
+		}
+	}
 	if rosterFile == "" {
 		if beside, err = rosterBeside(paths[0]); err != nil {
 			return report, "", err

@@ -210,7 +210,10 @@ type StuckError struct {
 }
 
 func (e *StuckError) Error() string {
-	words := fmt.Sprintf("deployment %s is still %s after %s", e.ID, first(e.State, "unread"), e.After.Round(time.Second))
+	words := fmt.Sprintf("deployment %s is still %s", e.ID, first(e.State, "unread"))
+	if after := e.After.Round(time.Second); after > 0 { // it was looked at once only
+		words += " after " + after.String()
+	}
 	if e.State == StateReady && !e.AliasAssigned {
 		words += ", without its aliases"
 	}

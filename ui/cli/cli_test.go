@@ -49,9 +49,10 @@ func TestExitCodes(t *testing.T) {
 		"an unknown fault":     {args: []string{"rehearse", "--fault", "gremlins"}, code: 2, err: `fault "gremlins": want one of none, api-429`},
 		"an unknown vault":     {args: []string{"status", "--vault", "envelope"}, code: 2, err: `flag --vault: "envelope"`},
 		"a roster that is not": {args: []string{"verify", "--roster", file + ".missing", "."}, code: 2, err: "read the roster"},
+		"a trail that is not":  {args: []string{"verify", file + ".missing"}, code: 1, err: ".missing: there is no such file or folder", hint: "name the folder of a trail"},
 		"no folder for state":  {args: []string{"status"}, state: file, code: 1, err: "make the state folder", hint: "--state DIR"},
 		"none for a rehearsal": {args: []string{"rehearse"}, state: file, code: 1, err: "make the state folder", hint: "--state DIR"},
-		"the end of the input": {args: []string{"drill"}, code: 3, out: "Nothing was started.\n"},
+		"the end of the input": {args: []string{"drill"}, code: 0, out: "Nothing was started.\n"},
 		"left in the middle":   {args: []string{"drill"}, input: "\n", code: 3, out: "Nothing is lost. Return with: keyturn --state "},
 		"left at home":         {input: "q\n", code: 0, out: "1. Quarterly rotation (start)"},
 		"help":                 {args: []string{"--help"}, code: 0, out: "Usage:"},
@@ -115,6 +116,9 @@ func TestStatusForPrograms(t *testing.T) {
 	require.Len(t, o.Sessions, 1)
 	assert.Equal(t, "drill", o.Sessions[0].Checklist)
 	assert.Empty(t, o.Sessions[0].Holder, "nobody drives it now")
+	assert.NotContains(t, got.out, "0001-01-01", "no time that is none")
+	assert.NotContains(t, got.out, "null")
+	assert.Contains(t, got.out, `"Problems": []`)
 }
 
 func TestEveryCommandSaysWhatItDoes(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 	"time"
@@ -32,9 +33,7 @@ func (a *app) status() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				enc := json.NewEncoder(a.out)
-				enc.SetIndent("", "  ")
-				return enc.Encode(o)
+				return printJSON(a.out, o)
 			}
 			plain.Overview(a.out, o)
 			return nil
@@ -42,6 +41,15 @@ func (a *app) status() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// printJSON prints an overview for programs, for whom an empty list is a list.
+func printJSON(out io.Writer, o checklist.Overview) error {
+	o.Keys, o.Sessions = append([]checklist.KeyStatus{}, o.Keys...), append([]checklist.Summary{}, o.Sessions...)
+	o.Offers, o.Problems = append([]checklist.Offer{}, o.Offers...), append([]string{}, o.Problems...)
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(o)
 }
 
 // verify checks records and says what was proved.

@@ -25,6 +25,10 @@ type Desk interface {
 // ErrStopped says that the session was left before its end, and waits.
 var ErrStopped = errors.New("stopped; the session can be resumed")
 
+// errNotBegun says that the operator left before there was a session, so that
+// nothing waits for anybody.
+var errNotBegun = errors.New("no session was begun")
+
 // driver walks one session.
 type driver struct {
 	desk   Desk
@@ -35,8 +39,8 @@ type driver struct {
 }
 
 // Run walks the checklist's session line by line: the one in progress, or a
-// new one. It returns nil once the session has ended, and ErrStopped when the
-// operator left it before.
+// new one. It returns nil once the session has ended, or when none was begun, and
+// ErrStopped when the operator left it before its end.
 func Run(ctx context.Context, desk Desk, checklistID string, in io.Reader, out io.Writer) error {
 	return walk(ctx, desk, checklistID, newConsole(in, out), out)
 }
@@ -46,7 +50,9 @@ func walk(ctx context.Context, desk Desk, checklistID string, c *console, out io
 	if desk.Sandbox() {
 		fmt.Fprintln(out, "SANDBOX: nothing real is changed")
 	}
-	if err := d.open(ctx, checklistID); err != nil {
+	if err := d.open(ctx, checklistID); errors.Is(err, errNotBegun) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.engine.Close()) }()
@@ -59,10 +65,7 @@ func walk(ctx context.Context, desk Desk, checklistID string, c *console, out io
 	for {
 		item, ok := d.engine.Session().Next()
 		if !ok {
-			if d.engine.Session().Outcome == "" {
-				return d.engine.Finish(ctx, d.t)
-			}
-			return nil
+			return d.end(ctx)
 		}
 		switch err := d.step(ctx, item); {
 		case errors.Is(err, ErrStopped), errors.Is(err, errEnd):
@@ -75,6 +78,32 @@ func walk(ctx context.Context, desk Desk, checklistID string, c *console, out io
 			d.report(err)
 		}
 	}
+}
+
+// end ends a session whose items are all settled. Of one that was abandoned it
+// says what is left in service, what to do next, and where the record is.
+func (d *driver) end(ctx context.Context) error {
+	s := d.engine.Session()
+	if s.Outcome == "" {
+		return d.engine.Finish(ctx, d.t)
+	}
+	if s.Outcome != checklist.Abandoned {
+		return nil
+	}
+	fmt.Fprintln(d.out)
+	if s.Left != "" {
+		d.t.Say("In service, as far as this session knows: %s.", s.Left)
+		d.t.Say("%s", s.WayOn())
+	}
+	recorded, err := d.engine.Record(ctx)
+	if err != nil || recorded.Summary == "" {
+		return err
+	}
+	d.t.Say("%s", recorded.Summary)
+	for _, command := range recorded.Commands { // in one line, as it is run
+		fmt.Fprintf(d.out, "  %s\n", words.Clean(command))
+	}
+	return nil
 }
 
 func (d *driver) open(ctx context.Context, checklistID string) error {
@@ -107,7 +136,7 @@ func (d *driver) begun(ctx context.Context, err error) error {
 		return nil
 	case errors.Is(err, errEnd), errors.Is(err, checklist.ErrCancelled):
 		fmt.Fprintln(d.out, "\nNothing was started.")
-		return ErrStopped
+		return errNotBegun
 	case ctx.Err() != nil:
 		fmt.Fprintln(d.out, "\nInterrupted; nothing was started.")
 		return ctx.Err()
