@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -137,8 +138,9 @@ func outcome(s *checklist.Session, last checklist.Event) string {
 }
 
 // differs names the first part of the record that its journal does not bear
-// out, and is empty when it says exactly what the journal says.
-func (r Record) differs(derived Record) (field string) {
+// out, and is empty when it says exactly what the journal says. text is the
+// record's encoding.
+func (r Record) differs(derived Record, text []byte) (field string) {
 	derived.Trail, derived.Policy, derived.Signer, derived.CreatedAt = r.Trail, r.Policy, r.Signer, r.CreatedAt
 	derived.Tool = r.Tool
 	derived.Report, derived.Journal.FileSHA256 = r.Report, r.Journal.FileSHA256
@@ -146,15 +148,10 @@ func (r Record) differs(derived Record) (field string) {
 	if err != nil {
 		return err.Error()
 	}
-	theirs, err := r.encode()
-	if err != nil {
-		return err.Error()
-	}
-	at := firstDifference(ours, theirs)
-	if at == len(ours) && at == len(theirs) {
+	if bytes.Equal(ours, text) {
 		return ""
 	}
-	return memberAt(string(theirs[:min(at, len(theirs))]))
+	return memberAt(string(text[:firstDifference(ours, text)]))
 }
 
 // memberAt names the top-level member in which a cut encoding ends.

@@ -10,6 +10,9 @@ import (
 // controls, bidirectional overrides, zero-width and private characters. Line
 // feeds stay when keep says so.
 func visible(text string, keep bool) string {
+	if strings.IndexFunc(text, unprinted) < 0 { // nearly every text
+		return text
+	}
 	var b strings.Builder
 	for _, c := range text {
 		switch {
@@ -26,11 +29,18 @@ func visible(text string, keep bool) string {
 	return b.String()
 }
 
+// unprinted reports what is no printable ASCII: what may have to be spelled out.
+func unprinted(c rune) bool { return c < ' ' || c > '~' }
+
 // escape makes text from outside safe within a line of Markdown, wherever it
 // may be shown: no markup, no HTML, no end of a table's cell.
 func escape(text string) string {
+	text = visible(text, false)
+	if !strings.ContainsAny(text, "&<>\\`*_~[]|#$") {
+		return text
+	}
 	var b strings.Builder
-	for _, c := range visible(text, false) {
+	for _, c := range text {
 		switch c {
 		case '&':
 			b.WriteString("&amp;")

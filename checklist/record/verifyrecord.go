@@ -198,7 +198,7 @@ func (c *checked) checkDerived(_ string, _ Options) {
 		c.fail(journalFile, "", "%v", err)
 		return
 	}
-	if field := c.record.differs(derived); field != "" {
+	if field := c.record.differs(derived, c.text); field != "" {
 		c.fail(recordFile, field, "it is not what the journal says")
 	}
 	if c.record.CreatedAt < c.record.Rotation.FinishedAt {
