@@ -219,8 +219,12 @@ func (m *session) drawFailure(p *page, st checklist.ItemState) {
 func (m *session) drawWaiting(p *page, st checklist.ItemState, now time.Time) {
 	p.gap()
 	p.item(m.look.warn, m.look.waiting, style{}, st.Text)
-	if !st.Until.IsZero() && st.Until.Year() > 1 {
+	switch {
+	case st.Until.IsZero():
+	case st.Until.After(now):
 		p.hanging(m.look.warn, "  ", "  ", "look again "+words.Moment(st.Until)+", "+words.Until(st.Until, now))
+	default:
+		p.hanging(m.look.warn, "  ", "  ", "it is time to look again, since "+words.Moment(st.Until))
 	}
 }
 
