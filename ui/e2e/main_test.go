@@ -30,6 +30,9 @@ var binary string
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	if c := os.Getenv(clockEnv); c != "" {
+		return interfaceAt(clock(c), os.Args[1:])
+	}
 	flag.Parse()
 	if testing.Short() { // the binary is the same under the race detector
 		fmt.Println("skipping all tests of the binary: they are not short")

@@ -36,6 +36,8 @@ type terminal struct {
 	// full says that the program under test has the screen, so that every
 	// frame must show whose world it is.
 	full bool
+	// live says that this is the world that is configured, not the sandbox.
+	live bool
 }
 
 const tmuxConf = `
@@ -180,8 +182,11 @@ func (x *terminal) screen() (f string, whole bool) {
 	if n := len(x.frames); n == 0 || x.frames[n-1] != f {
 		x.frames = append(x.frames, f)
 	}
-	if x.full {
-		head, _, _ := strings.Cut(f, "\n")
+	head, _, _ := strings.Cut(f, "\n")
+	switch {
+	case x.live:
+		require.NotContains(x.t, strings.ToLower(f), "sandbox", "a frame speaks of the sandbox:\n%s", f)
+	case x.full:
 		require.Contains(x.t, head, "SANDBOX", "a frame does not say that it is the sandbox:\n%s", f)
 	}
 	return f, !x.full || column == 0 && row == height-1

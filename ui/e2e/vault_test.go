@@ -15,7 +15,12 @@ import (
 // keepSecrets adds all secrets of a sandbox's folder that can be had now.
 func keepSecrets(t *testing.T, sandbox, backend string, s *programtest.Secrets) {
 	t.Helper()
-	v := openVault(t, sandbox, backend)
+	keepVault(t, openVault(t, sandbox, backend), s)
+}
+
+// keepVault adds all secrets of a vault that can be had now.
+func keepVault(t *testing.T, v vault.Vault, s *programtest.Secrets) {
+	t.Helper()
 	entries, err := v.List(t.Context())
 	require.NoError(t, err)
 	for _, e := range entries {
