@@ -205,18 +205,38 @@ func (r redeploy) Check(ctx context.Context, sc *checklist.Scope) (bool, error) 
 }
 
 func (r redeploy) Do(ctx context.Context, sc *checklist.Scope) error {
-	cells := r.cells(sc.Environments())
-	board := newBoard(sc, cells)
-	return each(ctx, cells, func(ctx context.Context, c cell) error {
-		return board.work(c, "redeploying", func() error {
-			for _, s := range c.sites() {
-				if err := r.one(ctx, sc, s, board); err != nil {
-					return err
+	board := newBoard(sc, r.cells(sc.Environments()))
+	for _, together := range order(sc) {
+		err := each(ctx, r.cells(together), func(ctx context.Context, c cell) error {
+			return board.work(c, "redeploying", func() error {
+				for _, s := range c.sites() {
+					if err := r.one(ctx, sc, s, board); err != nil {
+						return err
+					}
 				}
-			}
-			return nil
+				return nil
+			})
 		})
-	})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// order returns the environments of the item, those that are done at a time
+// together: staging before production, so that what goes wrong goes wrong there
+// first, but all at once while a key is abused or a service is down.
+func order(sc *checklist.Scope) [][]checklist.Environment {
+	all := sc.Environments()
+	if s := sc.Session.Checklist; s.Limit > 0 || s.ID == checklist.Rollback().ID {
+		return [][]checklist.Environment{all}
+	}
+	var one [][]checklist.Environment
+	for _, e := range all {
+		one = append(one, []checklist.Environment{e})
+	}
+	return one
 }
 
 // one makes sure that a deployment of this item serves the site.

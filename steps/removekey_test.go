@@ -103,3 +103,18 @@ func TestRemoveOldKey(t *testing.T) {
 	assert.Contains(t, st.Evidence.Summary, "running deployments accept it until the next one serves")
 	assert.Len(t, st.Effects, 4, "one for each project and environment")
 }
+
+// Staging is served before production is built: what goes wrong goes wrong there
+// first.
+func TestStagingIsRedeployedBeforeProduction(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, "redeploy-removal")
+	s.pass(t, "redeploy-removal")
+	var order []string
+	for _, e := range s.config.Journal.Events() {
+		if e.Effect != nil && e.Effect.Name == "vercel.redeploy" && e.Kind == checklist.Done {
+			order = append(order, string(e.Effect.Environment))
+		}
+	}
+	assert.Equal(t, []string{"staging", "staging", "production", "production"}, order)
+}
