@@ -64,6 +64,10 @@ func (f Flags) Options() (Options, error) {
 	if err != nil {
 		return o, &UsageError{err}
 	}
+	if !filepath.IsAbs(file) { // found in this folder, and in no other
+		f.Config = file
+		o.Return = f.command()
+	}
 	o.Config = &c
 	return o, nil
 }

@@ -10,9 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/charmbracelet/x/term"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"keyturn/steps/program/programtest"
 )
@@ -51,7 +49,6 @@ func (o *customer) opens(command, shown string) {
 	o.waits("the question for the passphrase", func(f string) bool {
 		return strings.HasSuffix(strings.TrimRight(f, " \n"), ":") && strings.Contains(f, "Passphrase of the vault in ")
 	})
-	o.hidesKeys()
 	o.types(passphrase + "\r")
 	o.waits("the program's screen", func(f string) bool {
 		head, _, _ := strings.Cut(f, "\n")
@@ -59,19 +56,6 @@ func (o *customer) opens(command, shown string) {
 	})
 	o.full = true
 	o.seen.look(o.t, o.shell())
-}
-
-// hidesKeys waits until the terminal echoes no key: it shows itself what is
-// typed before.
-func (o *customer) hidesKeys() {
-	o.t.Helper()
-	tty, err := os.Open(strings.Join(o.tmux("display-message -p '#{pane_tty}'"), ""))
-	require.NoError(o.t, err)
-	defer func() { _ = tty.Close() }() // nothing was written
-	require.Eventually(o.t, func() bool {
-		state, err := term.GetState(tty.Fd())
-		return err == nil && state.Lflag&unix.ECHO == 0
-	}, patience, time.Millisecond)
 }
 
 var request = regexp.MustCompile(`request-[0-9a-f]{8}\.txt`)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -67,9 +68,17 @@ func (o *operator) leaves(code int) string {
 // returnsWith reads the command that returns from what the program said last.
 func (o *operator) returnsWith(f string) string {
 	o.t.Helper()
-	found := returnCommand.FindStringSubmatch(f)
-	require.NotNil(o.t, found, "no command to return with:\n%s", f)
-	return strings.TrimSpace(found[1])
+	lines := strings.Split(f, "\n")
+	at := slices.IndexFunc(lines, returnCommand.MatchString)
+	require.GreaterOrEqual(o.t, at, 0, "no command to return with:\n%s", f)
+	said := lines[at]
+	for _, line := range lines[at+1:] {
+		if strings.HasPrefix(line, "$ ") { // the next prompt; the terminal wraps what is long
+			break
+		}
+		said += line
+	}
+	return strings.TrimSpace(returnCommand.FindStringSubmatch(said)[1])
 }
 
 // walk goes on with the session until the screen shows what is asked for.
