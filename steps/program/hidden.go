@@ -6,9 +6,27 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"time"
 
 	"golang.org/x/term"
 )
+
+// The echo goes off within microseconds; a terminal that had none before never
+// changes.
+const (
+	silencePause = time.Millisecond
+	silenceLooks = 100
+)
+
+// awaitSilence returns once the terminal's echo is off, or was before.
+func awaitSilence(fd int, before *term.State) {
+	for range silenceLooks {
+		if now, err := term.GetState(fd); err != nil || *now != *before {
+			return
+		}
+		<-time.After(silencePause)
+	}
+}
 
 // AskHidden shows a prompt and reads a line from the terminal without echo. An
 // interrupt ends it with context.Canceled and gives the echo back, which the
@@ -21,8 +39,6 @@ func AskHidden(ctx context.Context, terminal *os.File, out io.Writer, prompt str
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
 	defer stop()
-	fmt.Fprintf(out, "%s: ", prompt)
-	defer fmt.Fprintln(out)
 	type answer struct {
 		line []byte
 		err  error
@@ -32,6 +48,10 @@ func AskHidden(ctx context.Context, terminal *os.File, out io.Writer, prompt str
 		line, err := term.ReadPassword(fd)
 		read <- answer{line, err}
 	}()
+	// Whoever types at once must not see it: the prompt comes behind the echo.
+	awaitSilence(fd, before)
+	fmt.Fprintf(out, "%s: ", prompt)
+	defer fmt.Fprintln(out)
 	select {
 	case a := <-read:
 		if a.err != nil {
