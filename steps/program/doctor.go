@@ -32,10 +32,24 @@ func Examine(ctx context.Context, o Options) ([]Finding, error) {
 		return p.Doctor(ctx), p.Close()
 	}
 	p := newProgram(o)
-	if err := p.enterLive(ctx); err != nil {
+	err := p.enterLive(ctx)
+	if err != nil && p.trail == nil { // there is no folder to work in
 		return nil, err
 	}
+	if err != nil {
+		return p.doctorWithoutVault(err), nil
+	}
 	return p.Doctor(ctx), nil
+}
+
+// doctorWithoutVault says what can be said where the vault cannot be opened.
+func (p *Program) doctorWithoutVault(cause error) []Finding {
+	d := &doctor{p: p}
+	d.good("state folder", "%s can be written to", p.dir)
+	d.add("vault", "", cause)
+	d.bad("token, projects, keys, request log and roster", "were not looked at: what that takes is in the vault", "mend the vault, then run "+p.options.Return+" doctor again")
+	d.good("trail", "%s has %d records", p.trail.records.Dir(), p.trail.head().Seq)
+	return append(d.findings, sshKeygen())
 }
 
 // Doctor tries everything that a session will need, and changes nothing.

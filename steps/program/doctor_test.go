@@ -1,6 +1,9 @@
 package program_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +41,18 @@ func TestTheDoctorFinds(t *testing.T) {
 		"no token": {
 			breaks: func(c *company) { c.environ(config.EnvVercelToken, "") },
 			what:   "vercel token", said: "no vercel token is known", fix: "keyturn login vercel",
+		},
+		"an API that does not answer": {
+			breaks: func(c *company) { c.change(fmt.Sprintf("api = %q", c.world.VercelURL()), `api = "http://127.0.0.1:1"`) },
+			what:   "projects and variables", said: "were not looked at: Vercel does not answer", fix: "see that http://127.0.0.1:1 can be reached",
+		},
+		"a vault that cannot be opened": {
+			breaks: func(c *company) {
+				dir := filepath.Join(c.options.State, "live", "vault")
+				require.NoError(c.t, os.MkdirAll(dir, 0o700))
+				require.NoError(c.t, os.WriteFile(filepath.Join(dir, "store.json"), []byte("{"), 0o600))
+			},
+			what: "vault", said: "damaged", fix: "restore the file",
 		},
 		"a token that is refused": {
 			breaks: func(c *company) { c.environ(config.EnvVercelToken, "vcp_thisIsNotTheTokenOfTheAccount") },

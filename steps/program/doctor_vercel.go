@@ -35,7 +35,11 @@ func (d *doctor) vercel(ctx context.Context) {
 	if base := api.API().String(); base != vercel.DefaultAPI && !d.p.Sandbox() {
 		d.good("vercel api", "is %s and not %s, as api under [vercel] says", base, vercel.DefaultAPI)
 	}
-	d.token(ctx, api)
+	answered := d.token(ctx, api)
+	if !answered {
+		d.bad("projects and variables", "were not looked at: Vercel does not answer", "see that "+api.API().String()+" can be reached, then run "+d.p.options.Return+" doctor again")
+		return
+	}
 	d.clock(clock)
 	seen := map[string]string{} // project ids
 	for _, t := range d.p.examinedTargets() {
@@ -80,12 +84,14 @@ func (p *Program) logSource() (requestlog.Source, error) {
 	return p.liveLog(p.options.Config.RequestLog)
 }
 
-// token says whose it is and what it reaches.
-func (d *doctor) token(ctx context.Context, api *vercel.Client) {
+// token says whose it is and what it reaches. It reports whether anybody has
+// answered: with many projects, asking on in vain takes minutes.
+func (d *doctor) token(ctx context.Context, api *vercel.Client) (answered bool) {
 	user, err := api.User(ctx)
 	if err != nil {
 		d.add("vercel token", "", err)
-		return
+		var silent *vercel.UnreachableError
+		return !errors.As(err, &silent)
 	}
 	team, err := api.Team(ctx)
 	switch {
@@ -99,6 +105,7 @@ func (d *doctor) token(ctx context.Context, api *vercel.Client) {
 	default:
 		d.good("vercel token", "belongs to %s and is used for the team %s (%s)%s", user.Username, team.Slug, team.ID, d.from())
 	}
+	return true
 }
 
 // from says where the token was found.
@@ -210,8 +217,11 @@ func (d *doctor) target(ctx context.Context, api *vercel.Client, t steps.Target,
 		d.add(what, "", err)
 		return
 	}
-	d.good(what, "is the project %s (%s), a %s; %d variables can be listed",
-		project.Name, project.ID, cmp.Or(t.Role, steps.RoleVerifier), len(k.variables))
+	role := "a " + cmp.Or(t.Role, steps.RoleVerifier)
+	if t.Role == steps.RoleBoth {
+		role = "verifier and signer"
+	}
+	d.good(what, "is the project %s (%s), %s; %d variables can be listed", project.Name, project.ID, role, len(k.variables))
 	d.protection(ctx, t)
 	for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {
 		d.keys(k, e)
