@@ -12,7 +12,7 @@ type Risk string
 
 // The risks, from least to most.
 const (
-	Look         Risk = "look"         // reads only: no question is asked
+	Look         Risk = "look"         // changes nothing that people rely on: no consent is asked
 	Change       Risk = "change"       // can be undone: a yes is asked
 	Irreversible Risk = "irreversible" // cannot be undone: the key id must be typed
 )

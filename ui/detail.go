@@ -339,7 +339,7 @@ func (m *session) drawReasons(p *page, item checklist.Item) {
 }
 
 var riskWords = map[checklist.Risk]string{
-	checklist.Look:         "reads only",
+	checklist.Look:         "no consent needed",
 	checklist.Change:       "can be undone",
 	checklist.Irreversible: "cannot be undone",
 }
