@@ -77,6 +77,8 @@ func TestLeaves(t *testing.T) {
 			"staging: perhaps v1, v2; production: v1, v2", "keyturn rollback takes v2 out"},
 		"removed":                  {"quarterly", append(added[:2:2], passed("remove-old", at)), "staging: v2; production: v2", "v2 alone is in service"},
 		"an emergency, only begun": {"emergency", nil, "staging: v1; production: v1", "v1 is compromised and may still be in service"},
+		"an emergency without a backup key": {"emergency", []checklist.Event{passed("remove-compromised", at), passed("backup-key", at)},
+			"staging: none of its keys; production: none of its keys", "v1 is taken out"},
 		"an emergency, revoked":    {"emergency", []checklist.Event{passed("remove-compromised", at)}, "staging: none of its keys; production: none of its keys", "v1 is taken out"},
 		"a drill's key":            {"drill", []checklist.Event{passed("add-test", at)}, "staging: test", "Delete HMAC_SECRET_TEST from staging"},
 		"a drill that took it out": {"drill", []checklist.Event{passed("add-test", at), passed("remove-test", at)}, "staging: none of its keys", "keyturn drill begins anew"},

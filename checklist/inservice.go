@@ -40,8 +40,8 @@ func (s *Session) Leaves() string {
 
 // presence follows a key of an environment through the items.
 func (s *Session) presence(e Environment, r Role) presence {
-	if s.Key(r) == "" {
-		return absent
+	if s.Key(r) == "" || r == BackupKey && (s.Key(OldKey) == s.Key(r) || s.Fingerprint(e, r) == "") {
+		return absent // also a backup key that nobody wanted, or that there is not
 	}
 	is := s.presenceBefore(r)
 	for _, i := range s.Checklist.Items() {
