@@ -67,10 +67,11 @@ func (p program) give(ctx context.Context, text string, args ...string) error {
 }
 
 // take runs a program that prints what the clipboard holds. By its exit status
-// it says that the clipboard holds nothing, or nothing that is text.
+// it says that the clipboard holds nothing, or nothing that is text; one that was
+// killed says nothing.
 func (p program) take(ctx context.Context, w io.Writer, args ...string) error {
 	err := p.run(ctx, nil, w, args...)
-	if _, ended := errors.AsType[*exec.ExitError](err); ended {
+	if exit, ended := errors.AsType[*exec.ExitError](err); ended && exit.Exited() {
 		return nil
 	}
 	return err
