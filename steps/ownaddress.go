@@ -73,8 +73,15 @@ func shut(own, alias probe.Report) string {
 			return "" // it was judged, or the service is broken
 		}
 	}
+	if why == "" && !accepted && len(own.Deployments()) == 0 {
+		why = unknownVoice // all were refused as they must be, by whomever
+	}
 	return why
 }
+
+// unknownVoice is told of refusals that something in front of a service could
+// have answered as well.
+const unknownVoice = "nothing tells the service from something in front of it, since it accepts no request and does not name its deployment"
 
 // namesItself reports whether each answer that judged a signature named its
 // deployment.
@@ -105,7 +112,7 @@ func tellOwn(all []ownProof, evidence *checklist.Evidence) {
 		switch {
 		case o.shut != "":
 			answers = "none: " + o.shut
-			if !slices.ContainsFunc(protected, func(t Target) bool { return t.Project == o.site.target.Project }) {
+			if o.shut != unknownVoice && !slices.ContainsFunc(protected, func(t Target) bool { return t.Project == o.site.target.Project }) {
 				protected = append(protected, o.site.target)
 			}
 		case o.report.Failed():
