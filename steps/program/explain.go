@@ -73,6 +73,9 @@ func (x explainer) madeBy(ctx context.Context, other, s *checklist.Session, drif
 // is about to leave in service.
 func revokedNewKey(other, s *checklist.Session) bool {
 	id := s.Key(checklist.NewKey)
+	if s.Checklist.ID == rollbackID { // it can still take that key out
+		return false
+	}
 	return id != "" && other.OpenedAt.After(s.OpenedAt) && slices.ContainsFunc(s.Environments(), func(e checklist.Environment) bool {
 		return revoked(other, id, e)
 	})
