@@ -71,54 +71,60 @@ type act struct {
 // perform has an act done: it is journalled as intended, spelt out, and
 // journalled as done once the operator says so.
 func (o *Outside) perform(ctx context.Context, sc *checklist.Scope, a act) error {
-	return sc.Effect(ctx, a.effect, func(ctx context.Context) (string, error) {
-		if err := o.guide(ctx, sc, a); err != nil {
-			return "", err
-		}
-		return "as " + sc.Session.Opening.Operator + " says", nil
-	})
+	return sc.Effect(ctx, a.effect, func(ctx context.Context) (string, error) { return o.guide(ctx, sc, a) })
 }
 
-// guide asks until the operator says that the act is done. Whatever ends the
-// question ends the value's time on the clipboard too.
-func (o *Outside) guide(ctx context.Context, sc *checklist.Scope, a act) (err error) {
-	forget := func() error { return nil }
-	defer func() { err = errors.Join(err, forget()) }()
+// guide asks until the operator says that the act is done, and returns in words
+// that they did. Whatever ends the question ends the value's time on the
+// clipboard too.
+func (o *Outside) guide(ctx context.Context, sc *checklist.Scope, a act) (said string, err error) {
+	forget, copied := func() error { return nil }, false
 	note, suggested := "", handDone
 	if a.value != nil {
 		suggested = handCopy
+	}
+	// Whoever leaves may have pressed Save before.
+	left := func(err error) (string, error) {
+		return "", fmt.Errorf("%w: %w", checklist.ErrUnknown, errors.Join(err, forget()))
 	}
 	for {
 		answer, err := sc.Ask(ctx, a.question(o.Hand, note, suggested))
 		switch {
 		case err != nil:
-			// Whoever leaves may have pressed Save before.
-			return fmt.Errorf("%w: %w", checklist.ErrUnknown, err)
+			return left(err)
 		case answer.Text == handDone:
-			return nil
+			said := "as " + sc.Session.Opening.Operator + " says"
+			if a.value != nil && !copied {
+				said += ", who did not copy the value here"
+			}
+			// What was done is done, whatever becomes of the clipboard.
+			if err := forget(); err != nil {
+				said += fmt.Sprintf("; the clipboard could not be cleared at once, and is within %s: %v", clipTime, err)
+			}
+			return said, nil
 		case answer.Text != handCopy || a.value == nil:
-			return fmt.Errorf("%q is none of the choices", answer.Text)
-		}
-		if err := forget(); err != nil {
-			return err
+			return left(fmt.Errorf("%q is none of the choices", answer.Text))
 		}
 		clear, err := o.lay(ctx, a)
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if clear != nil {
+			copied = true
+			forget = func() error {
+				// Also for an operator who has left: the value must not stay.
+				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), clearPatience)
+				defer cancel()
+				return clear(ctx)
+			}
 		}
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return left(ctx.Err())
+		case err != nil:
 			note, suggested = fmt.Sprintf("The value could not be put on the clipboard: %v.%s", err, after(" ", checklist.Hint(err))), handCopy
-			continue
+		default:
+			note = fmt.Sprintf("The value was handed to %s until %s or your answer. Paste it into Value, nowhere else.",
+				o.Hand.Clipboard.Describe(), sc.Now().Add(clipTime).UTC().Format("15:04:05 MST"))
+			suggested = handDone
 		}
-		forget = func() error {
-			// Also for an operator who has left: the value must not stay.
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), clearPatience)
-			defer cancel()
-			return clear(ctx)
-		}
-		note = fmt.Sprintf("The value is on %s until %s or your answer. Paste it into Value, nowhere else.",
-			o.Hand.Clipboard.Describe(), sc.Now().Add(clipTime).UTC().Format("15:04:05 MST"))
-		suggested = handDone
 	}
 }
 

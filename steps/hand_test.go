@@ -20,6 +20,8 @@ import (
 type clip struct {
 	value         keygen.Secret
 	refuses       error
+	stuck         error  // what clearing says
+	during        func() // called while Put runs
 	puts, cleared int
 }
 
@@ -35,8 +37,14 @@ func (c *clip) Put(_ context.Context, secret keygen.Secret, _ time.Duration) (fu
 	}
 	c.puts++
 	c.value = secret
+	if c.during != nil {
+		c.during()
+	}
 	return func(ctx context.Context) error {
 		c.cleared++
+		if c.stuck != nil {
+			return c.stuck
+		}
 		c.value = keygen.Secret{}
 		return ctx.Err()
 	}, nil
@@ -61,14 +69,14 @@ func TestAddByHandSpellsOutEachRow(t *testing.T) {
 	script := checklisttest.NewScript(t,
 		checklisttest.Agree("add-staging"),
 		say("copy", "At Vercel: add HMAC_SECRET_V2 to orders-api preview"),
-		say("done", "The value is on a clipboard until"),
+		say("done", "The value was handed to a clipboard until"),
 		say("copy", "At Vercel: add HMAC_SECRET_V2 to orders-api development"),
-		say("copy", "The value is on a clipboard until"), // once more: 45 s were too short
-		say("done", "The value is on a clipboard until"),
+		say("copy", "The value was handed to a clipboard until"), // once more: 45 s were too short
+		say("done", "The value was handed to a clipboard until"),
 	)
 	var rest []checklisttest.Reply
 	for range 2 * (len(s.outside.Targets) - 1) {
-		rest = append(rest, say("copy", "At Vercel: add"), say("done", "The value is on a clipboard until"))
+		rest = append(rest, say("copy", "At Vercel: add"), say("done", "The value was handed to a clipboard until"))
 	}
 	script.Expect(rest...)
 	require.NoError(t, s.engine.Run(t.Context(), "add-staging", script))
@@ -84,13 +92,13 @@ func TestAddByHandSpellsOutEachRow(t *testing.T) {
 	}
 	assert.Equal(t, strings.Join([]string{
 		"1. Open https://vercel.com/acme/" + s.outside.Targets[0].Project + "/settings/environment-variables",
-		"2. If it has HMAC_SECRET_V2 for Preview already, delete that row.",
+		"2. If it has HMAC_SECRET_V2 for Preview already, stop (esc): it is not ours.",
 		`3. Press Add Environment Variable. Type: Secret (once "Sensitive").`,
 		"4. Key: HMAC_SECRET_V2",
 		"5. Value: copy it here, the secret of staging, and paste it there.",
 		"6. Environments: Preview alone, all its branches. Then press Save.",
 	}, "\n"), body)
-	assert.Equal(t, c.puts, c.cleared, "each value is taken off again")
+	assert.Equal(t, c.puts-1, c.cleared, "each value is taken off again, but for the one that was copied over")
 	assert.True(t, c.value.IsZero())
 	evidence := s.engine.Session().State("add-staging").Evidence
 	assert.Contains(t, evidence.Summary, "only the probes behind the next deployment can prove it")
@@ -110,6 +118,70 @@ func TestACopyThatFailsIsTold(t *testing.T) {
 	require.ErrorIs(t, s.engine.Run(t.Context(), "add-staging", script), checklist.ErrCancelled)
 	assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Unknown}, s.effects("add-staging", "hand.env.create"),
 		"whoever leaves may have pressed Save before")
+}
+
+// What is saved is saved, also when the clipboard cannot be cleared.
+func TestAClipboardThatCannotBeClearedIsTold(t *testing.T) {
+	t.Parallel()
+	s, c := newHandStage(t, "generate", "add-staging")
+	s.pass(t, "generate")
+	c.stuck = errors.New("no display")
+	op := &copier{}
+	require.NoError(t, s.engine.Run(t.Context(), "add-staging", op))
+	assert.Contains(t, s.outcomes("add-staging")[0], "the clipboard could not be cleared at once, and is within 45s: no display")
+}
+
+// A value does not stay on the clipboard of somebody who left while it was put
+// there.
+func TestLeavingWhileTheValueIsCopied(t *testing.T) {
+	t.Parallel()
+	s, c := newHandStage(t, "generate", "add-staging")
+	s.pass(t, "generate")
+	ctx, cancel := context.WithCancel(t.Context())
+	c.during = cancel
+	require.ErrorIs(t, s.engine.Run(ctx, "add-staging", &copier{}), context.Canceled)
+	assert.Equal(t, 1, c.cleared)
+	assert.True(t, c.value.IsZero())
+}
+
+// copier copies each value and says that it is saved.
+type copier struct {
+	willing
+	copied string
+}
+
+func (o *copier) Ask(ctx context.Context, q checklist.Question) (checklist.Answer, error) {
+	switch {
+	case q.Kind != checklist.Choose:
+		return o.willing.Ask(ctx, q)
+	case o.copied != q.Title:
+		o.copied = q.Title
+		return checklist.Answer{Text: "copy"}, ctx.Err()
+	}
+	return checklist.Answer{Text: "done"}, ctx.Err()
+}
+
+// A deployment that is left as it is was not deleted, whatever was begun before.
+func TestOlderDeploymentsThatAreLeftByHand(t *testing.T) {
+	t.Parallel()
+	s, _ := newHandStage(t, "older-deployments")
+	api := s.reach(t).Vercel
+	all, err := api.Deployments(t.Context(), s.sandbox.Projects()[0].ID, "production")
+	require.NoError(t, err)
+	first := "http://" + all[len(all)-1].URL
+	run := func(replies ...checklisttest.Reply) error {
+		script := checklisttest.NewScript(t, append([]checklisttest.Reply{
+			say("", "staging (empty for none)"), say(first, "production (empty for none)"),
+		}, replies...)...)
+		return s.engine.Run(t.Context(), "older-deployments", script)
+	}
+	s.outside.Targets = s.outside.Targets[:1]
+	err = run(say("all", "older deployments still accept v1. Delete them?"), checklisttest.Reply{Contains: "Find " + first, Err: checklist.ErrCancelled})
+	require.ErrorIs(t, err, checklist.ErrCancelled)
+	require.NoError(t, run(say("none", "older deployments still accept v1. Delete them?")))
+	assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Unknown, checklist.Intended, checklist.Unmade}, s.effects("older-deployments", "hand.deployment.delete"))
+	assert.Empty(t, s.engine.Session().State("older-deployments").Effects, "nothing was deleted")
+	assert.Contains(t, s.engine.Session().State("older-deployments").Evidence.Summary, "1 of the 1 older deployments")
 }
 
 // Without the deployment, the services never change their minds: the item fails

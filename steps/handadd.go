@@ -27,12 +27,17 @@ func (a handAdd) acts(sc *checklist.Scope) []act {
 
 func (a handAdd) act(sc *checklist.Scope, r row) act {
 	name := sc.Session.Key(a.role).Variable()
-	there := fmt.Sprintf("If it has %s for %s already, delete that row.", name, r.slot.dashboardName())
-	if a.role != checklist.NewKey {
-		there = fmt.Sprintf("If it has %s for %s already, leave it: this is done.", name, r.slot.dashboardName())
+	effect := byHandEffect(sc, "hand.env.create", r, fmt.Sprintf("create %s in %s", name, r))
+	has, st := fmt.Sprintf("If it has %s for %s already", name, r.slot.dashboardName()), sc.Session.State(sc.Item.ID)
+	there := has + ", stop (esc): it is not ours."
+	switch {
+	case a.role != checklist.NewKey:
+		there = has + ", leave it: this is done."
+	case st.Round > 0 || among(st.Pending, effect):
+		there = has + ", this session added it: delete it."
 	}
 	return act{
-		effect: byHandEffect(sc, "hand.env.create", r, fmt.Sprintf("create %s in %s", name, r)),
+		effect: effect,
 		title:  fmt.Sprintf("At Vercel: add %s to %s", name, r),
 		clicks: []string{
 			"Open " + a.Hand.page(r.target, pageVariables),

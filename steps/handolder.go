@@ -60,20 +60,63 @@ func (h handOlder) Do(ctx context.Context, sc *checklist.Scope) error {
 		return err
 	}
 	alive := slices.DeleteFunc(all, func(o olderAddress) bool { return !o.accepts })
-	if len(alive) == 0 {
-		return nil
+	doomed, err := h.choose(ctx, sc, alive)
+	if err != nil {
+		return err
 	}
-	var clicks []string
 	for _, o := range alive {
-		clicks = append(clicks, fmt.Sprintf("%s: open %s, find %s, open its menu (⋯), press Delete, and confirm.", o.cell, h.Hand.page(o.target, pageDeployments), o.address))
+		a := h.deletion(sc, o)
+		switch {
+		case doomed:
+			err = h.perform(ctx, sc, a)
+		case among(sc.Session.State(sc.Item.ID).Pending, a.effect):
+			// It was begun once, and is there still: it was not made.
+			left := errors.New("it is there, and left as it is")
+			if err = sc.Effect(ctx, a.effect, func(context.Context) (string, error) { return "", left }); errors.Is(err, left) {
+				err = nil
+			}
+		}
+		if err != nil {
+			return err
+		}
 	}
-	first := row{target: alive[0].target, environment: alive[0].environment, vercel: "older deployments"}
-	return h.perform(ctx, sc, act{
-		effect: byHandEffect(sc, "hand.deployment.delete", first, fmt.Sprintf("delete %d older deployments that accept %s", len(alive), sc.Session.Key(checklist.OldKey))),
-		title:  fmt.Sprintf("%d older deployments still accept %s: delete them", len(alive), sc.Session.Key(checklist.OldKey)),
-		clicks: append(clicks, "A preview that somebody looks at is gone with its deployment. What you leave is an open issue of the record."),
-		done:   "Done, as far as they are to be deleted",
+	return nil
+}
+
+// choose asks whether the deployments that accept the key are to be deleted.
+func (h handOlder) choose(ctx context.Context, sc *checklist.Scope, alive []olderAddress) (bool, error) {
+	if len(alive) == 0 {
+		return false, nil
+	}
+	var lines []string
+	for _, o := range alive {
+		lines = append(lines, fmt.Sprintf("%s: %s", o.cell, o.address))
+	}
+	a, err := sc.Ask(ctx, checklist.Question{
+		Kind: checklist.Choose, Default: deleteAll,
+		Title: fmt.Sprintf("%d older deployments still accept %s. Delete them?", len(alive), sc.Session.Key(checklist.OldKey)),
+		Body:  strings.Join(lines, "\n") + "\n\nA preview that somebody looks at is gone with its deployment.",
+		Choices: []checklist.Choice{
+			{ID: deleteAll, Label: "Delete all", Help: "by hand, one after the other"},
+			{ID: deleteNone, Label: "Delete none", Help: "the record names them as an open issue"},
+		},
 	})
+	return a.Text == deleteAll, err
+}
+
+// deletion is the act of deleting one deployment.
+func (h handOlder) deletion(sc *checklist.Scope, o olderAddress) act {
+	r := row{target: o.target, environment: o.environment}
+	return act{
+		effect: byHandEffect(sc, "hand.deployment.delete", r, fmt.Sprintf("delete the older deployment of %s at %s", o.cell, o.address)),
+		title:  fmt.Sprintf("At Vercel: delete an older deployment of %s", o.cell),
+		clicks: []string{
+			"Open " + h.Hand.page(o.target, pageDeployments),
+			"Find " + o.address,
+			"Open its menu (⋯), press Delete, and confirm.",
+		},
+		done: "It is deleted",
+	}
 }
 
 // bring asks for the addresses of a cell's older deployments until they can be
@@ -141,18 +184,38 @@ func (h handOlder) probe(ctx context.Context, sc *checklist.Scope, o olderAddres
 	case !held:
 		return answerUnknown, false, nil
 	}
-	row, err := h.Prober.Probe(ctx, probe.Target{URL: o.address + o.target.Path, Bypass: o.target.Bypass},
+	target := probe.Target{URL: o.address + o.target.Path}
+	if o.target.trusts(o.address) {
+		target.Bypass = o.target.Bypass
+	}
+	row, err := h.Prober.Probe(ctx, target,
 		probe.Key{ID: sc.Session.Key(checklist.OldKey), Secret: secret, Expect: probe.Refused})
 	if err != nil {
 		return "", false, err
-	}
-	if row.Got == probe.GotNotFound {
-		return "gone", false, nil
 	}
 	if row.Verdict == probe.Inconclusive {
 		return "not known: " + cmp.Or(row.Detail, string(row.Got)), false, nil
 	}
 	return string(row.Got), row.Got == probe.GotAccepted, nil
+}
+
+// trusts reports whether the secret that passes the target's protection may go to
+// an address that somebody typed: to Vercel's own, and to those that are
+// configured.
+func (t Target) trusts(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	if u.Scheme == "https" && strings.HasSuffix(u.Hostname(), ".vercel.app") {
+		return true
+	}
+	for _, configured := range t.URLs {
+		if c, err := url.Parse(configured); err == nil && c.Scheme == u.Scheme && c.Host == u.Host {
+			return true
+		}
+	}
+	return false
 }
 
 func (h handOlder) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {

@@ -23,7 +23,7 @@ const (
 	servePause    = 5 * time.Second
 	// serveDoubt is when a key that is still refused is looked into: the operator
 	// has seen the deployment Ready, so that a wrong value is likelier by then.
-	serveDoubt = time.Minute
+	serveDoubt = 20 * time.Second
 )
 
 func (r handRedeploy) siteRows(sc *checklist.Scope) []row {
@@ -209,7 +209,9 @@ func (r handRedeploy) wait(ctx context.Context, sc *checklist.Scope, c cell) (ro
 		if wrong == "" {
 			return rows, nil
 		}
-		if waited == serveDoubt {
+		// In a later round it is likely the deployment before, with the value that
+		// is being put right.
+		if waited == serveDoubt && sc.Session.State(sc.Item.ID).Round == 0 {
 			if err := r.lookInto(ctx, sc, c, keys); err != nil {
 				return rows, err
 			}

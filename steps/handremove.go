@@ -54,6 +54,9 @@ func (r handRemove) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan
 			Target: row.target.Name, Environment: row.environment, Words: fmt.Sprintf("you remove %s from %s", id.Variable(), row.vercel),
 		})
 	}
+	if names := r.unaskable(r.probed(sc.Environments())); len(names) > 0 {
+		plan.Warnings = append(plan.Warnings, fmt.Sprintf("Whether %s accept another key is not proved: without the API nobody knows their deployments' addresses.", strings.Join(names, ", ")))
+	}
 	return plan, nil
 }
 

@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +16,9 @@ import (
 )
 
 // Accepted returns the keys of the vault that a service of an environment
-// accepts, with when they were made. It is how the keys in service are found
-// where nobody can look at Vercel.
+// accepts, with when they were made, zero where that is not known. It is how the
+// keys in service are found where nobody can look at Vercel. With an error about
+// some services, what the others said is returned all the same.
 func (o *Outside) Accepted(ctx context.Context, e checklist.Environment) (map[keygen.KeyID]time.Time, error) {
 	entries, err := o.Vault.List(ctx)
 	if err != nil {
@@ -66,7 +68,7 @@ func (o *Outside) acceptedBySome(ctx context.Context, e checklist.Environment, i
 		case row.Got == probe.GotAccepted:
 			return true, nil
 		case row.Got != probe.GotRefused:
-			unclear = append(unclear, checklist.WithHint(fmt.Errorf("%s %s does not say whether it accepts %s: %s%s", t.Name, e, id, row.Got, after(": ", row.Detail)),
+			unclear = append(unclear, checklist.WithHint(fmt.Errorf("%s %s does not say whether it accepts %s: %s", t.Name, e, id, cmp.Or(row.Detail, string(row.Got))),
 				"see that %s is a route that verifies signatures and can be reached", t.URLs[e]))
 		}
 	}

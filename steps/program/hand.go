@@ -2,6 +2,7 @@ package program
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -56,12 +57,13 @@ func (n noClipboard) Put(context.Context, keygen.Secret, time.Duration) (func(co
 // that a service accepts, since they were made.
 func (p *Program) acceptedKeys(ctx context.Context) (served, error) {
 	at := served{}
+	var errs []error
 	for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {
 		keys, err := p.outside.Accepted(ctx, e)
 		if err != nil {
-			return at, fmt.Errorf("ask which keys are in service in %s: %w", e, err)
+			errs = append(errs, fmt.Errorf("ask which keys are in service in %s: %w", e, err))
 		}
 		at[e] = keys
 	}
-	return at, nil
+	return at, errors.Join(errs...)
 }

@@ -230,7 +230,7 @@ func TestAnEmergencyByHand(t *testing.T) {
 		assert.Equal(t, probe.GotAccepted, h.answer(environment, "v2", h.secret(p, environment, "v2")), environment)
 	}
 	older := slices.ContainsFunc(h.dashboard.Acts, func(title string) bool {
-		return strings.HasSuffix(title, "older deployments still accept v1: delete them")
+		return strings.HasPrefix(title, "At Vercel: delete an older deployment of ")
 	})
 	assert.True(t, older, "%q", h.dashboard.Acts)
 	assert.Contains(t, e.Session().State("older-deployments").Evidence.Summary, "0 of the ")
@@ -309,6 +309,30 @@ func (h *handCompany) finish(e *checklist.Engine, op checklist.Operator) {
 		require.NoError(h.t, e.Finish(h.t.Context(), op))
 	}
 	require.NoError(h.t, e.Close())
+}
+
+// An emergency and a rollback begin although a service does not answer: that is
+// what they are for.
+func TestAServiceThatIsDownKeepsNoEmergencyFromBeginning(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"emergency", "rollback"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHandCompany(t)
+			h.moveIn()
+			h.change(h.url("orders-api", "production"), "http://127.0.0.1:1/api/test")
+			h.change(h.url("payments-api", "production"), "http://127.0.0.1:1/api/tests")
+			p := h.open()
+			person := h.person()
+			e, err := p.Begin(t.Context(), name, person)
+			require.NoError(t, err)
+			assert.Equal(t, keygen.KeyID("v1"), e.Session().Opening.Old)
+			require.NoError(t, e.Close())
+			assert.Contains(t, person.Heard(), "going on with what the vault knows")
+			_, err = p.Begin(t.Context(), "quarterly", person)
+			require.ErrorContains(t, err, "does not say whether it accepts v1")
+		})
+	}
 }
 
 // A drill and a rollback by hand.

@@ -77,7 +77,7 @@ var (
 	wipeTitle = regexp.MustCompile(`^At Vercel: remove (\S+) from (staging|production) of \S+$`)
 	buildName = regexp.MustCompile(`^At Vercel: redeploy \S+ (preview|production)$`)
 	oldTitle  = regexp.MustCompile(`^Addresses of the older deployments of (\S+) (staging|production)`)
-	deathLine = regexp.MustCompile(`open https://vercel\.com/acme/([a-z-]+)/deployments, find (https?://[^,\s]+), open its menu`)
+	findLine  = regexp.MustCompile(`Find (https?://\S+)`)
 )
 
 // Answer does what a question spells out and says so. ok is false for other
@@ -119,7 +119,7 @@ func (d *Dashboard) Answer(ctx context.Context, q checklist.Question) (answer st
 	case buildName.MatchString(q.Title):
 		err = d.redeploy(ctx, project, buildName.FindStringSubmatch(q.Title)[1])
 	default:
-		err = d.delete(ctx, q.Body)
+		err = d.delete(ctx, project, q.Body)
 	}
 	return "done", true, err
 }
@@ -201,20 +201,16 @@ func (d *Dashboard) older(ctx context.Context, project, environment string) (str
 	return strings.Join(addresses, " "), err
 }
 
-// delete deletes the deployments whose addresses the words name.
-func (d *Dashboard) delete(ctx context.Context, body string) error {
-	for _, m := range deathLine.FindAllStringSubmatch(body, -1) {
-		all, err := d.API.Deployments(ctx, m[1], "")
-		if err != nil {
-			return err
-		}
-		i := slices.IndexFunc(all, func(o vercel.Deployment) bool { return "http://"+o.URL == m[2] })
-		if i < 0 {
-			return fmt.Errorf("%s has no deployment %s", m[1], m[2])
-		}
-		if err := d.API.DeleteDeployment(ctx, all[i].ID); err != nil {
-			return err
-		}
+// delete deletes the deployment whose address the words name.
+func (d *Dashboard) delete(ctx context.Context, project, body string) error {
+	m := findLine.FindStringSubmatch(body)
+	all, err := d.API.Deployments(ctx, project, "")
+	if err != nil {
+		return err
 	}
-	return nil
+	i := slices.IndexFunc(all, func(o vercel.Deployment) bool { return m != nil && "http://"+o.URL == m[1] })
+	if i < 0 {
+		return fmt.Errorf("%s has no such deployment: %s", project, body)
+	}
+	return d.API.DeleteDeployment(ctx, all[i].ID)
 }
