@@ -286,6 +286,17 @@ func testContract(t *testing.T, open opener) {
 		assert.Equal(t, made, got.Created)
 	})
 
+	t.Run("when a secret was made can be corrected", func(t *testing.T) {
+		clock := newTestClock()
+		v, _ := open(t, clock)
+		secret, made := MustSecret(t), clock.Now().AddDate(0, 0, -80)
+		MustPut(t, v, name, secret, PutOptions{Note: "not known"})
+		assert.Equal(t, 2, MustPut(t, v, name, secret, PutOptions{Note: "known", Made: made, Replace: true}).Version)
+		_, got, err := v.Get(ctx, name)
+		require.NoError(t, err)
+		assert.Equal(t, []any{made, "known"}, []any{got.Created, got.Note})
+	})
+
 	t.Run("delete removes every version", func(t *testing.T) {
 		v, _ := open(t, newTestClock())
 		other := MustPut(t, v, "production/v2", MustSecret(t), PutOptions{})

@@ -62,7 +62,7 @@ type PutOptions struct {
 
 	Made    time.Time // when the secret was made; zero for now
 	Note    string    // who or what made the secret; no secret itself
-	Replace bool      // another secret gets a new version, the old one is archived
+	Replace bool      // another secret gets a new version, and so does the same one made at another time; the old version is archived
 
 	// Adopt takes over items which the store holds but the index does not
 	// know, as after a lost index: they enter the index as archived versions.

@@ -97,6 +97,9 @@ func (v *versioned) present(ctx context.Context, x *index, name Name, secret key
 		}
 		return nil, nil
 	}
+	if o.Replace && !o.Made.IsZero() && !current.Created.Equal(o.Made.UTC().Round(0)) {
+		return nil, nil // a version's time is part of what proves it whole
+	}
 	if current.Status == Archived {
 		x.activate(name, current.Version, v.now())
 		if err := v.catalog.save(*x); err != nil {
