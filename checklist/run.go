@@ -188,6 +188,9 @@ func (r *run) failWith(ctx context.Context, cause error, evidence *Evidence) err
 	ev := Event{Kind: Failed, Text: cause.Error() + "; " + r.changes(), Hint: Hint(cause), Evidence: evidence}
 	if left(ctx, cause) {
 		// Leaving is no failure, and nothing for the next rotation to look at.
+		if errors.Is(cause, context.Canceled) { // which is no word of the operator's
+			ev.Text = "left before it was over; " + r.changes()
+		}
 		ev = Event{Kind: Left, Text: ev.Text}
 	}
 	if err := r.record(ctx, ev); err != nil {
@@ -210,8 +213,11 @@ func (r *run) changes() string {
 	for _, e := range r.state().Pending {
 		texts = append(texts, "not known whether this was made: "+e.String())
 	}
-	if len(r.made) > 0 || len(texts) == 0 {
+	switch before := len(r.state().Effects) > len(r.made); {
+	case len(r.made) > 0 || len(texts) == 0 && !before:
 		texts = append([]string{Changes(r.made)}, texts...)
+	case len(texts) == 0:
+		texts = append(texts, "nothing more was changed")
 	}
 	return strings.Join(texts, "; ")
 }
