@@ -52,6 +52,8 @@ type Question struct {
 	Expect  string // Type
 	// Optional allows an empty text for Write.
 	Optional bool
+	// Until is when the time ends that Body speaks of; zero for none.
+	Until time.Time
 	// Copy is text worth having on the clipboard, such as a message to post.
 	Copy string
 }

@@ -3,6 +3,7 @@ package ui
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/charmbracelet/bubbles/cursor"
 	"github.com/charmbracelet/bubbles/key"
@@ -241,7 +242,24 @@ func (p *prompt) edit(msg tea.Msg) tea.Cmd {
 // sheet returns how many rows the prompt needs, at most most.
 func (p *prompt) sheet(l *look, w, most int) int {
 	p.wrap(l, w)
-	return min(most, 1+len(p.body)+p.controlRows(l, w))
+	return min(most, 1+len(p.body)+p.controlRows(l, w)+p.clockRows())
+}
+
+// clockRows is the row of the time that is left, if there is one.
+func (p *prompt) clockRows() int {
+	if p.q.Until.IsZero() {
+		return 0
+	}
+	return 1
+}
+
+// clock says how much is left of the time that the body speaks of.
+func (p *prompt) clock(l *look) string {
+	left := p.q.Until.Sub(p.host.realNow()).Round(time.Second)
+	if left <= 0 {
+		return l.warn.paint("The time is over.")
+	}
+	return l.muted.paint(words.Duration(left) + " left")
 }
 
 func (p *prompt) controlRows(l *look, w int) int {
@@ -284,7 +302,7 @@ func (p *prompt) rows(l *look, w, h int) []string {
 	}
 	rows := make([]string, 0, h)
 	rows = append(rows, l.rule(line, words.Line(p.q.Title), l.bold, w))
-	p.shown = max(0, min(len(p.body), h-1-p.controlRows(l, w)))
+	p.shown = max(0, min(len(p.body), h-1-p.controlRows(l, w)-p.clockRows()))
 	if p.scrolls() {
 		p.shown = max(0, p.shown-1) // a row that says so: what is out of sight must not be missed
 	}
@@ -296,6 +314,9 @@ func (p *prompt) rows(l *look, w, h int) []string {
 		rows = append(rows, l.fit("  "+l.muted.paint(words.Count(rest, "more line")+", pgdn"), w))
 	} else if p.scrolls() {
 		rows = append(rows, l.fit("  "+l.muted.paint(words.Count(p.top, "line")+" above, pgup"), w))
+	}
+	if p.clockRows() > 0 && len(rows) < h {
+		rows = append(rows, l.fit("  "+p.clock(l), w))
 	}
 	for _, text := range p.controls(l, w) {
 		if len(rows) < h {

@@ -243,7 +243,15 @@ func (d *driver) acts(s *checklist.Session, item checklist.Item, closed []checkl
 		}})
 	}
 	return append(acts, act{"abandon", "end the session for good", func(ctx context.Context, _ checklist.Item) error {
-		return d.withText(ctx, "reason", func(text string) error { return d.engine.Abandon(ctx, text, d.t) })
+		return d.withText(ctx, "reason", func(reason string) error {
+			return d.withText(ctx, "type abandon to end it", func(text string) error {
+				if text != "abandon" {
+					d.t.Say("Nothing was ended: want the word abandon.")
+					return nil
+				}
+				return d.engine.Abandon(ctx, reason, d.t)
+			})
+		})
 	}})
 }
 

@@ -199,6 +199,9 @@ func (t *Transcript) Progress(p checklist.Progress) {
 func (t *Transcript) Ask(ctx context.Context, q checklist.Question) (checklist.Answer, error) {
 	t.mu.Lock()
 	t.labelled("question", q.Title)
+	if !q.Until.IsZero() {
+		t.labelled("", "The time for this ends at "+q.Until.UTC().Format("15:04:05 MST")+".")
+	}
 	if q.Body != "" {
 		t.labelled("", q.Body)
 	}
