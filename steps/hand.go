@@ -79,7 +79,7 @@ func (o *Outside) perform(ctx context.Context, sc *checklist.Scope, a act) error
 // clipboard too.
 func (o *Outside) guide(ctx context.Context, sc *checklist.Scope, a act) (said string, err error) {
 	forget, copied := func() error { return nil }, false
-	note, suggested := "", handDone
+	note, suggested, until := "", handDone, time.Time{}
 	if a.value != nil {
 		suggested = handCopy
 	}
@@ -88,7 +88,7 @@ func (o *Outside) guide(ctx context.Context, sc *checklist.Scope, a act) (said s
 		return "", fmt.Errorf("%w: %w", checklist.ErrUnknown, errors.Join(err, forget()))
 	}
 	for {
-		answer, err := sc.Ask(ctx, a.question(o.Hand, note, suggested))
+		answer, err := sc.Ask(ctx, a.question(note, suggested, until))
 		switch {
 		case err != nil:
 			return left(err)
@@ -119,10 +119,11 @@ func (o *Outside) guide(ctx context.Context, sc *checklist.Scope, a act) (said s
 		case ctx.Err() != nil:
 			return left(ctx.Err())
 		case err != nil:
+			until = time.Time{}
 			note, suggested = fmt.Sprintf("The value could not be put on the clipboard: %v.%s", err, after(" ", checklist.Hint(err))), handCopy
 		default:
-			note = fmt.Sprintf("The value was handed to %s until %s or your answer. Paste it into Value, nowhere else.",
-				o.Hand.Clipboard.Describe(), sc.Now().Add(clipTime).UTC().Format("15:04:05 MST"))
+			until = sc.Now().Add(clipTime)
+			note = fmt.Sprintf("Handed to %s. Paste it into Value alone.", o.Hand.Clipboard.Describe())
 			suggested = handDone
 		}
 	}
@@ -137,7 +138,7 @@ func (o *Outside) lay(ctx context.Context, a act) (clear func(context.Context) e
 	return o.Hand.Clipboard.Put(ctx, secret, clipTime)
 }
 
-func (a act) question(h *Hand, note, suggested string) checklist.Question {
+func (a act) question(note, suggested string, until time.Time) checklist.Question {
 	var body strings.Builder
 	if note != "" {
 		body.WriteString(note + "\n\n")
@@ -145,7 +146,7 @@ func (a act) question(h *Hand, note, suggested string) checklist.Question {
 	for i, click := range a.clicks {
 		fmt.Fprintf(&body, "%d. %s\n", i+1, click)
 	}
-	q := checklist.Question{Kind: checklist.Choose, Title: a.title, Body: strings.TrimSuffix(body.String(), "\n"), Default: suggested}
+	q := checklist.Question{Kind: checklist.Choose, Title: a.title, Body: strings.TrimSuffix(body.String(), "\n"), Default: suggested, Until: until}
 	if a.value != nil {
 		q.Choices = append(q.Choices, checklist.Choice{
 			ID: handCopy, Label: fmt.Sprintf("Copy the value for %d seconds", int(clipTime/time.Second)),

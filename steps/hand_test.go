@@ -69,14 +69,14 @@ func TestAddByHandSpellsOutEachRow(t *testing.T) {
 	script := checklisttest.NewScript(t,
 		checklisttest.Agree("add-staging"),
 		say("copy", "At Vercel: add HMAC_SECRET_V2 to orders-api preview"),
-		say("done", "The value was handed to a clipboard until"),
+		say("done", "Handed to a clipboard. Paste it into Value alone."),
 		say("copy", "At Vercel: add HMAC_SECRET_V2 to orders-api development"),
-		say("copy", "The value was handed to a clipboard until"), // once more: 45 s were too short
-		say("done", "The value was handed to a clipboard until"),
+		say("copy", "Handed to a clipboard. Paste it into Value alone."), // once more: 45 s were too short
+		say("done", "Handed to a clipboard. Paste it into Value alone."),
 	)
 	var rest []checklisttest.Reply
 	for range 2 * (len(s.outside.Targets) - 1) {
-		rest = append(rest, say("copy", "At Vercel: add"), say("done", "The value was handed to a clipboard until"))
+		rest = append(rest, say("copy", "At Vercel: add"), say("done", "Handed to a clipboard. Paste it into Value alone."))
 	}
 	script.Expect(rest...)
 	require.NoError(t, s.engine.Run(t.Context(), "add-staging", script))
@@ -92,7 +92,7 @@ func TestAddByHandSpellsOutEachRow(t *testing.T) {
 	}
 	assert.Equal(t, strings.Join([]string{
 		"1. Open https://vercel.com/acme/" + s.outside.Targets[0].Project + "/settings/environment-variables",
-		"2. If it has HMAC_SECRET_V2 for Preview already, stop (esc): it is not ours.",
+		"2. If HMAC_SECRET_V2 is there for Preview: stop (esc), it is not ours.",
 		`3. Press Add Environment Variable. Type: Secret (once "Sensitive").`,
 		"4. Key: HMAC_SECRET_V2",
 		"5. Value: copy it here, the secret of staging, and paste it there.",

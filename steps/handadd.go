@@ -28,8 +28,8 @@ func (a handAdd) acts(sc *checklist.Scope) []act {
 func (a handAdd) act(sc *checklist.Scope, r row) act {
 	name := sc.Session.Key(a.role).Variable()
 	effect := byHandEffect(sc, "hand.env.create", r, fmt.Sprintf("create %s in %s", name, r))
-	has, st := fmt.Sprintf("If it has %s for %s already", name, r.slot.dashboardName()), sc.Session.State(sc.Item.ID)
-	there := has + ", stop (esc): it is not ours."
+	has, st := fmt.Sprintf("If %s is there for %s", name, r.slot.dashboardName()), sc.Session.State(sc.Item.ID)
+	there := has + ": stop (esc), it is not ours."
 	switch {
 	case a.role != checklist.NewKey:
 		there = has + ", leave it: this is done."

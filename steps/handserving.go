@@ -15,6 +15,10 @@ import (
 	"keyturn/vault"
 )
 
+// NoteAgeUnknown is the vault's note on a key that was made elsewhere, nobody
+// said when.
+const NoteAgeUnknown = "stored by login; when it was made is not known"
+
 // Accepted returns the keys of the vault that a service of an environment
 // accepts, with when they were made, zero where that is not known. It is how the
 // keys in service are found where nobody can look at Vercel. With an error about
@@ -39,6 +43,9 @@ func (o *Outside) Accepted(ctx context.Context, e checklist.Environment) (map[ke
 			mu.Lock()
 			defer mu.Unlock()
 			accepted[id] = entry.Created
+			if entry.Note == NoteAgeUnknown { // it is when it was stored
+				accepted[id] = time.Time{}
+			}
 		}
 		return err
 	})

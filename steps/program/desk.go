@@ -192,11 +192,14 @@ func (p *Program) keys(ctx context.Context, o *checklist.Overview) error {
 				status = "in service, although compromised"
 			}
 			// A row that was put back is new, and its secret is as old as before.
-			if inVault && k.Created.Before(since) {
+			if inVault && !since.IsZero() && k.Created.Before(since) {
 				since = k.Created
 			}
+			if since.IsZero() {
+				status += ", age not known"
+			}
 			k.ID, k.Environment, k.Status, k.Created = id, e, status, since
-			if id != keygen.Test && id != keygen.Emergency {
+			if id != keygen.Test && id != keygen.Emergency && !since.IsZero() {
 				k.RotateBy = since.AddDate(0, 0, p.rotationDays)
 			}
 			known[place{e, id}] = k

@@ -48,7 +48,7 @@ func (p *Program) doctorWithoutVault(cause error) []Finding {
 	d.good("state folder", "%s can be written to", p.dir)
 	d.add("vault", "", cause)
 	d.bad("token, projects, keys, request log and roster", "were not looked at: what that takes is in the vault", "mend the vault, then run "+p.options.Return+" doctor again")
-	d.good("trail", "%s has %d records", p.trail.records.Dir(), p.trail.head().Seq)
+	d.good("trail", "%s has %s", p.trail.records.Dir(), counted(p.trail.head().Seq, "record"))
 	return append(d.findings, sshKeygen())
 }
 
@@ -64,7 +64,7 @@ func (p *Program) Doctor(ctx context.Context) []Finding {
 	d.vercel(ctx)
 	d.recovery(ctx)
 	d.requestLog(ctx)
-	d.good("trail", "%s has %d records", p.trail.records.Dir(), p.trail.head().Seq)
+	d.good("trail", "%s has %s", p.trail.records.Dir(), counted(p.trail.head().Seq, "record"))
 	return append(d.findings, p.rosterFinding(ctx), sshKeygen())
 }
 
@@ -164,7 +164,7 @@ func (p *Program) rosterFinding(ctx context.Context) Finding {
 			"set operator in the configuration file to "+member.Principal
 	default:
 		f.OK, f.Fix = true, ""
-		f.Said = fmt.Sprintf("%s lets %s sign with %s; %d keys in all", p.RosterPath(), p.operator, key.Fingerprint(), len(roster.Members()))
+		f.Said = fmt.Sprintf("%s lets %s sign with %s; %s in all", p.RosterPath(), p.operator, key.Fingerprint(), counted(len(roster.Members()), "key"))
 	}
 	return f
 }
@@ -178,4 +178,11 @@ func sshKeygen() Finding {
 			Fix: "install OpenSSH 8.8 or newer where records are to be verified with stock tools"}
 	}
 	return Finding{What: "ssh-keygen", OK: true, Said: path}
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

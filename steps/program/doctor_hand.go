@@ -27,7 +27,8 @@ func (d *doctor) byHand(ctx context.Context, clock *clockWatch) {
 		d.protection(ctx, targetOf(t))
 	}
 	if slices.ContainsFunc(d.findings[before:], func(f Finding) bool { return !f.OK }) {
-		return // nothing can be asked before that is mended
+		d.bad("keys and clock", "were not looked at: no protected service can be asked before that is mended", "mend it, then run "+d.p.options.Return+" doctor again")
+		return
 	}
 	templates, err := loadTemplates(c.Paper)
 	if err == nil {
@@ -55,7 +56,11 @@ func (d *doctor) accepted(ctx context.Context, e checklist.Environment) {
 	var names []string
 	for _, id := range slices.Sorted(maps.Keys(keys)) {
 		d.inUse[vault.Name(string(e)+"/"+string(id))] = true
-		names = append(names, id.Variable())
+		name := id.Variable()
+		if keys[id].IsZero() {
+			name += " (when it was made is not known)"
+		}
+		names = append(names, name)
 	}
 	if len(names) == 0 {
 		d.bad(what, "the services accept no key that the vault holds, so that there is nothing to rotate",

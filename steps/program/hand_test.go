@@ -355,6 +355,45 @@ func TestADrillAndARollbackByHand(t *testing.T) {
 	}
 }
 
+// The age of a key that was made elsewhere is not made up: nobody takes the day
+// of its storing for it.
+func TestAnAgeThatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	h := newHandCompany(t)
+	h.moveIn()
+	secret := h.world.Seeded()["staging"]
+	store := func(k program.ForeignKey) []string {
+		said, err := program.StoreKey(t.Context(), h.options, "staging/v1", k, func(context.Context) (keygen.Secret, error) {
+			return keygen.NewCredential(secret.Reveal())
+		})
+		require.NoError(t, err)
+		return said
+	}
+	key := func() checklist.KeyStatus {
+		o, err := h.open().Overview(t.Context())
+		require.NoError(t, err)
+		i := slices.IndexFunc(o.Keys, func(k checklist.KeyStatus) bool { return k.ID == "v1" && k.Environment == checklist.Staging })
+		require.GreaterOrEqual(t, i, 0)
+		return o.Keys[i]
+	}
+	p := h.open()
+	require.NoError(t, p.Vault().Delete(t.Context(), "staging/v1"))
+	assert.Contains(t, strings.Join(store(program.ForeignKey{}), " "), "When it was made is not known")
+	assert.Equal(t, "in service, age not known", key().Status)
+	assert.True(t, key().RotateBy.IsZero())
+
+	op := h.person()
+	e, err := p.Begin(t.Context(), "emergency", op)
+	require.NoError(t, err)
+	require.NoError(t, e.Close())
+	assert.Contains(t, op.Heard(), "in service in staging since a day that is not known")
+
+	made := h.world.SeededAt()
+	store(program.ForeignKey{Made: made, Replace: true})
+	assert.Equal(t, "in service", key().Status)
+	assert.Equal(t, made.AddDate(0, 0, 90), key().RotateBy)
+}
+
 // The doctor of a company without access to the API looks at what there is to
 // look at.
 func TestDoctorByHand(t *testing.T) {

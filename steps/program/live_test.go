@@ -123,7 +123,7 @@ func (c *company) moveIn() {
 		return func(context.Context) (keygen.Secret, error) { return keygen.NewCredential(text) }
 	}
 	for environment, secret := range c.world.Seeded() {
-		_, err := program.StoreKey(c.t.Context(), c.options, environment+"/v1", answer(secret.Reveal()))
+		_, err := program.StoreKey(c.t.Context(), c.options, environment+"/v1", program.ForeignKey{Made: c.world.SeededAt()}, answer(secret.Reveal()))
 		require.NoError(c.t, err)
 	}
 	_, err := program.Login(c.t.Context(), c.options, program.Bypass("payments-api"), answer(c.world.BypassSecret("payments-api")))

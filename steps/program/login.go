@@ -191,10 +191,17 @@ func (p *Program) tryBypass(project string, credential keygen.Secret) error {
 		return checklist.WithHint(errors.New("this is not what Vercel makes: want 16 or more letters and digits"),
 			"Vercel shows it in the project's settings, Deployment Protection, Protection Bypass for Automation")
 	}
+	var names []string
+	known := false
 	for _, t := range p.options.Config.Targets {
 		if t.Project == project && t.Protected {
 			return nil
 		}
+		known = known || t.Project == project
+		names = append(names, t.Project)
+	}
+	if !known {
+		return checklist.WithHint(fmt.Errorf("there is no target %s", project), "the configuration has %s", strings.Join(names, ", "))
 	}
 	return checklist.WithHint(fmt.Errorf("no target %s is protected", project),
 		"write protected = true under the [[targets]] of %s, with the same id or name, then store the secret", project)

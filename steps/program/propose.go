@@ -86,6 +86,14 @@ func (p *Program) aboutRotation(ctx context.Context, c checklist.Checklist, at s
 	return err
 }
 
+// sinceWords names a day that may not be known.
+func sinceWords(t time.Time) string {
+	if t.IsZero() {
+		return "a day that is not known"
+	}
+	return t.Format("2 Jan 2006")
+}
+
 func askReason(ctx context.Context, usual string, op checklist.Operator) (string, error) {
 	a, err := op.Ask(ctx, checklist.Question{
 		Kind: checklist.Write, Title: "Why is this done?", Default: usual, Body: "The reason goes into the record.",
@@ -113,7 +121,7 @@ func chooseKey(ctx context.Context, title string, e checklist.Environment, at ma
 	q := checklist.Question{Kind: checklist.Choose, Title: title, Default: string(ids[0]),
 		Body: "Several keys are in service in " + string(e) + "."}
 	for _, id := range ids {
-		q.Choices = append(q.Choices, checklist.Choice{ID: string(id), Label: id.Variable(), Help: "there since " + at[id].Format("2 Jan 2006")})
+		q.Choices = append(q.Choices, checklist.Choice{ID: string(id), Label: id.Variable(), Help: "there since " + sinceWords(at[id])})
 	}
 	a, err := op.Ask(ctx, q)
 	if err != nil {

@@ -45,7 +45,7 @@ func (p *Program) chooseCompromised(ctx context.Context, at served, op checklist
 	for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {
 		for id, since := range at[e] {
 			inService[id] = true
-			where[id] = append(where[id], fmt.Sprintf("in service in %s since %s", e, since.Format("2 Jan 2006")))
+			where[id] = append(where[id], fmt.Sprintf("in service in %s since %s", e, sinceWords(since)))
 		}
 	}
 	entries, err := p.vault.List(ctx)
@@ -104,7 +104,7 @@ func chooseWhere(ctx context.Context, id keygen.KeyID, at served, op checklist.O
 	for _, e := range both {
 		help := "not at Vercel any more"
 		if since, ok := at[e][id]; ok {
-			help = "there since " + since.Format("2 Jan 2006")
+			help = "there since " + sinceWords(since)
 		}
 		q.Choices = append(q.Choices, checklist.Choice{ID: string(e), Label: "Only " + string(e), Help: help})
 	}

@@ -124,7 +124,7 @@ func (p *Program) chooseKeys(ctx context.Context, at served, op checklist.Operat
 		case by != "":
 			help = "revoked as compromised by " + by + ": it is never put back"
 		case served:
-			help = "in service in production since " + since.Format("2 Jan 2006")
+			help = "in service in production since " + sinceWords(since)
 		}
 		if by == "" && !served && q.Default == "" {
 			q.Default = string(id) // the newest that is out of service

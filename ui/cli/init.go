@@ -77,6 +77,7 @@ func (a *app) writeConfig(ctx context.Context, api string) error {
 	if i.survey.Username == "" && i.draft.Mode != config.ModeDashboard {
 		fmt.Fprintf(a.out, "Next: %s login vercel\n", next)
 	}
+	fmt.Fprintf(a.out, "Next: %s login key staging/ID and production/ID, for the keys that are in service, such as staging/v1\n", next)
 	fmt.Fprintf(a.out, "Next: %s doctor\n", next)
 	return nil
 }
@@ -186,9 +187,9 @@ func (i *interview) confirm(question string) (bool, error) {
 	return strings.HasPrefix(strings.ToLower(answer), "y"), err
 }
 
-// mode asks who makes the changes, where no token answers it.
+// mode asks who makes the changes.
 func (i *interview) mode() error {
-	if i.survey.Username != "" || i.draft.API != "" {
+	if i.draft.API != "" {
 		return nil
 	}
 	answer, err := i.ask("Who changes things at Vercel: api for Keyturn, with a token; dashboard for you, with Keyturn telling what to press",

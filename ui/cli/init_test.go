@@ -81,7 +81,7 @@ func TestANewcomer(t *testing.T) {
 	}
 	code, out, errOut := n.run(strings.Join(answers, "\n"), "init", "--api", w.VercelURL())
 	require.Zero(t, code, errOut)
-	assert.Equal(t, n.file+" is written.\nNext: keyturn --config "+n.file+" login bypass payments-api\nNext: keyturn --config "+n.file+" doctor\n", out)
+	assert.Equal(t, n.file+" is written.\nNext: keyturn --config "+n.file+" login bypass payments-api\nNext: keyturn --config "+n.file+" login key staging/ID and production/ID, for the keys that are in service, such as staging/v1\nNext: keyturn --config "+n.file+" doctor\n", out)
 	assert.Contains(t, errOut, "The Vercel token belongs to sandbox.\nIt reaches the teams acme.\n")
 	assert.Contains(t, errOut, "  4. website\n")
 	assert.Contains(t, errOut, "want a name of letters")
@@ -135,8 +135,25 @@ func TestANewcomer(t *testing.T) {
 	code, _, _ = n.run("", "logout", "key", "production/v1")
 	assert.Equal(t, 2, code, "keys are not deleted by a logout")
 
-	code, _, errOut = n.run(w.Seeded()["staging"].Reveal()+"\n", "login", "key", "staging/v1")
+	code, out, errOut = n.run(seed+"\n", "login", "key", "staging/v1")
 	require.Zero(t, code, errOut)
+	assert.Contains(t, out, "Warning: it is the value of production/v1 too.")
+	code, _, errOut = n.run(w.Seeded()["staging"].Reveal()+"\n", "login", "key", "staging/v1")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, errOut, "add --replace")
+	for given, says := range map[string]string{"yesterday": "want a day that is over", "2099-01-01": "want a day that is over"} {
+		code, _, errOut = n.run("", "login", "key", "staging/v1", "--made", given)
+		assert.Equal(t, 2, code)
+		assert.Contains(t, errOut, says)
+	}
+	code, _, errOut = n.run("", "login", "slack", "--replace")
+	assert.Equal(t, 2, code, errOut)
+	code, out, errOut = n.run(w.Seeded()["staging"].Reveal()+"\n", "login", "key", "staging/v1", "--replace")
+	require.Zero(t, code, errOut)
+	assert.Contains(t, out, "When it was made is not known")
+	code, out, errOut = n.run(w.Seeded()["staging"].Reveal()+"\n", "login", "key", "staging/v1", "--replace", "--made", "2026-08-27")
+	require.Zero(t, code, errOut)
+	assert.NotContains(t, out, "is not known")
 
 	code, out, _ = n.run("", "doctor")
 	assert.Equal(t, 1, code)
@@ -214,7 +231,7 @@ func TestInitForTheDashboard(t *testing.T) {
 	}
 	code, out, errOut := n.run(strings.Join(answers, "\n"), "init")
 	require.Zero(t, code, errOut)
-	assert.Equal(t, n.file+" is written.\nNext: keyturn --config "+n.file+" doctor\n", out)
+	assert.Equal(t, n.file+" is written.\nNext: keyturn --config "+n.file+" login key staging/ID and production/ID, for the keys that are in service, such as staging/v1\nNext: keyturn --config "+n.file+" doctor\n", out)
 	assert.Contains(t, errOut, `want "api" or "dashboard"`)
 	assert.Contains(t, errOut, "behind vercel.com/")
 	c, err := config.Load(n.file)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +33,9 @@ func (a *app) login() *cobra.Command {
 	ask := func(prompt string) func(context.Context) (keygen.Secret, error) {
 		return func(ctx context.Context) (keygen.Secret, error) { return a.askCredential(ctx, prompt) }
 	}
-	return a.account(account{
+	var foreign program.ForeignKey
+	var made string
+	cmd := a.account(account{
 		name: "login", short: "Store a credential in the vault: slack (a webhook's address), vercel (a token), bypass PROJECT or key ENVIRONMENT/ID",
 		named: map[string]string{bypass: "PROJECT", key: "ENVIRONMENT/ID"},
 		long: `Asks for the credential without showing it, or reads one line from the
@@ -40,15 +43,27 @@ standard input when that is not a terminal. A Vercel token is tried; a webhook's
 address is only looked at, since trying it would post to people. The secret of
 bypass PROJECT passes the deployment protection of a target that is protected. A
 key that is in service and was made elsewhere is stored by its environment and id,
-such as key production/v1, before its first rotation.`,
+such as key production/v1, before its first rotation; --made says when it was made.`,
 		do: func(ctx context.Context, o program.Options, args []string) ([]string, error) {
+			if args[0] != key && (made != "" || foreign.Replace) {
+				return nil, &program.UsageError{Err: errors.New("flags --made and --replace are for login key")}
+			}
+			if made != "" {
+				var err error
+				if foreign.Made, err = time.Parse(time.DateOnly, made); err != nil || foreign.Made.After(time.Now()) {
+					return nil, &program.UsageError{Err: fmt.Errorf("flag --made: %q: want a day that is over, such as 2026-08-27", made)}
+				}
+			}
 			if args[0] == key {
-				return program.StoreKey(ctx, o, args[1], ask("Value of the key "+args[1]))
+				return program.StoreKey(ctx, o, args[1], foreign, ask("Value of the key "+args[1]))
 			}
 			account := accountOf(args)
 			return program.Login(ctx, o, account, ask(account.Asks()))
 		},
 	})
+	cmd.Flags().StringVar(&made, "made", "", "the `DAY` on which a key was made, such as 2026-08-27")
+	cmd.Flags().BoolVar(&foreign.Replace, "replace", false, "let a key take the place of what was stored under its name before")
+	return cmd
 }
 
 // logout deletes a credential from the vault.
