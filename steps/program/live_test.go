@@ -295,3 +295,25 @@ func TestACompanyRotatesToItsRecord(t *testing.T) {
 	})
 	c.requireHealthy()
 }
+
+// A secret that the probes of one target need keeps no rotation from being
+// noticed before it begins, and no emergency from beginning.
+func TestAMissingBypassSecretKeepsNoEmergencyFromBeginning(t *testing.T) {
+	t.Parallel()
+	c := newCompany(t, threeProjects())
+	c.moveIn()
+	_, err := program.Logout(t.Context(), c.options, program.Bypass("payments-api"))
+	require.NoError(t, err)
+	p, err := program.Open(t.Context(), c.options)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Close()) })
+	o, err := p.Overview(t.Context())
+	require.NoError(t, err)
+	require.Len(t, o.Problems, 1)
+	assert.Contains(t, o.Problems[0], "login bypass payments-api")
+	_, err = p.Begin(t.Context(), "quarterly", c.operator())
+	require.ErrorContains(t, err, "no bypass secret of payments-api is known")
+	e, err := p.Begin(t.Context(), "emergency", c.operator())
+	require.NoError(t, err)
+	require.NoError(t, e.Close())
+}

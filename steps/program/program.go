@@ -72,6 +72,9 @@ type Program struct {
 	world   *sandbox.World // nil outside the sandbox
 	watched error          // why sessions can only be watched; nil when they can be driven
 
+	// lacking are the secrets that the probes of some targets need and the vault
+	// does not have. Who revokes a key or puts one back goes on without.
+	lacking []error
 	// unrecorded are the abandoned sessions whose record could not be signed.
 	unrecorded []error
 

@@ -27,8 +27,12 @@ func (p *Program) propose(ctx context.Context, checklistID string, op checklist.
 	if !checklist.Complete(c, steps.NewCatalog(p.outside)) {
 		return checklist.Opening{}, fmt.Errorf("checklist %s is not complete in this version", c.ID)
 	}
+	urgent := c.ID == emergencyID || c.ID == rollbackID
+	if len(p.lacking) > 0 && !urgent {
+		return checklist.Opening{}, p.lacking[0]
+	}
 	at, err := p.served(ctx)
-	if err != nil && p.byHand() && (c.ID == emergencyID || c.ID == rollbackID) {
+	if err != nil && p.byHand() && urgent {
 		// A service that is down is what they are for, and the vault knows the keys.
 		op.Progress(checklist.Progress{Words: "going on with what the vault knows: " + err.Error()})
 		err = nil

@@ -14,14 +14,18 @@ import (
 )
 
 // liveTargets returns the targets of the configuration, with the secrets that
-// pass deployment protection.
+// pass deployment protection. Those that the vault lacks are kept in p.lacking.
 func (p *Program) liveTargets(ctx context.Context) ([]steps.Target, error) {
 	var targets []steps.Target
 	for _, c := range p.options.Config.Targets {
 		t := targetOf(c)
 		if c.Protected {
 			var err error
-			if t.Bypass, err = p.bypass(ctx, c.Project); err != nil {
+			t.Bypass, err = p.bypass(ctx, c.Project)
+			switch {
+			case errors.Is(err, vault.ErrNotFound):
+				p.lacking = append(p.lacking, err)
+			case err != nil:
 				return nil, err
 			}
 		}
@@ -57,7 +61,7 @@ func (p *Program) bypass(ctx context.Context, project string) (keygen.Secret, er
 	account := Bypass(project)
 	secret, _, err := p.vault.Get(ctx, account.item())
 	if errors.Is(err, vault.ErrNotFound) {
-		return secret, checklist.WithHint(fmt.Errorf("no bypass secret of %s is known, which is protected = true", project),
+		return secret, checklist.WithHint(fmt.Errorf("no bypass secret of %s is known, which is protected = true: %w", project, err),
 			"make one in the project's settings (Deployment Protection, Protection Bypass for Automation) and store it with %s", p.loginCommand(account))
 	}
 	if err != nil {
