@@ -77,7 +77,7 @@ func (o *Outside) perform(ctx context.Context, sc *checklist.Scope, a act) error
 // guide asks until the operator says that the act is done, and returns in words
 // that they did. Whatever ends the question ends the value's time on the
 // clipboard too.
-func (o *Outside) guide(ctx context.Context, sc *checklist.Scope, a act) (said string, err error) {
+func (o *Outside) guide(ctx context.Context, sc *checklist.Scope, a act) (string, error) {
 	forget, copied := func() error { return nil }, false
 	note, suggested, until := "", handDone, time.Time{}
 	if a.value != nil {

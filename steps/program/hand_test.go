@@ -108,12 +108,18 @@ func TestARotationByHand(t *testing.T) {
 	assert.Equal(t, 9, h.dashboard.Clipboard.Puts, "three targets with three slots each")
 	assert.Equal(t, 45*time.Second, h.dashboard.Clipboard.For)
 	assert.True(t, h.dashboard.Clipboard.Value().IsZero(), "nothing is left on the clipboard")
+	var secrets programtest.Secrets
 	for _, e := range s.Environments() {
-		secret, _, err := p.Vault().Get(t.Context(), vault.Name(string(e)+"/v2"))
-		require.NoError(t, err)
-		assert.NotContains(t, op.Heard(), secret.Reveal())
-		assert.NotContains(t, report, secret.Reveal())
+		for _, id := range []keygen.KeyID{"v1", "v2"} {
+			secrets.Add(string(e)+"/"+string(id), h.secret(p, string(e), id).Reveal())
+		}
 	}
+	secrets.Add("bypass", h.world.BypassSecret("payments-api"))
+	assert.Empty(t, secrets.In([]byte(op.Heard())), "on the screen")
+	found, files, err := secrets.InFiles(h.options.State)
+	require.NoError(t, err)
+	assert.Empty(t, found)
+	assert.Greater(t, files, 5)
 	overview, err := p.Overview(t.Context())
 	require.NoError(t, err)
 	assert.Empty(t, overview.Problems)
