@@ -1,7 +1,6 @@
 package steps
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -170,33 +169,14 @@ func (h handOlder) answers(ctx context.Context, sc *checklist.Scope, brought map
 	}
 	err := eachIndex(ctx, all, func(ctx context.Context, i int, o olderAddress) (err error) {
 		sc.Report(checklist.Progress{Words: "probing " + o.address, Total: len(all)})
-		all[i].answer, all[i].accepts, err = h.probe(ctx, sc, o)
+		at := probe.Target{URL: o.address + o.target.Path}
+		if o.target.trusts(o.address) {
+			at.Bypass = o.target.Bypass
+		}
+		all[i].answer, all[i].accepts, err = h.answerToCompromised(ctx, sc, o.environment, at)
 		return err
 	})
 	return all, err
-}
-
-func (h handOlder) probe(ctx context.Context, sc *checklist.Scope, o olderAddress) (answer string, accepts bool, err error) {
-	secret, held, err := h.compromised(ctx, sc, o.environment)
-	switch {
-	case err != nil:
-		return "", false, err
-	case !held:
-		return answerUnknown, false, nil
-	}
-	target := probe.Target{URL: o.address + o.target.Path}
-	if o.target.trusts(o.address) {
-		target.Bypass = o.target.Bypass
-	}
-	row, err := h.Prober.Probe(ctx, target,
-		probe.Key{ID: sc.Session.Key(checklist.OldKey), Secret: secret, Expect: probe.Refused})
-	if err != nil {
-		return "", false, err
-	}
-	if row.Verdict == probe.Inconclusive {
-		return "not known: " + cmp.Or(row.Detail, string(row.Got)), false, nil
-	}
-	return string(row.Got), row.Got == probe.GotAccepted, nil
 }
 
 // trusts reports whether the secret that passes the target's protection may go to

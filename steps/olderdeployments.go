@@ -63,7 +63,7 @@ func (f findOlderDeployments) find(ctx context.Context, sc *checklist.Scope) ([]
 	}
 	err := eachIndex(ctx, all, func(ctx context.Context, i int, l leftover) (err error) {
 		sc.Report(checklist.Progress{Words: "probing " + l.address, Total: len(all)})
-		all[i].answer, all[i].accepts, err = f.probe(ctx, sc, l)
+		all[i].answer, all[i].accepts, err = f.answerToCompromised(ctx, sc, l.environment, probe.Target{URL: l.address, Bypass: l.target.Bypass})
 		return err
 	})
 	return all, err
@@ -87,16 +87,17 @@ func ownAddress(c cell, d vercel.Deployment) string {
 	return scheme + "://" + d.URL + c.target.Path
 }
 
-func (f findOlderDeployments) probe(ctx context.Context, sc *checklist.Scope, l leftover) (answer string, accepts bool, err error) {
-	secret, held, err := f.compromised(ctx, sc, l.environment)
+// answerToCompromised asks a service once with the compromised key, and returns in
+// words what it made of it.
+func (o *Outside) answerToCompromised(ctx context.Context, sc *checklist.Scope, e checklist.Environment, at probe.Target) (answer string, accepts bool, err error) {
+	secret, held, err := o.compromised(ctx, sc, e)
 	switch {
 	case err != nil:
 		return "", false, err
 	case !held:
 		return answerUnknown, false, nil
 	}
-	row, err := f.Prober.Probe(ctx, probe.Target{URL: l.address, Bypass: l.target.Bypass},
-		probe.Key{ID: sc.Session.Key(checklist.OldKey), Secret: secret, Expect: probe.Refused})
+	row, err := o.Prober.Probe(ctx, at, probe.Key{ID: sc.Session.Key(checklist.OldKey), Secret: secret, Expect: probe.Refused})
 	if err != nil {
 		return "", false, err
 	}

@@ -42,6 +42,16 @@ type Exported struct {
 	Journal string
 }
 
+// Evidence says where the record is and how it is verified, by a command that
+// begins as given.
+func (e Exported) Evidence(command string) checklist.Evidence {
+	return checklist.Evidence{
+		Summary:  "The record is signed: " + e.Dir,
+		Tables:   []checklist.Table{{Title: "Head line, for a ticket or a chat: it shows a cut trail", Columns: []string{"Head"}, Rows: [][]string{{e.Head}}}},
+		Commands: []string{command + " verify " + ShellWord(e.Dir)},
+	}
+}
+
 // review verifies the last record and lists its open issues.
 type review struct {
 	look
@@ -108,10 +118,7 @@ func (x exportRecord) Verify(ctx context.Context, sc *checklist.Scope) (checklis
 	if _, _, err := x.Trail.Review(ctx); err != nil {
 		return checklist.Evidence{}, fmt.Errorf("verify the record just written: %w", err)
 	}
-	return checklist.Evidence{
-		Summary:  "the record is signed and verifies: " + exported.Dir,
-		Facts:    map[string]string{"record": exported.Digest},
-		Tables:   []checklist.Table{{Title: "Head line, for a ticket or a chat: it shows a cut trail", Columns: []string{"Head"}, Rows: [][]string{{exported.Head}}}},
-		Commands: []string{"keyturn verify " + ShellWord(exported.Dir)},
-	}, nil
+	evidence := exported.Evidence("keyturn")
+	evidence.Summary, evidence.Facts = "the record is signed and verifies: "+exported.Dir, map[string]string{"record": exported.Digest}
+	return evidence, nil
 }

@@ -7,7 +7,6 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/checklist/journal"
-	"keyturn/steps"
 )
 
 // recorder signs the record of a session that was given up.
@@ -28,11 +27,7 @@ func (r recorder) Record(ctx context.Context, s *checklist.Session) (checklist.E
 			return checklist.Evidence{}, err
 		}
 	}
-	return checklist.Evidence{
-		Summary:  "The record is signed: " + exported.Dir,
-		Tables:   []checklist.Table{{Title: "Head line, for a ticket or a chat: it shows a cut trail", Columns: []string{"Head"}, Rows: [][]string{{exported.Head}}}},
-		Commands: []string{r.trail.program.options.Return + " verify " + steps.ShellWord(exported.Dir)},
-	}, nil
+	return exported.Evidence(r.trail.program.options.Return), nil
 }
 
 // recordAbandoned makes up for the records of sessions that were given up: a
