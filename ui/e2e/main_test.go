@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -73,11 +74,14 @@ func need(t *testing.T, programs ...string) {
 
 // person is somebody's account: a home folder and an environment, with nothing
 // of the machine's user in it.
-type person struct{ home string }
+type person struct {
+	home string
+	env  []string // what they export besides
+}
 
 func newPerson(t *testing.T) person {
 	t.Helper()
-	p := person{t.TempDir()}
+	p := person{home: t.TempDir()}
 	require.NoError(t, os.Mkdir(p.work(), 0o700))
 	return p
 }
@@ -101,7 +105,7 @@ func (p person) environ(more ...string) []string {
 		"PATH=" + filepath.Dir(binary) + string(filepath.ListSeparator) + os.Getenv("PATH"),
 		"HOME=" + p.home, "XDG_STATE_HOME=" + filepath.Dir(p.state()), "XDG_CONFIG_HOME=" + filepath.Join(p.home, "config"),
 		"LANG=C.UTF-8", "TERM=xterm-256color",
-	}, more...)
+	}, slices.Concat(p.env, more)...)
 }
 
 // command returns the program, to be run by the person.
