@@ -52,7 +52,7 @@ func TestSendBadStopsWhenTheServiceLimitsIt(t *testing.T) {
 	}
 	refused, err := suite.SendBad(t.Context(), 120, 4, nil)
 	require.ErrorContains(t, err, "limits the rate")
-	assert.Equal(t, 30, refused)
+	assert.InDelta(t, 30, refused, 3, "the stop cuts off what is under way: up to three others")
 }
 
 func TestSendBadCanBeCancelled(t *testing.T) {
