@@ -40,6 +40,7 @@ func (o *Outside) atOwnAddress(ctx context.Context, sc *checklist.Scope, s site,
 	}
 	suite.URL, suite.Deployment = ownAddress(s.cell, proof.deployment), proof.deployment.ID
 	suite.Name = fmt.Sprintf("%s, %s at its own address", s, proof.deployment.ID)
+	suite.Brief = s.first() // of which the environment's address was asked everything
 	if proof.report, err = suite.Run(ctx, nil); err != nil {
 		return proof, err
 	}

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"keyturn/keygen"
@@ -18,11 +19,20 @@ type control struct {
 	danger string // what an acceptance means
 }
 
-// The controls whose answers a diagnosis compares with others.
+// Controls that are spoken of elsewhere. A diagnosis compares the answers to the
+// first two with others.
 const (
-	controlWrongKey  = "wrong key"
-	controlUnknownID = "unknown key id"
+	controlWrongKey   = "wrong key"
+	controlUnknownID  = "unknown key id"
+	controlTampered   = "tampered body"
+	controlEmptyKey   = "empty key"
+	controlOtherWorld = "other environment's key"
 )
+
+// briefControls are those of a brief suite.
+func briefControls() []string {
+	return []string{controlTampered, controlWrongKey, controlEmptyKey, controlUnknownID, controlOtherWorld}
+}
 
 // What it means when an empty or missing value serves as the key.
 const bypassWords = "AUTHENTICATION BYPASS: the service accepts %s as key %s; " +
@@ -38,7 +48,7 @@ func (r *run) controls(anchor Key) []control {
 	}
 	unknown := string(r.unknownID())
 	list := []control{
-		{name: "tampered body", draft: with(func(d *draft) { d.tamper = FieldBody }),
+		{name: controlTampered, draft: with(func(d *draft) { d.tamper = FieldBody }),
 			danger: "the signature does not protect the body: it can be changed on the way"},
 		{name: "tampered path", draft: with(func(d *draft) { d.tamper = FieldPath }),
 			danger: "the signature does not protect the path: a request can be turned to another endpoint"},
@@ -46,7 +56,7 @@ func (r *run) controls(anchor Key) []control {
 			danger: "the signature does not protect the nonce: a request can be replayed under a new one"},
 		{name: controlWrongKey, draft: with(func(d *draft) { d.key = r.wrongKey }),
 			danger: "the service accepts a random key: it does not check signatures"},
-		{name: "empty key", bypass: true, draft: with(func(d *draft) { d.key = nil }),
+		{name: controlEmptyKey, bypass: true, draft: with(func(d *draft) { d.key = nil }),
 			danger: fmt.Sprintf(bypassWords, "an empty key", anchor.ID)},
 		{name: controlUnknownID, draft: with(func(d *draft) { d.keyID = unknown }),
 			danger: "the service accepts a key id that is not configured: a removed key id would still work"},
@@ -63,10 +73,13 @@ func (r *run) controls(anchor Key) []control {
 	}
 	if !r.WrongEnvironment.IsZero() && r.New != nil {
 		list = append(list, control{
-			name:   "other environment's key",
+			name:   controlOtherWorld,
 			draft:  draft{keyID: string(r.New.ID), key: []byte(r.WrongEnvironment.Reveal())},
 			danger: "the service accepts the other environment's key",
 		})
+	}
+	if r.Brief {
+		return slices.DeleteFunc(list, func(c control) bool { return !slices.Contains(briefControls(), c.name) })
 	}
 	return list
 }

@@ -42,6 +42,10 @@ type Suite struct {
 	// Deployment is the one that should answer. If given, an answer that names
 	// another proves nothing.
 	Deployment string
+	// Brief sends only the controls that depend on the values which a deployment
+	// holds, and one that shows that it looks at signatures: for a deployment that
+	// was asked everything at another address.
+	Brief bool
 }
 
 // Validate reports what keeps the suite from being run.

@@ -84,6 +84,22 @@ func TestSuitePassesAGoodService(t *testing.T) {
 	}
 }
 
+// A brief suite still sees a deployment that holds another value, or none.
+func TestBriefSuite(t *testing.T) {
+	t.Parallel()
+	_, suite := world(t)
+	suite.Brief = true
+	report := mustRun(t, suite)
+	assert.False(t, report.Failed(), report.Table(120))
+	var names []string
+	for _, row := range report.Rows {
+		names = append(names, row.Name)
+	}
+	assert.Equal(t, []string{
+		"new key v2", "old key v1", "tampered body", "wrong key", "empty key", "unknown key id", "other environment's key",
+	}, names)
+}
+
 func TestEachControlIsRefusedForItsOwnReason(t *testing.T) {
 	t.Parallel()
 	_, suite := world(t)
