@@ -26,6 +26,10 @@ import (
 	"keyturn/vault"
 )
 
+// weakWorkFactor keeps the tests from waiting for scrypt, which keeps others from
+// guessing passphrases.
+const weakWorkFactor = 4
+
 // company is an account at Vercel as a configuration file sees it, played by a
 // world in memory: nothing of the program knows that it is a sandbox.
 type company struct {
@@ -55,7 +59,7 @@ func newCompany(t *testing.T, account sandbox.Account) *company {
 	dir := t.TempDir()
 	c := &company{t: t, world: world, file: filepath.Join(dir, config.FileName)}
 	c.options = program.Options{
-		State: filepath.Join(dir, "state"), Vault: vault.BackendFile, RealNow: world.Clock().Now,
+		State: filepath.Join(dir, "state"), Vault: vault.BackendFile, WorkFactor: weakWorkFactor, RealNow: world.Clock().Now,
 		Passphrase: func(context.Context, string) ([]byte, error) { return []byte("correct horse battery"), nil },
 		Environ: func(name string) string {
 			return map[string]string{config.EnvVercelToken: world.VercelToken(), config.EnvRequestLogToken: world.LogToken()}[name]

@@ -34,6 +34,8 @@ type Options struct {
 	Config *config.Config
 	// Vault is auto, keychain, file, or empty for what the configuration says.
 	Vault string
+	// WorkFactor is that of a new file vault, as in vault.Options.
+	WorkFactor int
 	// Passphrase asks for a file vault's passphrase; nil where nobody can.
 	Passphrase vault.PassphraseFunc
 	// Interactive says that a person is at the terminal.
@@ -172,7 +174,7 @@ func (p *Program) prepare(realm string) error {
 
 func (p *Program) openVault(ctx context.Context, backend, service string) error {
 	v, err := vault.Open(ctx, vault.Options{
-		Backend: backend, Dir: filepath.Join(p.dir, "vault"), Service: service,
+		Backend: backend, Dir: filepath.Join(p.dir, "vault"), Service: service, WorkFactor: p.options.WorkFactor,
 		Passphrase: p.options.Passphrase, SelfIdentity: p.Sandbox(), Interactive: p.options.Interactive,
 		Explain: p.options.Explain, Clock: func() time.Time { return p.clock() }, Random: p.options.Random,
 	})
