@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"keyturn/checklist"
 )
 
 func TestParseAddresses(t *testing.T) {
@@ -58,4 +60,25 @@ func FuzzParseAddresses(f *testing.F) {
 			seen[address] = true
 		}
 	})
+}
+
+func TestReachWords(t *testing.T) {
+	t.Parallel()
+	plain := Target{}
+	assert.Equal(t, "Production", plain.reachWords(checklist.Production))
+	assert.Equal(t, "Preview, Development, a branch or a custom environment", plain.reachWords(checklist.Staging))
+	eu := Target{Slots: map[checklist.Environment][]Slot{checklist.Production: {{Target: "production"}, {CustomEnvironment: "eu"}}}}
+	assert.Equal(t, "Production or eu", eu.reachWords(checklist.Production))
+	assert.Equal(t, "Preview, Development, a branch or a custom environment other than eu", eu.reachWords(checklist.Staging))
+}
+
+func TestTrusts(t *testing.T) {
+	t.Parallel()
+	target := Target{URLs: map[checklist.Environment]string{checklist.Staging: "https://staging.example.com/api/test"}}
+	for address, want := range map[string]bool{
+		"https://orders-api-abc.vercel.app": true, "https://staging.example.com": true,
+		"http://orders-api-abc.vercel.app": false, "https://vercel.app.example.org": false, "https://example.com": false, "http://staging.example.com": false, "://": false,
+	} {
+		assert.Equal(t, want, target.trusts(address), address)
+	}
 }

@@ -100,23 +100,35 @@ func (r handRemoveCompromised) acts(sc *checklist.Scope) []act {
 	name := sc.Session.Key(checklist.OldKey).Variable()
 	var acts []act
 	for _, row := range r.cellRows(sc) {
-		others := "Preview, Development, a branch or a custom environment"
-		if row.environment == checklist.Production {
-			others = "Production"
-		}
 		acts = append(acts, act{
 			effect: byHandEffect(sc, "hand.env.delete", row, fmt.Sprintf("remove every %s of %s from %s", name, row.environment, row.target.Name)),
 			title:  fmt.Sprintf("At Vercel: remove %s from %s of %s", name, row.environment, row.target.Name),
 			clicks: []string{
 				"Open " + r.Hand.page(row.target, pageVariables) + " and search for " + name,
-				fmt.Sprintf("Every row that names %s: open its menu (⋯), press Delete, and confirm.", others),
-				"A row that also names an environment which is not to be revoked: press Edit instead, take away the others, and press Save. Its secret is compromised there too.",
+				fmt.Sprintf("Every row that names %s: open its menu (⋯), press Delete, and confirm.", row.target.reachWords(row.environment)),
+				"But where such a row also names an environment that is not to be revoked: press Edit, take away those that are, and press Save. Its secret is compromised there too.",
 				"Look under Shared as well: a shared variable of that name has to be unlinked from the project.",
 			},
 			done: "No such row is left",
 		})
 	}
 	return acts
+}
+
+// reachWords names what belongs to an environment, as the dashboard's list does:
+// all that is not production's is one before it.
+func (t Target) reachWords(e checklist.Environment) string {
+	var customs []string
+	for _, s := range t.slots(checklist.Production) {
+		if s.CustomEnvironment != "" {
+			customs = append(customs, s.CustomEnvironment)
+		}
+	}
+	names := strings.Join(customs, " or ")
+	if e == checklist.Production {
+		return "Production" + after(" or ", names)
+	}
+	return "Preview, Development, a branch or a custom environment" + after(" other than ", names)
 }
 
 // cellRows has one row for each target and environment, for what is told of
