@@ -346,7 +346,7 @@ func (d decide) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evid
 		if next, open := parent.Next(); open {
 			evidence.Summary += fmt.Sprintf("; it goes on with %q", next.Title)
 		}
-		evidence.Commands = []string{"keyturn " + parent.Checklist.ID}
+		evidence.Commands = []string{cmp.Or(d.Return, "keyturn") + " " + parent.Checklist.ID}
 	}
 	return evidence, nil
 }

@@ -68,6 +68,9 @@ type Outside struct {
 	// vault; the zero value has the defaults.
 	Webhook notify.Options
 	Random  io.Reader
+	// Return is the beginning of the command that returns to a session, with all
+	// flags; "keyturn" if empty.
+	Return string
 	// Hand guides the operator through Vercel's dashboard. It takes the place of
 	// Vercel, which is nil then: nothing there can be seen, only asked for.
 	Hand *Hand

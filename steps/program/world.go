@@ -163,7 +163,7 @@ func (p *Program) wire(api *vercel.Client, log requestlog.Source, targets []step
 	}
 	p.outside = &steps.Outside{
 		Vault: p.vault, Vercel: api, Log: log, Targets: targets, Documents: documents,
-		Random: p.options.Random, Poll: poll, Pause: p.options.Pause,
+		Random: p.options.Random, Poll: poll, Pause: p.options.Pause, Return: p.options.Return,
 		Prober:   &probe.Prober{Profile: profile, Now: p.clock, Random: &lockedReader{from: p.options.Random}},
 		Sessions: sessions{p},
 		Approver: approver, Afterwards: approver, SessionFiles: p.sessionsDir(),
