@@ -169,18 +169,21 @@ func TestOlderDeploymentsThatAreLeftByHand(t *testing.T) {
 	all, err := api.Deployments(t.Context(), s.sandbox.Projects()[0].ID, "production")
 	require.NoError(t, err)
 	first := "http://" + all[len(all)-1].URL
-	run := func(replies ...checklisttest.Reply) error {
+	run := func(production string, replies ...checklisttest.Reply) error {
 		script := checklisttest.NewScript(t, append([]checklisttest.Reply{
-			say("", "staging (empty for none)"), say(first, "production (empty for none)"),
+			say("", "staging (empty for none)"), say(production, "production (empty for none)"),
 		}, replies...)...)
 		return s.engine.Run(t.Context(), "older-deployments", script)
 	}
 	s.outside.Targets = s.outside.Targets[:1]
-	err = run(say("all", "older deployments still accept v1. Delete them?"), checklisttest.Reply{Contains: "Find " + first, Err: checklist.ErrCancelled})
+	const question = "older deployments still accept v1. Delete them?"
+	err = run(first, say("all", question), checklisttest.Reply{Contains: "Find " + first, Err: checklist.ErrCancelled})
 	require.ErrorIs(t, err, checklist.ErrCancelled)
-	require.NoError(t, run(say("none", "older deployments still accept v1. Delete them?")))
+	// Not to name it again makes it no more deleted.
+	require.NoError(t, run("", say("none", question)))
 	assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Unknown, checklist.Intended, checklist.Unmade}, s.effects("older-deployments", "hand.deployment.delete"))
 	assert.Empty(t, s.engine.Session().State("older-deployments").Effects, "nothing was deleted")
+	require.NoError(t, run(first, say("none", question)))
 	assert.Contains(t, s.engine.Session().State("older-deployments").Evidence.Summary, "1 of the 1 older deployments")
 }
 

@@ -52,6 +52,12 @@ func (h handOlder) Do(ctx context.Context, sc *checklist.Scope) error {
 		if err != nil {
 			return err
 		}
+		// What was begun and not said to be done is asked too, named again or not.
+		for _, address := range h.begun(sc, c) {
+			if !slices.Contains(addresses, address) {
+				addresses = append(addresses, address)
+			}
+		}
 		brought[c.String()] = addresses
 	}
 	all, err := h.answers(ctx, sc, brought)
@@ -69,17 +75,42 @@ func (h handOlder) Do(ctx context.Context, sc *checklist.Scope) error {
 		case doomed:
 			err = h.perform(ctx, sc, a)
 		case among(sc.Session.State(sc.Item.ID).Pending, a.effect):
-			// It was begun once, and is there still: it was not made.
-			left := errors.New("it is there, and left as it is")
-			if err = sc.Effect(ctx, a.effect, func(context.Context) (string, error) { return "", left }); errors.Is(err, left) {
-				err = nil
-			}
+			err = leave(ctx, sc, a.effect)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// deletedAt is between the deployment's cell and its address in the words of a
+// deletion.
+const deletedAt = " at "
+
+// begun returns the addresses of a cell whose deletion was begun, and of which
+// nobody knows yet whether it was made.
+func (h handOlder) begun(sc *checklist.Scope, c cell) []string {
+	var addresses []string
+	for _, e := range sc.Session.State(sc.Item.ID).Pending {
+		_, rest, ok := strings.Cut(e.Words, deletedAt)
+		if ok && e.Target == c.target.Name && e.Environment == c.environment {
+			address, _, _ := strings.Cut(rest, ",")
+			addresses = append(addresses, address)
+		}
+	}
+	return addresses
+}
+
+// leave journals that an effect which was begun once was not made: what it was
+// about is there still, and left as it is.
+func leave(ctx context.Context, sc *checklist.Scope, e checklist.Effect) error {
+	left := errors.New("it is there, and left as it is")
+	err := sc.Effect(ctx, e, func(context.Context) (string, error) { return "", left })
+	if errors.Is(err, left) {
+		return nil
+	}
+	return err
 }
 
 // choose asks whether the deployments that accept the key are to be deleted.
@@ -107,7 +138,7 @@ func (h handOlder) choose(ctx context.Context, sc *checklist.Scope, alive []olde
 func (h handOlder) deletion(sc *checklist.Scope, o olderAddress) act {
 	r := row{target: o.target, environment: o.environment}
 	return act{
-		effect: byHandEffect(sc, "hand.deployment.delete", r, fmt.Sprintf("delete the older deployment of %s at %s", o.cell, o.address)),
+		effect: byHandEffect(sc, "hand.deployment.delete", r, fmt.Sprintf("delete the older deployment of %s%s%s", o.cell, deletedAt, o.address)),
 		title:  fmt.Sprintf("At Vercel: delete an older deployment of %s", o.cell),
 		clicks: []string{
 			"Open " + h.Hand.page(o.target, pageDeployments),

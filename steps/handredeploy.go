@@ -118,11 +118,11 @@ func (r handRedeploy) due(ctx context.Context, sc *checklist.Scope, e checklist.
 		switch i.Step {
 		case AddNewKey:
 			expected[checklist.NewKey] = probe.Accepted
-		case "remove-new-key":
+		case removeNewKey:
 			expected[checklist.NewKey] = probe.Refused
 		case ReAddOldKey:
 			expected[checklist.OldKey] = probe.Accepted
-		case RemoveOldKey, "remove-compromised-key":
+		case RemoveOldKey, removeCompromisedKey:
 			expected[checklist.OldKey] = probe.Refused
 		}
 	}

@@ -124,8 +124,19 @@ func (f findOlderDeployments) Do(ctx context.Context, sc *checklist.Scope) error
 		return nil
 	}
 	doomed, err := f.choose(ctx, sc, alive)
-	if err != nil || len(doomed) == 0 {
+	if err != nil {
 		return err
+	}
+	for _, l := range alive {
+		chosen := slices.ContainsFunc(doomed, func(d leftover) bool { return d.deployment.ID == l.deployment.ID })
+		if e := l.deletion(); !chosen && among(sc.Session.State(sc.Item.ID).Pending, e) {
+			if err := leave(ctx, sc, e); err != nil {
+				return err
+			}
+		}
+	}
+	if len(doomed) == 0 {
+		return nil
 	}
 	id := string(sc.Session.Key(checklist.OldKey))
 	a, err := sc.Ask(ctx, checklist.Question{
@@ -200,12 +211,16 @@ func (l leftover) String() string {
 	return words
 }
 
-func (f findOlderDeployments) remove(ctx context.Context, sc *checklist.Scope, l leftover) error {
-	effect := checklist.Effect{
+// deletion is what the journal says of the deletion.
+func (l leftover) deletion() checklist.Effect {
+	return checklist.Effect{
 		Name: "vercel.deployment.delete", Target: l.target.Name, Environment: l.environment,
 		Words: fmt.Sprintf("delete deployment %s of %s, whose answer to the key at %s was: %s", l.deployment.ID, l.cell, l.address, l.answer),
 	}
-	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
+}
+
+func (f findOlderDeployments) remove(ctx context.Context, sc *checklist.Scope, l leftover) error {
+	return sc.Effect(ctx, l.deletion(), func(ctx context.Context) (string, error) {
 		err := f.Vercel.DeleteDeployment(ctx, l.deployment.ID)
 		if lost := (*vercel.UnknownOutcomeError)(nil); errors.As(err, &lost) {
 			return f.findLostDeletion(ctx, l, err)
