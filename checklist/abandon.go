@@ -22,27 +22,23 @@ type Recorder interface {
 // An error behind the end itself, such as of a disk that is full, says that the
 // session is abandoned and not recorded yet; Record makes up for that.
 func (e *Engine) Abandon(ctx context.Context, reason string, op Operator) error {
-	return e.abandon(ctx, reason, e.Session().Leaves(), op)
+	return e.abandon(ctx, Event{Kind: Abandoned, Text: reason, Leaves: e.Session().InService()}, op)
 }
 
 // AbandonUndone is Abandon for a session that another one has undone: of what is
 // left in service that one knows, and the reason says it.
 func (e *Engine) AbandonUndone(ctx context.Context, reason string, op Operator) error {
-	return e.abandon(ctx, reason, "", op)
+	return e.abandon(ctx, Event{Kind: Abandoned, Text: reason, Undone: true}, op)
 }
 
-func (e *Engine) abandon(ctx context.Context, reason, left string, op Operator) error {
+func (e *Engine) abandon(ctx context.Context, ev Event, op Operator) error {
 	release, err := e.acquire()
 	if err != nil {
 		return err
 	}
 	defer release()
-	if strings.TrimSpace(reason) == "" {
+	if strings.TrimSpace(ev.Text) == "" {
 		return errors.New("a reason is needed to abandon a session")
-	}
-	ev := Event{Kind: Abandoned, Text: reason}
-	if left != "" {
-		ev.Evidence = &Evidence{Summary: left}
 	}
 	if err := e.record(ctx, op, ev); err != nil {
 		return err

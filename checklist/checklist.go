@@ -1,9 +1,6 @@
 package checklist
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -118,17 +115,6 @@ func (c Checklist) LastDay() int {
 		last = max(last, p.Day)
 	}
 	return last
-}
-
-// Digest returns the SHA-256 of the checklist in hex. A session pins it, so
-// that a checklist edited during a rotation is noticed.
-func (c Checklist) Digest() string {
-	text, err := json.Marshal(c)
-	if err != nil { // strings, numbers and slices always encode
-		return ""
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
 }
 
 // Validate reports what is wrong with the checklist as data: ids that are

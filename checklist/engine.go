@@ -35,9 +35,10 @@ var ErrDeclined = errors.New("the operator did not agree")
 // Recorder, without which a session that is given up leaves no record, and
 // Explainer, without which nobody knows who changed the outside.
 type Config struct {
-	Journal   Journal
-	Find      func(Opening) (Checklist, error)
-	Steps     Catalog
+	Journal Journal
+	Steps   Catalog
+	// Setup is what the configuration says now.
+	Setup     Setup
 	Meter     Meter
 	Observer  Observer
 	Approver  Approver
@@ -45,6 +46,10 @@ type Config struct {
 	Explainer Explainer
 	Clock     func() time.Time
 	Operator  string // the principal that events name in By
+	Run       string // a random id of this run of the program
+	// Skeletons are those that a session's checklist may have; those that were
+	// released if nil.
+	Skeletons []Skeleton
 }
 
 // Engine runs the items of one session.
@@ -62,7 +67,10 @@ type Engine struct {
 
 // NewEngine folds the journal and returns an engine for its session.
 func NewEngine(cfg Config) (*Engine, error) {
-	s, err := Fold(cfg.Journal.Events(), cfg.Find)
+	if cfg.Skeletons == nil {
+		cfg.Skeletons = Released()
+	}
+	s, err := Fold(cfg.Journal.Events())
 	if err != nil {
 		return nil, err
 	}
@@ -157,13 +165,20 @@ func (e *Engine) Resume(ctx context.Context, op Operator) error {
 		return err
 	}
 	defer release()
-	if err := e.record(ctx, op, Event{Kind: Resumed}); err != nil {
+	if err := CheckSkeleton(e.Session().Opening, e.cfg.Skeletons); err != nil {
 		return err
 	}
-	if item, ok := e.Session().Next(); ok {
-		return e.checkDrift(ctx, op, item)
+	if err := e.record(ctx, op, Event{Kind: Resumed, Run: e.cfg.Run}); err != nil {
+		return err
 	}
-	return nil
+	item, ok := e.Session().Next()
+	if !ok {
+		return nil
+	}
+	if err := e.checkSetup(ctx, op, item); err != nil {
+		return err
+	}
+	return e.checkDrift(ctx, op, item)
 }
 
 // Observes reports whether the outside can be looked at for changes by others.
@@ -192,6 +207,12 @@ func (e *Engine) Run(ctx context.Context, itemID string, op Operator) error {
 	step, ok := e.cfg.Steps.Step(item.Step)
 	if !ok {
 		return fmt.Errorf("item %s: this build has no step %q", itemID, item.Step)
+	}
+	if err := CheckSkeleton(s.Opening, e.cfg.Skeletons); err != nil {
+		return err
+	}
+	if err := e.checkSetup(ctx, op, item); err != nil {
+		return err
 	}
 	if err := e.measure(ctx, op, item); err != nil {
 		return err
@@ -256,7 +277,7 @@ func (e *Engine) runInTime(ctx context.Context, r *run, until time.Time) error {
 		return err
 	}
 	putOff := &PutOff{Item: r.item, Cause: err}
-	if err := r.record(ctx, Event{Kind: PassedOver, Text: putOff.Error()}); err != nil {
+	if err := r.record(ctx, Event{Kind: Deferred, Text: putOff.Error()}); err != nil {
 		return errors.Join(err, putOff)
 	}
 	return putOff
@@ -359,15 +380,11 @@ func (e *Engine) deviate(ctx context.Context, itemID, reason string, op Operator
 		return err
 	}
 	if needsSecond := item.In(Production) && !(ev.Kind == PassedOver && item.BreakGlass); needsSecond {
-		if e.cfg.Approver == nil {
-			return errors.New("a deviation in production needs a second person, and no approver is configured")
-		}
-		what := fmt.Sprintf("%s %s %s", ev.Kind, itemID, ev.Gate)
-		a, err := e.cfg.Approver.Approve(ctx, s, item, what, reason, op.Ask)
+		agreed, err := e.approve(ctx, op, Consent{Item: itemID, Deviation: ev.Kind, Gate: ev.Gate, Reason: reason})
 		if err != nil {
-			return fmt.Errorf("ask a second person: %w", err)
+			return err
 		}
-		ev.Approval = &a
+		ev.Approvals = requestsOf(agreed)
 	}
 	return e.record(ctx, op, ev)
 }
@@ -381,7 +398,7 @@ func (e *Engine) RollBack(ctx context.Context, itemID, by string, seen map[strin
 		return err
 	}
 	defer release()
-	return e.record(ctx, op, Event{Kind: RolledBack, Item: itemID, Text: "by " + by, Seen: seen})
+	return e.record(ctx, op, Event{Kind: RolledBack, Item: itemID, Session: by, Seen: seen})
 }
 
 // Turn journals that the sandbox's clock was turned to a time.
@@ -402,9 +419,11 @@ func (e *Engine) Finish(ctx context.Context, op Operator) error {
 	return e.record(ctx, op, Event{Kind: Finished})
 }
 
-// Open writes the first event of a session to an empty journal.
-func Open(ctx context.Context, j Journal, o Opening, at time.Time) error {
-	_, err := j.Append(ctx, Event{Kind: Opened, At: at.UTC().Truncate(time.Millisecond), By: o.Operator, Opening: &o})
+// Open writes the first event of a session to an empty journal. run is a random
+// id of this run of the program.
+func Open(ctx context.Context, j Journal, o Opening, run string, at time.Time) error {
+	o.Format = Format
+	_, err := j.Append(ctx, Event{Kind: Opened, At: at.UTC().Truncate(time.Millisecond), By: o.Operator, Run: run, Opening: &o})
 	if err != nil {
 		return fmt.Errorf("open session %s: %w", o.Session, err)
 	}

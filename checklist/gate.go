@@ -145,15 +145,27 @@ func (s *Session) checkGate(g Gate, now time.Time, add func(Gate, time.Time, boo
 }
 
 func (s *Session) checkApproval(g Gate, now time.Time, add func(Gate, time.Time, bool, string, ...any)) {
-	approving, _, _ := s.Checklist.Item(g.Item)
-	a, ok := s.Approvals[g.Item]
+	consent := Consent{Item: g.Item}
+	agreed, required := s.Agreed(consent, now), s.Required()
+	if len(agreed) >= required {
+		return
+	}
+	mandate := s.Mandate(consent).Digest()
+	var last *Approval
+	for i, a := range s.Approvals {
+		if a.Item == g.Item {
+			last = &s.Approvals[i]
+		}
+	}
 	switch {
-	case !ok:
-		add(g, time.Time{}, true, "%q is missing", approving.Title)
-	case a.Action != s.ActionDigest(approving):
-		add(g, time.Time{}, true, "what %s approved has changed since; ask again", a.By)
-	case now.Sub(a.At) > approvalValid:
-		add(g, time.Time{}, true, "the approval by %s ran out at %s; ask again", a.By, a.At.Add(approvalValid).Format("2 Jan 15:04"))
+	case last == nil:
+		add(g, time.Time{}, true, "%q is missing", s.title(g.Item))
+	case last.Mandate != mandate:
+		add(g, time.Time{}, true, "what %s approved has changed since; ask again", last.By)
+	case now.Sub(last.At) > approvalValid:
+		add(g, time.Time{}, true, "the approval by %s ran out at %s; ask again", last.By, last.At.Add(approvalValid).Format("2 Jan 15:04"))
+	default:
+		add(g, time.Time{}, true, "%d of %d people have approved it", len(agreed), required)
 	}
 }
 

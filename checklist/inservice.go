@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"keyturn/keygen"
 )
 
 // presence says whether a key is in service.
@@ -15,27 +17,55 @@ const (
 	present
 )
 
-// Leaves says which of the session's keys are in service where, as far as it
-// knows: by what its items did, and not by looking. It is such as "staging: v1,
-// v2; production: v1, perhaps v2".
-func (s *Session) Leaves() string {
-	var places []string
+// Presence is a key that is in service, as far as a session knows.
+type Presence struct {
+	Environment Environment  `json:"environment"`
+	Key         keygen.KeyID `json:"key,omitempty"` // empty: none of the session's keys
+	Perhaps     bool         `json:"perhaps,omitempty"`
+}
+
+// InService says which of the session's keys are in service where, as far as it
+// knows: by what its items did, and not by looking.
+func (s *Session) InService() []Presence {
+	var all []Presence
 	for _, e := range s.Environments() {
-		var keys []string
+		none := true
 		for _, r := range []Role{OldKey, NewKey, BackupKey} {
-			switch s.presence(e, r) {
-			case present:
-				keys = append(keys, string(s.Key(r)))
-			case perhaps:
-				keys = append(keys, fmt.Sprintf("perhaps %s", s.Key(r)))
+			if is := s.presence(e, r); is != absent {
+				all, none = append(all, Presence{Environment: e, Key: s.Key(r), Perhaps: is == perhaps}), false
 			}
 		}
-		if len(keys) == 0 {
-			keys = []string{"none of its keys"}
+		if none {
+			all = append(all, Presence{Environment: e})
 		}
-		places = append(places, string(e)+": "+strings.Join(keys, ", "))
 	}
-	return strings.Join(places, "; ")
+	return all
+}
+
+// LeavesWords says which keys are in service, such as "staging: v1, v2;
+// production: v1, perhaps v2".
+func LeavesWords(all []Presence) string {
+	var words strings.Builder
+	var last Environment
+	for _, p := range all {
+		key := string(p.Key)
+		switch {
+		case key == "":
+			key = "none of its keys"
+		case p.Perhaps:
+			key = "perhaps " + key
+		}
+		switch {
+		case p.Environment == last:
+			words.WriteString(", " + key)
+		case last != "":
+			words.WriteString("; " + string(p.Environment) + ": " + key)
+		default:
+			words.WriteString(string(p.Environment) + ": " + key)
+		}
+		last = p.Environment
+	}
+	return words.String()
 }
 
 // presence follows a key of an environment through the items.
@@ -97,7 +127,7 @@ func (s *Session) WayOn() string {
 	}
 	oldID, newID := s.Key(OldKey), s.Key(NewKey)
 	switch id := s.Checklist.ID; {
-	case s.Left == "": // another session has undone it
+	case s.Undone:
 		return ""
 	case id == Emergency(false).ID && in(OldKey):
 		return fmt.Sprintf("%s is compromised and may still be in service: begin keyturn emergency again.", oldID)

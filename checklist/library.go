@@ -11,16 +11,17 @@ func All(dualKeyDays int) []Checklist {
 	return []Checklist{Quarterly(dualKeyDays), Drill(), Emergency(false), Rollback()}
 }
 
-// Find returns the checklist that an opening names, as this version knows it.
-func Find(o Opening) (Checklist, error) {
-	all := append(All(o.DualKeyDays), Emergency(true))
-	if o.Grace { // both emergencies have one id
+// Find returns a checklist of this version for a new session. grace chooses the
+// order of an emergency.
+func Find(id string, dualKeyDays int, grace bool) (Checklist, error) {
+	all := append(All(dualKeyDays), Emergency(true))
+	if grace { // both emergencies have one id
 		slices.Reverse(all)
 	}
 	for _, c := range all {
-		if c.ID == o.Checklist {
+		if c.ID == id {
 			return c, nil
 		}
 	}
-	return Checklist{}, fmt.Errorf("checklist %q is not known to this version", o.Checklist)
+	return Checklist{}, fmt.Errorf("checklist %q is not known to this version", id)
 }

@@ -41,7 +41,10 @@ const (
 
 // Question is what the engine or a step wants to know.
 type Question struct {
-	Kind  QuestionKind
+	Kind QuestionKind
+	// Asked names the question of a step, whatever its title says; empty for a
+	// question whose answer is not journalled.
+	Asked
 	Item  string
 	Title string
 	// Body explains, in plain text with line feeds.

@@ -1,11 +1,6 @@
 package checklist
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"time"
-)
+import "time"
 
 // Risk is how much consent a plan needs.
 type Risk string
@@ -43,14 +38,7 @@ type Action struct {
 }
 
 // Digest returns the SHA-256 of the plan in hex.
-func (p Plan) Digest() string {
-	text, err := json.Marshal(p)
-	if err != nil { // strings and slices always encode
-		return ""
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
-}
+func (p Plan) Digest() string { return digest(p) }
 
 // Evidence is what proves that an item is done.
 type Evidence struct {
@@ -61,7 +49,6 @@ type Evidence struct {
 	Tables   []Table           `json:"tables,omitempty"`
 	Commands []string          `json:"commands,omitempty"` // for doing the same check by hand
 	Readings []Reading         `json:"readings,omitempty"`
-	Approval *Approval         `json:"approval,omitempty"`
 	// Issues are what the next rotation should look at.
 	Issues []string `json:"issues,omitempty"`
 }
@@ -91,16 +78,6 @@ const (
 	// FailuresPerHour is the number of refused signatures in production in the last hour.
 	FailuresPerHour Metric = "failures-per-hour"
 )
-
-// Approval is a second person's signed consent.
-type Approval struct {
-	Item      string    `json:"item"`      // what it was asked for
-	By        string    `json:"by"`        // the approver's principal in the roster
-	Action    string    `json:"action"`    // SHA-256 of the approved action, see Session.Action
-	Request   string    `json:"request"`   // the exact text that was signed
-	Signature string    `json:"signature"` // armored SSHSIG over Request
-	At        time.Time `json:"at"`        // when it was accepted
-}
 
 // Fact names a fact about a key in an environment: Fact("accepted",
 // Production, NewKey) is "accepted/production/new".

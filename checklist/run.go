@@ -1,6 +1,7 @@
 package checklist
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,7 +100,7 @@ func (r *run) consent(ctx context.Context, plan Plan) error {
 	}
 	a, err := r.operator.Ask(ctx, q)
 	if err == nil && a.Text == want {
-		return r.record(ctx, Event{Kind: Agreed, Text: a.Text})
+		return r.record(ctx, Event{Kind: Agreed, Text: a.Text, Plans: []string{plan.Digest()}})
 	}
 	if err := r.record(ctx, Event{Kind: Declined}); err != nil {
 		return err
@@ -133,7 +134,7 @@ func (r *run) settle(ctx context.Context) error {
 // making them again, found the outside as it should be.
 func (r *run) resolve(ctx context.Context) error {
 	for _, e := range r.state().Pending {
-		e.Outcome = "found made"
+		e.How = Found
 		if err := r.record(ctx, Event{Kind: Done, Effect: &e}); err != nil {
 			return err
 		}
@@ -185,18 +186,33 @@ func (r *run) failWith(ctx context.Context, cause error, evidence *Evidence) err
 	if _, wayOut := r.engine.explain(ctx, nil); wayOut != "" && !left(ctx, cause) {
 		cause = WithHint(cause, "%s", wayOut)
 	}
-	ev := Event{Kind: Failed, Text: cause.Error() + "; " + r.changes(), Hint: Hint(cause), Evidence: evidence}
+	ev := Event{Kind: Failed, Text: cause.Error(), Changed: r.changes(), Hint: Hint(cause), Redo: redo(cause), Evidence: evidence}
 	if left(ctx, cause) {
 		// Leaving is no failure, and nothing for the next rotation to look at.
 		if errors.Is(cause, context.Canceled) { // which is no word of the operator's
-			ev.Text = "left before it was over; " + r.changes()
+			ev.Text = "left before it was over"
 		}
-		ev = Event{Kind: Left, Text: ev.Text}
+		ev = Event{Kind: Left, Text: ev.Text, Changed: ev.Changed}
 	}
 	if err := r.record(ctx, ev); err != nil {
 		return errors.Join(cause, observed, err)
 	}
 	return fmt.Errorf("%s: %w", r.item.ID, cause)
+}
+
+// Redoer is an error that knows which item puts its cause right when it is done
+// again.
+type Redoer interface {
+	error
+	Redo() (itemID string)
+}
+
+func redo(err error) string {
+	var r Redoer
+	if errors.As(err, &r) {
+		return r.Redo()
+	}
+	return ""
 }
 
 // left reports whether a run ended because the operator went away.
@@ -211,7 +227,7 @@ func left(ctx context.Context, cause error) bool {
 func (r *run) changes() string {
 	var texts []string
 	for _, e := range r.state().Pending {
-		texts = append(texts, "not known whether this was made: "+e.String())
+		texts = append(texts, "not known whether this was made: "+e.Words())
 	}
 	switch before := len(r.state().Effects) > len(r.made); {
 	case len(r.made) > 0 || len(texts) == 0 && !before:
@@ -223,21 +239,27 @@ func (r *run) changes() string {
 }
 
 // effect journals an outside change before and after it is made.
-func (r *run) effect(ctx context.Context, e Effect, act func(context.Context) (string, error)) error {
+func (r *run) effect(ctx context.Context, e Effect, act func(context.Context) (Result, error)) error {
 	if err := ctx.Err(); err != nil {
 		return err // left before it was begun
 	}
-	if allowed := r.engine.Session().Environments(); e.Environment != "" && !slices.Contains(allowed, e.Environment) {
-		return fmt.Errorf("%s: the session may not touch %s", e.Words, e.Environment)
+	s := r.engine.Session()
+	switch {
+	case e.Environment != "" && !slices.Contains(s.Environments(), e.Environment):
+		return fmt.Errorf("%s: the session may not touch %s", e.Words(), e.Environment)
+	case e.Target != "" && !slices.Contains(s.Setup().TargetNames(), e.Target):
+		return fmt.Errorf("%s: the session is not about %s", e.Words(), e.Target)
+	case r.item.Step == ManualStep:
+		return fmt.Errorf("%s: step %s makes no change", e.Words(), ManualStep)
 	}
 	if err := r.record(ctx, Event{Kind: Intended, Effect: &e}); err != nil {
 		return err
 	}
-	outcome, err := act(ctx)
+	result, err := act(ctx)
 	if err != nil {
 		return r.unmade(ctx, e, err)
 	}
-	e.Outcome = outcome
+	e.How, e.Result, e.Note = cmp.Or(result.How, Made), result.ID, result.Note
 	r.keep(e)
 	return r.record(ctx, Event{Kind: Done, Effect: &e})
 }
@@ -249,7 +271,7 @@ func (r *run) unmade(ctx context.Context, e Effect, cause error) error {
 	if ctx.Err() != nil || errors.Is(cause, ErrUnknown) {
 		ev.Kind = Unknown
 	}
-	err := fmt.Errorf("%s: %w", e.Words, cause)
+	err := fmt.Errorf("%s: %w", e.Words(), cause)
 	if recordErr := r.record(ctx, ev); recordErr != nil {
 		return errors.Join(err, recordErr)
 	}
@@ -257,9 +279,12 @@ func (r *run) unmade(ctx context.Context, e Effect, cause error) error {
 }
 
 func (r *run) ask(ctx context.Context, q Question) (Answer, error) {
+	if q.Asked.ID == "" {
+		return Answer{}, fmt.Errorf("ask %q: the question has no id", q.Title)
+	}
 	a, err := r.operator.Ask(ctx, q)
 	if err != nil {
 		return Answer{}, err
 	}
-	return a, r.record(ctx, Event{Kind: Answered, Question: q.Title, Text: a.Text})
+	return a, r.record(ctx, Event{Kind: Answered, Question: &q.Asked, Text: a.Text})
 }

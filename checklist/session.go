@@ -1,12 +1,8 @@
 package checklist
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"keyturn/keygen"
@@ -22,7 +18,7 @@ const (
 	StatusWaiting    Status = "waiting"
 	StatusFailed     Status = "failed"
 	StatusPassed     Status = "passed"
-	StatusPassedOver Status = "passed over"
+	StatusPassedOver Status = "passed-over"
 )
 
 // Settled reports whether the checklist may go on behind the item.
@@ -43,7 +39,11 @@ type ItemState struct {
 	Pending  []Effect
 	Evidence *Evidence
 	Text     string // why it failed, waits or was passed over
+	Changed  string // failed, left: what the run had changed, in words
 	Hint     string
+	Redo     string    // failed: the item that puts it right when it is done again
+	Failure  string    // why it failed, until it passes
+	Found    []string  // what its last look found for the next rotation
 	Until    time.Time // waiting: when to look again
 	Attempts int
 	// Round counts how often the item was reopened. What a step made in an
@@ -54,15 +54,27 @@ type ItemState struct {
 	Notes     []Event
 }
 
-// Deviation is something done otherwise than the checklist says.
-type Deviation struct {
-	At     time.Time
-	By     string
+// Words says how the item stands in more than a word: why it failed or waits,
+// and what was changed before.
+func (st ItemState) Words() string { return st.Text + suffix("; ", st.Changed) }
+
+// Answer returns what the operator answered last to a question of the item; ok
+// is false before that.
+func (st ItemState) Answer(q Asked) (text string, ok bool) {
+	for _, a := range st.Answers {
+		if *a.Question == q {
+			text, ok = a.Text, true
+		}
+	}
+	return text, ok
+}
+
+// Issue is something that the next rotation should look at: that an item
+// failed, and did not pass since, or what the last look at an item found.
+type Issue struct {
 	Item   string
-	What   string
-	Reason string
-	// Approved names the second person, where one agreed.
-	Approved string
+	Failed bool
+	Text   string // as recorded: what went wrong, or was found
 }
 
 // Session is the fold of a journal: everything that is known of one rotation,
@@ -73,19 +85,24 @@ type Session struct {
 	Checklist  Checklist
 	Facts      map[string]string
 	Readings   map[Metric]Reading
-	Approvals  map[string]Approval // by the approving item
-	Seen       map[string]string   // the last observation
-	SeenAt     time.Time           // of Seen
+	Requests   []Request         // in the order in which they were made
+	Approvals  []Approval        // that no reopening has taken back
+	Seen       map[string]string // the last observation
+	SeenAt     time.Time         // of Seen
 	Deviations []Deviation
-	Issues     []string // open issues for the next rotation
 	Notes      []Event
 	Outcome    Kind // Finished, Abandoned, or empty while in progress
 	EndedAt    time.Time
 	EndText    string
-	// Left is what an abandoned session leaves in service, as far as it knew; ""
-	// where EndText says it.
-	Left      string
+	// Leaves is what an abandoned session leaves in service, as far as it knew.
+	// Undone says that another session has undone it, and knows.
+	Leaves    []Presence
+	Undone    bool
 	LastEvent Event
+
+	setup    Setup    // the opening's, or the last one that the operator agreed to
+	narrowed []string // names of the targets that were taken out
+	unseen   []string // names of targets that came after the last observation
 
 	// current says that Seen was looked at after our last effect, so that any
 	// difference from it is somebody else's.
@@ -96,59 +113,54 @@ type Session struct {
 // ID returns the session's id.
 func (s *Session) ID() string { return s.Opening.Session }
 
-// Fold derives the session from its events. find returns the checklist that
-// an opening names.
-func Fold(events []Event, find func(Opening) (Checklist, error)) (*Session, error) {
-	if len(events) == 0 || events[0].Kind != Opened || events[0].Opening == nil {
-		return nil, fmt.Errorf("fold the journal: want an %q event first", Opened)
-	}
-	c, err := find(*events[0].Opening)
-	if err != nil {
-		return nil, fmt.Errorf("fold the journal: %w", err)
-	}
-	s := newSession(c)
-	for _, e := range events {
-		if err := s.apply(e); err != nil {
-			return nil, fmt.Errorf("fold the journal: event %d: %w", e.Seq, err)
+// Setup returns what the session is bound to now: what it was opened with, and
+// what the operator has agreed to since, without the targets that were taken
+// out.
+func (s *Session) Setup() Setup { return s.setup.Without(s.narrowed...) }
+
+// NarrowedTargets returns the names of the targets that were taken out.
+func (s *Session) NarrowedTargets() []string { return slices.Clone(s.narrowed) }
+
+// Required returns how many second persons must agree to a change of
+// production.
+func (s *Session) Required() int { return max(1, s.Setup().Approval.Required) }
+
+// Issues returns what the next rotation should look at. What a later attempt
+// has settled is no issue any more.
+func (s *Session) Issues() []Issue {
+	var all []Issue
+	for _, i := range s.Checklist.Items() {
+		st := s.state(i.ID)
+		if st.Failure != "" {
+			all = append(all, Issue{Item: i.ID, Failed: true, Text: st.Failure})
+		}
+		for _, text := range st.Found {
+			// Several items may find the same, such as a door that is shut.
+			if !slices.ContainsFunc(all, func(o Issue) bool { return o.Text == text }) {
+				all = append(all, Issue{Item: i.ID, Text: text})
+			}
 		}
 	}
-	return s, nil
+	return all
 }
 
-func newSession(c Checklist) *Session {
-	s := &Session{
-		Checklist: c,
-		Facts:     map[string]string{},
-		Readings:  map[Metric]Reading{},
-		Approvals: map[string]Approval{},
-		items:     map[string]*ItemState{},
+// IssueWords says what an issue is, for people.
+func (s *Session) IssueWords(i Issue) string {
+	if i.Failed {
+		return s.title(i.Item) + " failed: " + i.Text
 	}
-	for _, i := range c.Items() {
-		s.items[i.ID] = &ItemState{Status: StatusOpen, Overrides: map[string]string{}}
-	}
-	return s
+	return i.Text
 }
 
-// Clone returns a copy that later events do not change.
-func (s *Session) Clone() *Session {
-	c := *s
-	c.Facts = maps.Clone(s.Facts)
-	c.Readings = maps.Clone(s.Readings)
-	c.Approvals = maps.Clone(s.Approvals)
-	c.Deviations = slices.Clone(s.Deviations)
-	c.Issues = slices.Clone(s.Issues)
-	c.Notes = slices.Clone(s.Notes)
-	c.items = make(map[string]*ItemState, len(s.items))
-	for id, st := range s.items {
-		copied := *st
-		copied.Effects = slices.Clone(st.Effects)
-		copied.Pending = slices.Clone(st.Pending)
-		copied.Overrides = maps.Clone(st.Overrides)
-		copied.Answers = slices.Clone(st.Answers)
-		copied.Notes = slices.Clone(st.Notes)
-		c.items[id] = &copied
+// StepState returns the first item that a step does, and how it stands; ok is
+// false where the checklist has none.
+func (s *Session) StepState(step string) (item Item, st ItemState, ok bool) {
+	for _, i := range s.Checklist.Items() {
+		if i.Step == step {
+			return i, s.State(i.ID), true
+		}
 	}
-	return &c
+	return Item{}, ItemState{Status: StatusOpen}, false
 }
 
 // State returns what is known of an item; the zero state for an unknown id.
@@ -304,221 +316,6 @@ func (s *Session) Fingerprint(e Environment, r Role) keygen.Fingerprint {
 	return keygen.Fingerprint(s.Facts[Fact(FactFingerprint, e, r)])
 }
 
-// Action returns the text of what an approving item approves: the items whose
-// gates name it, where they act, and on which keys. Any change of it voids the
-// approval.
-func (s *Session) Action(approving Item) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "session %s\nchecklist %s %s\n", s.ID(), s.Checklist.ID, s.Checklist.Digest())
-	fmt.Fprintf(&b, "targets %s\n", strings.Join(s.Opening.Targets, " "))
-	for _, i := range s.ApprovedBy(approving.ID) {
-		fmt.Fprintf(&b, "item %s: %s %v\n", i.ID, i.Title, i.Environments)
-	}
-	for _, e := range s.Environments() {
-		for _, r := range []Role{OldKey, NewKey} {
-			fmt.Fprintf(&b, "%s %s key %s %s\n", e, r, s.Key(r), s.Fingerprint(e, r))
-		}
-	}
-	return b.String()
-}
-
-// ActionDigest returns the SHA-256 of Action in hex.
-func (s *Session) ActionDigest(approving Item) string {
-	sum := sha256.Sum256([]byte(s.Action(approving)))
-	return hex.EncodeToString(sum[:])
-}
-
-// ApprovedBy returns the items that wait for an approving item.
-func (s *Session) ApprovedBy(approving string) []Item {
-	var items []Item
-	for _, i := range s.Checklist.Items() {
-		if slices.ContainsFunc(i.Gates, func(g Gate) bool { return g.Kind == GateApproval && g.Item == approving }) {
-			items = append(items, i)
-		}
-	}
-	return items
-}
-
-// admit reports why an event cannot be one of this session's. The engine asks
-// before it writes one, since a journal cannot take an event back.
-func (s *Session) admit(e Event) error {
-	if _, ok := s.items[e.Item]; e.Item != "" && !ok {
-		return fmt.Errorf("checklist %s has no item %q", s.Checklist.ID, e.Item)
-	}
-	switch e.Kind {
-	case Opened:
-		if s.LastEvent.Seq != 0 || e.Opening == nil {
-			return fmt.Errorf("want one %q event, the first, that says what the session is about", Opened)
-		}
-	case Intended, Done, Unmade, Unknown:
-		return want(e, "an effect", e.Effect != nil)
-	case Planned:
-		return want(e, "a plan", e.Plan != nil)
-	case Passed:
-		return want(e, "evidence", e.Evidence != nil)
-	}
-	return nil
-}
-
-func want(e Event, what string, there bool) error {
-	if !there {
-		return fmt.Errorf("want %s in a %q event", what, e.Kind)
-	}
-	return nil
-}
-
-// apply changes the session by one event. It is the only place that does.
-func (s *Session) apply(e Event) error {
-	if err := s.admit(e); err != nil {
-		return err
-	}
-	s.LastEvent = e
-	st := s.state(e.Item)
-	become := func(status Status) {
-		st.Status, st.At, st.By = status, e.At, e.By
-		st.Text, st.Hint, st.Until = e.Text, e.Hint, time.Time{}
-	}
-	switch e.Kind {
-	case Opened:
-		s.Opening, s.OpenedAt = *e.Opening, e.At
-		if digest := s.Checklist.Digest(); s.Opening.Digest != "" && s.Opening.Digest != digest {
-			s.deviate(e, fmt.Sprintf("the checklist is not the one that was opened: its digest was %.16s… and is %.16s…", s.Opening.Digest, digest))
-		}
-	case Planned:
-		st.Plan = e.Plan
-	case Started:
-		become(StatusUnknown)
-		st.Attempts++
-	case Left:
-		st.leave(e)
-	case Intended:
-		st.settle(*e.Effect)
-		st.Pending = append(st.Pending, *e.Effect)
-		s.current = false
-	case Done:
-		st.settle(*e.Effect)
-		st.Effects = append(st.Effects, *e.Effect)
-	case Unmade:
-		st.settle(*e.Effect)
-	case Answered:
-		st.Answers = append(st.Answers, e)
-	case Measured:
-		s.learn(e)
-	case Waiting:
-		become(StatusWaiting)
-		if e.Until != nil {
-			st.Until = *e.Until
-		}
-		st.Evidence = e.Evidence
-		s.learn(e)
-	case Passed:
-		become(StatusPassed)
-		if st.PassedAt.IsZero() {
-			st.PassedAt = e.At
-		}
-		st.Pending = nil
-		st.Evidence = e.Evidence
-		s.learn(e)
-	case Failed:
-		become(StatusFailed)
-		st.PassedAt = time.Time{}
-		st.Evidence = e.Evidence
-		s.learn(e)
-		s.Issues = append(s.Issues, fmt.Sprintf("%s failed: %s", s.title(e.Item), e.Text))
-	case PassedOver:
-		become(StatusPassedOver)
-		s.deviate(e, "passed over "+s.title(e.Item))
-	case Overridden:
-		st.Overrides[e.Gate] = e.Text
-		s.deviate(e, "gate "+e.Gate+" overridden for "+s.title(e.Item))
-	case Reopened:
-		s.reopen(e)
-	case RolledBack:
-		s.rollBack(e)
-	case Noted:
-		s.Notes = append(s.Notes, e)
-		st.Notes = append(st.Notes, e)
-	case Observed:
-		s.look(e)
-	case Drifted:
-		for _, d := range e.Drift {
-			s.Deviations = append(s.Deviations, Deviation{At: e.At, By: e.By, Item: e.Item, What: "changed outside the session: " + d.String(), Reason: e.Text})
-		}
-	case Finished, Abandoned:
-		s.Outcome, s.EndedAt, s.EndText = e.Kind, e.At, e.Text
-		if e.Kind == Abandoned {
-			s.giveUp(e)
-		}
-	case Resumed, Recovered, Turned, Agreed, Declined, Unknown:
-	default:
-		return fmt.Errorf("kind %q is not known to this version", e.Kind)
-	}
-	return nil
-}
-
-// giveUp takes in that the session was given up, which is otherwise than the
-// checklist says.
-func (s *Session) giveUp(e Event) {
-	what := "abandoned before its end"
-	if e.Evidence != nil {
-		s.Left = e.Evidence.Summary
-		what += "; in service as far as the session knows: " + s.Left
-	}
-	s.deviate(e, what)
-}
-
-// leave puts an item that was left in the middle back to where it was, unless
-// something was changed: then only another look can say how it stands.
-func (st *ItemState) leave(e Event) {
-	if st.Status != StatusUnknown {
-		return
-	}
-	st.At, st.By, st.Text = e.At, e.By, e.Text
-	switch {
-	case len(st.Effects) > 0 || len(st.Pending) > 0:
-	case st.PassedAt.IsZero():
-		st.Status = StatusOpen
-	default:
-		st.Status = StatusPassed
-	}
-}
-
-// reopen makes an item and all that were done after it open again.
-func (s *Session) reopen(e Event) {
-	from := false
-	for _, i := range s.Checklist.Items() {
-		from = from || i.ID == e.Item
-		st := s.items[i.ID]
-		if !from || st.Status == StatusOpen {
-			continue
-		}
-		st.Status, st.At, st.By = StatusOpen, e.At, e.By
-		st.Text, st.Hint, st.Until, st.Evidence, st.Pending = "", "", time.Time{}, nil, nil
-		st.PassedAt = time.Time{}
-		st.Overrides = map[string]string{} // a reason given for one round is none for the next
-		st.Round++
-		delete(s.Approvals, i.ID)
-	}
-	s.deviate(e, "done again from "+s.title(e.Item))
-}
-
-// rollBack takes in that another session put the old key back: what this one
-// did to remove it is undone, so the items are open again, also those that
-// could not be undone from here.
-func (s *Session) rollBack(e Event) {
-	if e.Item != "" && s.state(e.Item).Status != StatusOpen {
-		s.reopen(e)
-	} else {
-		s.deviate(e, "rolled back")
-	}
-	if e.Seen != nil {
-		s.look(e)
-	}
-}
-
-// look takes in what the outside looks like.
-func (s *Session) look(e Event) { s.Seen, s.SeenAt, s.current = e.Seen, e.At, true }
-
 // CanReopen returns nil when the item may be done again, or why not.
 func (s *Session) CanReopen(itemID string) error {
 	if _, _, ok := s.Checklist.Item(itemID); !ok {
@@ -567,42 +364,4 @@ func (s *Session) CanRepeat(itemID string) error {
 func (st *ItemState) changed(environments []Environment) bool {
 	in := func(e Effect) bool { return slices.Contains(environments, e.Environment) }
 	return slices.ContainsFunc(st.Effects, in) || slices.ContainsFunc(st.Pending, in)
-}
-
-// settle takes an effect out of those whose outcome is not known.
-func (st *ItemState) settle(e Effect) {
-	st.Pending = slices.DeleteFunc(st.Pending, e.same)
-}
-
-// learn takes facts, readings, approvals and issues from an event's evidence.
-func (s *Session) learn(e Event) {
-	if e.Evidence == nil {
-		return
-	}
-	for name, value := range e.Evidence.Facts {
-		if value == "" {
-			delete(s.Facts, name)
-		} else {
-			s.Facts[name] = value
-		}
-	}
-	for _, r := range e.Evidence.Readings {
-		s.Readings[r.Metric] = r
-	}
-	if e.Evidence.Approval != nil {
-		s.Approvals[e.Item] = *e.Evidence.Approval
-	}
-	for _, issue := range e.Evidence.Issues {
-		if !slices.Contains(s.Issues, issue) { // a reading repeats what it found
-			s.Issues = append(s.Issues, issue)
-		}
-	}
-}
-
-func (s *Session) deviate(e Event, what string) {
-	d := Deviation{At: e.At, By: e.By, Item: e.Item, What: what, Reason: e.Text}
-	if e.Approval != nil {
-		d.Approved = e.Approval.By
-	}
-	s.Deviations = append(s.Deviations, d)
 }

@@ -51,13 +51,6 @@ type Observer interface {
 	Observe(context.Context, *Session) (map[string]string, error)
 }
 
-// Approver gets a second person's consent for an action.
-type Approver interface {
-	// Approve asks for consent to the action that item stands for, and returns
-	// an approval whose signature and signer have been checked.
-	Approve(ctx context.Context, s *Session, item Item, action, reason string, ask Asker) (Approval, error)
-}
-
 // Asker asks the operator.
 type Asker func(context.Context, Question) (Answer, error)
 
@@ -144,9 +137,19 @@ func (sc *Scope) Ask(ctx context.Context, q Question) (Answer, error) {
 	return sc.run.ask(ctx, q)
 }
 
-// Asker returns Ask as a function without journalling, for callers that record
-// the answer themselves.
-func (sc *Scope) Asker() Asker { return sc.run.operator.Ask }
+// Approve gets the consent of as many second persons as the session demands,
+// asking those who are missing. Requests and approvals are journalled.
+func (sc *Scope) Approve(ctx context.Context, c Consent) ([]Approval, error) {
+	c.Item = sc.Item.ID
+	return sc.run.engine.approve(ctx, sc.run.operator, c)
+}
+
+// Answer returns what the operator answered last to a question of the item; ""
+// for nothing.
+func (sc *Scope) Answer(q Asked) string {
+	text, _ := sc.Session.state(sc.Item.ID).Answer(q)
+	return text
+}
 
 // Progress reports how a long act goes on.
 func (sc *Scope) Progress(format string, args ...any) {
@@ -161,7 +164,7 @@ func (sc *Scope) Report(p Progress) {
 // Effect makes one change to the outside world: it is journalled as intended,
 // made, and journalled as done, or as unknown when act says ErrUnknown. Effects
 // on several targets may be made at a time.
-func (sc *Scope) Effect(ctx context.Context, e Effect, act func(context.Context) (outcome string, err error)) error {
+func (sc *Scope) Effect(ctx context.Context, e Effect, act func(context.Context) (Result, error)) error {
 	return sc.run.effect(ctx, e, act)
 }
 
