@@ -511,7 +511,7 @@ func (m *home) drawSession(p *page, i int, s checklist.Summary) {
 		return
 	}
 	if s.Outcome != "" {
-		m.choice(p, i, words.Line(s.Title), fmt.Sprintf("%s, opened %s, %d of %d settled", s.Outcome, words.Date(s.Opened), s.Settled, s.Total))
+		m.choice(p, i, words.Line(s.Title), fmt.Sprintf("%s, opened %s, %d of %d settled", words.Kind(s.Outcome), words.Date(s.Opened), s.Settled, s.Total))
 		return
 	}
 	beside := fmt.Sprintf("day %d of %d, %d of %d settled", s.Day, s.LastDay, s.Settled, s.Total)
