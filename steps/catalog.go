@@ -7,22 +7,6 @@ import (
 	"keyturn/steps/probe"
 )
 
-// AddNewKey is the step that a failed probe points back to.
-const AddNewKey = "add-new-key"
-
-// ProveBothKeys is the step that opens the gates of a removal.
-const ProveBothKeys = "prove-both-keys"
-
-// RemoveOldKey is the step that a rollback undoes.
-const RemoveOldKey = "remove-old-key"
-
-// Other steps that are asked for by their names.
-const (
-	removeNewKey         = "remove-new-key"
-	removeCompromisedKey = "remove-compromised-key"
-	stepInService        = "new-key-in-service"
-)
-
 // Catalog maps the names that items use to the steps that do them.
 type Catalog map[string]checklist.Step
 
@@ -45,7 +29,7 @@ func NewCatalog(o *Outside) Catalog {
 		AddNewKey:    o.adder(checklist.NewKey),
 		"redeploy":   o.deployer(),
 		RemoveOldKey: o.remover(checklist.OldKey),
-		removeNewKey: o.remover(checklist.NewKey),
+		stepRemoveNewKey: o.remover(checklist.NewKey),
 
 		ProveBothKeys:           prove{Outside: o, newKey: probe.Accepted, oldKey: probe.Accepted},
 		"prove-new-key":         prove{Outside: o, newKey: probe.Accepted},
@@ -78,7 +62,7 @@ func NewCatalog(o *Outside) Catalog {
 		"declare":                 declare{Outside: o},
 		"see-who-breaks":          seeWhoBreaks{Outside: o},
 		"add-backup-key":          addBackupKey{o, o.adder(checklist.BackupKey)},
-		removeCompromisedKey:      removeCompromised{o},
+		stepRemoveCompromised:      removeCompromised{o},
 		"prove-revoked":           proveRevoked{Outside: o},
 		stepInService:             newKeyInService{o},
 		"find-older-deployments":  findOlderDeployments{Outside: o},
@@ -93,7 +77,7 @@ func NewCatalog(o *Outside) Catalog {
 		"decide":        decide{o},
 	}
 	if o.Hand != nil {
-		c[removeCompromisedKey] = handRemoveCompromised{o}
+		c[stepRemoveCompromised] = handRemoveCompromised{o}
 		c["find-older-deployments"] = handOlder{Outside: o}
 		c["update-default"] = handDefault{Outside: o}
 	}

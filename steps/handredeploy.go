@@ -118,11 +118,11 @@ func (r handRedeploy) due(ctx context.Context, sc *checklist.Scope, e checklist.
 		switch i.Step {
 		case AddNewKey:
 			expected[checklist.NewKey] = probe.Accepted
-		case removeNewKey:
+		case stepRemoveNewKey:
 			expected[checklist.NewKey] = probe.Refused
 		case ReAddOldKey:
 			expected[checklist.OldKey] = probe.Accepted
-		case RemoveOldKey, removeCompromisedKey:
+		case RemoveOldKey, stepRemoveCompromised:
 			expected[checklist.OldKey] = probe.Refused
 		}
 	}

@@ -25,15 +25,6 @@ type putOff struct {
 
 func (p putOff) any() bool { return p.generate || p.add || p.redeploy }
 
-// The items of an emergency that newKeyInService knows of.
-const (
-	itemInService = "new-key-in-service"
-	itemGenerate  = "generate"
-	itemAdd       = "add"
-	itemRemove    = "remove-compromised"
-	itemBackup    = "backup-key"
-)
-
 func (n newKeyInService) putOff(ctx context.Context, sc *checklist.Scope) (p putOff, err error) {
 	if p.generating, err = sc.As(itemGenerate); err != nil {
 		return p, err

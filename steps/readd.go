@@ -12,9 +12,6 @@ import (
 	"keyturn/vault"
 )
 
-// ReAddOldKey is the step that a failed probe of a rollback points back to.
-const ReAddOldKey = "re-add-old-key"
-
 // reAddKey puts the old key's variables back, from the vault. Rows that are
 // still there are left alone and count; a key that was revoked as compromised
 // never comes back.
