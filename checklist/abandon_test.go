@@ -57,7 +57,7 @@ func TestAnAbandonedSessionThatCannotBeRecorded(t *testing.T) {
 
 // effectIn is a change of an item in an environment.
 func effectIn(kind checklist.Kind, item string, e checklist.Environment) checklist.Event {
-	return checklist.Event{Kind: kind, Item: item, Effect: &checklist.Effect{Name: "vercel.env", Environment: e, Words: "change a row of " + string(e)}}
+	return checklist.Event{Kind: kind, Item: item, Effect: &checklist.Effect{Code: checklist.VariableCreate, Environment: e}}
 }
 
 func TestLeaves(t *testing.T) {
@@ -92,12 +92,12 @@ func TestLeaves(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, err := checklist.Find(checklist.Opening{Checklist: tc.checklist, DualKeyDays: 7})
+			c, err := checklist.Find(tc.checklist, 7, false)
 			require.NoError(t, err)
 			o := checklisttest.Opening(c)
-			left := mustFold(t, c, o, tc.events...).Leaves()
-			assert.Equal(t, tc.left, left)
-			abandoned := checklist.Event{Kind: checklist.Abandoned, Text: "no need", Evidence: &checklist.Evidence{Summary: left}}
+			left := mustFold(t, c, o, tc.events...).InService()
+			assert.Equal(t, tc.left, checklist.LeavesWords(left))
+			abandoned := checklist.Event{Kind: checklist.Abandoned, Text: "no need", Leaves: left}
 			assert.Contains(t, mustFold(t, c, o, append(tc.events, abandoned)...).WayOn(), tc.way)
 		})
 	}

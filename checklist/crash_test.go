@@ -74,11 +74,7 @@ func quarterlyWorld(t *testing.T) (*checklisttest.World, *checklisttest.Outside)
 	outside := &checklisttest.Outside{}
 	w := checklisttest.NewWorld(t, c)
 	steps := checklisttest.OutsideSteps(c, outside)
-	steps["approve"] = &checklisttest.Step{OnVerify: func(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-		return checklist.Evidence{Summary: "approved", Approval: &checklist.Approval{
-			Item: sc.Item.ID, By: "grace@example.com", Action: sc.Session.ActionDigest(sc.Item), At: sc.Now(),
-		}}, nil
-	}}
+	steps["approve"], w.Config.Approver = checklisttest.ApproveStep(), &checklisttest.Second{}
 	remove := checklisttest.ItemStep(outside)
 	remove.OnPlan = irreversible
 	steps["remove-old-key"] = remove
@@ -196,7 +192,7 @@ func requireSameEnd(t *testing.T, when string, got, want *checklist.Session) {
 	require.Equal(t, want.Facts, got.Facts, when)
 	require.Equal(t, want.Seen, got.Seen, when)
 	require.Empty(t, got.Deviations, when)
-	require.Empty(t, got.Issues, when)
+	require.Empty(t, got.Issues(), when)
 	for _, i := range want.Checklist.Items() {
 		require.Equal(t, want.State(i.ID).Status, got.State(i.ID).Status, "%s: %s", when, i.ID)
 		require.Len(t, got.State(i.ID).Effects, len(want.State(i.ID).Effects), "%s: %s", when, i.ID)
@@ -212,11 +208,11 @@ func requireWrittenAhead(t *testing.T, events []checklist.Event, outside *checkl
 	for _, e := range events {
 		switch e.Kind {
 		case checklist.Intended:
-			intended[e.Effect.Target] = true
+			intended[e.Effect.Object] = true
 		case checklist.Done:
-			require.True(t, intended[e.Effect.Target], "%s was done before it was intended", e.Effect)
-			require.False(t, done[e.Effect.Target], "%s was done twice", e.Effect)
-			done[e.Effect.Target] = true
+			require.True(t, intended[e.Effect.Object], "%s was done before it was intended", e.Effect)
+			require.False(t, done[e.Effect.Object], "%s was done twice", e.Effect)
+			done[e.Effect.Object] = true
 		}
 	}
 	for thing := range outside.Made() {

@@ -112,11 +112,11 @@ func TestDriftBeforeAChange(t *testing.T) {
 		step := checklisttest.ItemStep(outside)
 		do := step.OnDo
 		step.OnDo = func(ctx context.Context, sc *checklist.Scope) error {
-			err := sc.Effect(ctx, checklist.Effect{Target: "b/staging/1", Words: "make one"}, func(context.Context) (string, error) {
+			err := sc.Effect(ctx, checklisttest.Thing(checklist.Staging, "b/staging/1"), func(context.Context) (checklist.Result, error) {
 				if !outside.Has("b/staging/1") {
 					outside.Make("b/staging/1")
 				}
-				return "made", nil
+				return checklist.Result{}, nil
 			})
 			if fail {
 				return errors.Join(err, errVercel)
@@ -132,7 +132,7 @@ func TestDriftBeforeAChange(t *testing.T) {
 		op := checklisttest.NewScript(t, checklisttest.Reply{Item: "b", Contains: "stranger appeared", Say: checklist.Yes}, checklisttest.Agree("b"))
 		require.NoError(t, e.Run(t.Context(), "b", op), "what it had not, is not")
 		require.Len(t, e.Session().Deviations, 1)
-		assert.Contains(t, e.Session().Deviations[0].What, "stranger")
+		assert.Contains(t, e.Session().Words(e.Session().Deviations[0]), "stranger")
 	})
 	t.Run("is told apart from what a waiting item had made", func(t *testing.T) {
 		t.Parallel()

@@ -173,7 +173,7 @@ func TestNotesOfManyKeepTheJournalAndTheSessionAlike(t *testing.T) {
 		})
 	}
 	group.Wait()
-	folded, err := checklist.Fold(w.Config.Journal.Events(), w.Config.Find)
+	folded, err := checklist.Fold(w.Config.Journal.Events())
 	require.NoError(t, err)
 	assert.Equal(t, folded, e.Session())
 	for i, shown := range op.Events() {
@@ -249,16 +249,12 @@ func TestMetricsAreReadWhenAnItemIsRun(t *testing.T) {
 	})
 }
 
-// second is an approver who says what a test wants.
-type second struct {
-	err    error
-	action string
-	reason string
-}
-
-func (s *second) Approve(_ context.Context, _ *checklist.Session, item checklist.Item, action, reason string, _ checklist.Asker) (checklist.Approval, error) {
-	s.action, s.reason = action, reason
-	return checklist.Approval{Item: item.ID, By: "grace@example.com"}, s.err
+func kindsOf(events []checklist.Event) []checklist.Kind {
+	kinds := make([]checklist.Kind, len(events))
+	for i, e := range events {
+		kinds[i] = e.Kind
+	}
+	return kinds
 }
 
 func TestDeviations(t *testing.T) {
@@ -281,30 +277,35 @@ func TestDeviations(t *testing.T) {
 			return e.Override(ctx, "a", gate, reason, op)
 		}
 	}
+	grace := []string{"grace@example.com"}
+	asked := func(kind checklist.Kind, gate string) []checklist.Consent {
+		reason := map[checklist.Kind]string{checklist.PassedOver: "no need", checklist.Overridden: "confirmed"}[kind]
+		return []checklist.Consent{{Item: "a", Deviation: kind, Gate: gate, Reason: reason}}
+	}
 	for name, tc := range map[string]struct {
 		item     checklist.Item
-		approver *second
+		approver *checklisttest.Second
 		act      func(context.Context, *checklist.Engine, checklist.Operator) error
 		err      string // empty: it is written
 		what     string
-		approved string // by whom
-		asked    string // of the second person
+		approved []string            // by whom
+		asked    []checklist.Consent // of the second person
 	}{
-		"pass over in staging":              {item("a"), nil, passOver("a", "no need"), "", "passed over Do a", "", ""},
-		"pass over without a reason":        {item("a"), nil, passOver("a", " "), "a reason is needed", "", "", ""},
-		"pass over what must be done":       {required, nil, passOver("a", "no need"), `"Do a" cannot be passed over`, "", "", ""},
-		"pass over a later item":            {item("a"), nil, passOver("b", "no need"), `"Do b" is not the next item`, "", "", ""},
-		"pass over what is not there":       {item("a"), nil, passOver("x", "no need"), `no item "x"`, "", "", ""},
-		"pass over in production":           {production, &second{}, passOver("a", "no need"), "", "passed over Do a", "grace@example.com", "passed over a "},
-		"pass over in production alone":     {production, nil, passOver("a", "no need"), "needs a second person", "", "", ""},
-		"pass over in production, refused":  {production, &second{err: errors.New("not today")}, passOver("a", "no need"), "ask a second person: not today", "", "", "passed over a "},
-		"override a metric in production":   {gated, &second{}, override("metric:old-key-requests", "confirmed"), "", "gate metric:old-key-requests overridden for Do a", "grace@example.com", "overridden a metric:old-key-requests"},
-		"override in production alone":      {gated, nil, override("metric:old-key-requests", "confirmed"), "needs a second person", "", "", ""},
-		"override in production, left":      {gated, &second{err: checklist.ErrCancelled}, override("metric:old-key-requests", "confirmed"), "cancelled by the operator", "", "", "overridden a metric:old-key-requests"},
-		"override without a reason":         {gated, &second{}, override("metric:old-key-requests", ""), "a reason is needed", "", "", ""},
-		"override a proof, with two people": {gated, &second{}, override("proof:accepted/production/new", "trust me"), "takes no override", "", "", ""},
-		"override the order":                {gated, &second{}, override("order", "now"), "has no closed gate order", "", "", ""},
-		"override what is open":             {gated, &second{}, override("day", "now"), "has no closed gate day", "", "", ""},
+		"pass over in staging":              {item("a"), nil, passOver("a", "no need"), "", "passed over Do a", nil, nil},
+		"pass over without a reason":        {item("a"), nil, passOver("a", " "), "a reason is needed", "", nil, nil},
+		"pass over what must be done":       {required, nil, passOver("a", "no need"), `"Do a" cannot be passed over`, "", nil, nil},
+		"pass over a later item":            {item("a"), nil, passOver("b", "no need"), `"Do b" is not the next item`, "", nil, nil},
+		"pass over what is not there":       {item("a"), nil, passOver("x", "no need"), `no item "x"`, "", nil, nil},
+		"pass over in production":           {production, &checklisttest.Second{}, passOver("a", "no need"), "", "passed over Do a", grace, asked(checklist.PassedOver, "")},
+		"pass over in production alone":     {production, nil, passOver("a", "no need"), "a second person must agree", "", nil, nil},
+		"pass over in production, refused":  {production, &checklisttest.Second{Err: errors.New("not today")}, passOver("a", "no need"), "ask a second person: not today", "", nil, asked(checklist.PassedOver, "")},
+		"override a metric in production":   {gated, &checklisttest.Second{}, override("metric:old-key-requests", "confirmed"), "", "gate metric:old-key-requests overridden for Do a", grace, asked(checklist.Overridden, "metric:old-key-requests")},
+		"override in production alone":      {gated, nil, override("metric:old-key-requests", "confirmed"), "a second person must agree", "", nil, nil},
+		"override in production, left":      {gated, &checklisttest.Second{Err: checklist.ErrCancelled}, override("metric:old-key-requests", "confirmed"), "cancelled by the operator", "", nil, asked(checklist.Overridden, "metric:old-key-requests")},
+		"override without a reason":         {gated, &checklisttest.Second{}, override("metric:old-key-requests", ""), "a reason is needed", "", nil, nil},
+		"override a proof, with two people": {gated, &checklisttest.Second{}, override("proof:accepted/production/new", "trust me"), "takes no override", "", nil, nil},
+		"override the order":                {gated, &checklisttest.Second{}, override("order", "now"), "has no closed gate order", "", nil, nil},
+		"override what is open":             {gated, &checklisttest.Second{}, override("day", "now"), "has no closed gate day", "", nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -315,17 +316,22 @@ func TestDeviations(t *testing.T) {
 			e := w.Engine(t)
 			err := tc.act(t.Context(), e, checklisttest.NewScript(t))
 			if tc.approver != nil {
-				assert.Equal(t, tc.asked, tc.approver.action)
+				assert.Equal(t, tc.asked, tc.approver.Asked())
 			}
 			if tc.err != "" {
 				require.ErrorContains(t, err, tc.err)
-				assert.Len(t, w.Config.Journal.Events(), 1, "nothing was written")
+				kinds := []checklist.Kind{checklist.Opened}
+				for range tc.asked {
+					kinds = append(kinds, checklist.Requested)
+				}
+				assert.Equal(t, kinds, kindsOf(w.Config.Journal.Events()), "nothing else was written")
 				return
 			}
 			require.NoError(t, err)
-			deviations := w.Engine(t).Session().Deviations
+			s := w.Engine(t).Session()
+			deviations := s.Deviations
 			require.Len(t, deviations, 1)
-			assert.Equal(t, tc.what, deviations[0].What)
+			assert.Equal(t, tc.what, s.Words(deviations[0]))
 			assert.Equal(t, tc.approved, deviations[0].Approved)
 			assert.NotEmpty(t, deviations[0].Reason)
 			assert.Equal(t, checklisttest.Operator, deviations[0].By)
@@ -367,7 +373,7 @@ func TestReopen(t *testing.T) {
 		assert.Equal(t, checklist.StatusOpen, s.State("c").Status)
 		assert.Equal(t, 1, s.State("b").Round)
 		require.Len(t, s.Deviations, 1)
-		assert.Equal(t, "done again from Do b", s.Deviations[0].What)
+		assert.Equal(t, "done again from Do b", s.Words(s.Deviations[0]))
 		require.NoError(t, e.Run(t.Context(), "b", op))
 	})
 	t.Run("is refused once something irreversible was done", func(t *testing.T) {
@@ -415,10 +421,8 @@ func TestRepeat(t *testing.T) {
 		w, c := (*checklisttest.World)(nil), list([]checklist.Item{approve, first, then})
 		w = checklisttest.NewWorld(t, c)
 		steps := checklisttest.OutsideSteps(c, &checklisttest.Outside{})
-		steps["approve"] = &checklisttest.Step{OnVerify: func(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-			return checklist.Evidence{Approval: &checklist.Approval{Action: sc.Session.ActionDigest(sc.Item), At: sc.Now()}}, nil
-		}}
-		w.Config.Steps = steps
+		steps["approve"] = checklisttest.ApproveStep()
+		w.Config.Steps, w.Config.Approver = steps, &checklisttest.Second{}
 		e := w.Engine(t)
 		require.NoError(t, e.Run(t.Context(), "approve", op))
 		require.NoError(t, e.Run(t.Context(), "add", op))
@@ -435,11 +439,11 @@ func TestOpen(t *testing.T) {
 	c := list([]checklist.Item{item("a")})
 	j := journal.NewMemory()
 	at := time.Date(2026, 3, 2, 10, 0, 0, 123456789, time.FixedZone("", 3600))
-	require.NoError(t, checklist.Open(t.Context(), j, checklisttest.Opening(c), at))
+	require.NoError(t, checklist.Open(t.Context(), j, checklisttest.Opening(c), "run-1", at))
 	e := j.Events()[0]
 	assert.Equal(t, time.Date(2026, 3, 2, 9, 0, 0, 123000000, time.UTC), e.At)
 	assert.Equal(t, checklisttest.Operator, e.By)
-	require.ErrorIs(t, checklist.Open(t.Context(), j.ReadOnly("pid 7"), checklisttest.Opening(c), at), checklist.ErrReadOnly)
-	_, err := checklist.NewEngine(checklist.Config{Journal: journal.NewMemory(), Find: checklist.Find})
+	require.ErrorIs(t, checklist.Open(t.Context(), j.ReadOnly("pid 7"), checklisttest.Opening(c), "run-1", at), checklist.ErrReadOnly)
+	_, err := checklist.NewEngine(checklist.Config{Journal: journal.NewMemory()})
 	require.ErrorContains(t, err, `want an "opened" event first`)
 }

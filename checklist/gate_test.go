@@ -18,7 +18,8 @@ import (
 func mustFold(t *testing.T, c checklist.Checklist, o checklist.Opening, events ...checklist.Event) *checklist.Session {
 	t.Helper()
 	j := journal.NewMemory()
-	require.NoError(t, checklist.Open(context.Background(), j, o, checklisttest.Morning()))
+	o.Checklist = c
+	require.NoError(t, checklist.Open(context.Background(), j, o, "run-1", checklisttest.Morning()))
 	for _, e := range events {
 		if e.At.IsZero() {
 			e.At = checklisttest.Morning()
@@ -26,7 +27,7 @@ func mustFold(t *testing.T, c checklist.Checklist, o checklist.Opening, events .
 		_, err := j.Append(context.Background(), e)
 		require.NoError(t, err)
 	}
-	s, err := checklist.Fold(j.Events(), func(checklist.Opening) (checklist.Checklist, error) { return c, nil })
+	s, err := checklist.Fold(j.Events())
 	require.NoError(t, err)
 	return s
 }
@@ -124,7 +125,7 @@ func TestDayGate(t *testing.T) {
 		s := mustFold(t, c, checklisttest.Opening(c), passed("first", time.Time{}), overridden("second", "day"))
 		assert.Empty(t, s.Closed(second, checklisttest.Morning()))
 		require.Len(t, s.Deviations, 1)
-		assert.Equal(t, "gate day overridden for Do second", s.Deviations[0].What)
+		assert.Equal(t, "gate day overridden for Do second", s.Words(s.Deviations[0]))
 		assert.Equal(t, "the vendor confirmed it", s.Deviations[0].Reason)
 	})
 }
@@ -251,14 +252,12 @@ func TestApprovalGate(t *testing.T) {
 	c := list([]checklist.Item{approve, remove})
 	o := checklisttest.Opening(c)
 	now := checklisttest.Morning()
-	action := mustFold(t, c, o).ActionDigest(approve)
+	action := mustFold(t, c, o).Mandate(checklist.Consent{Item: "approve"}).Digest()
 	approval := func(action string, at time.Time) checklist.Event {
-		return checklist.Event{Kind: checklist.Passed, Item: "approve", Evidence: &checklist.Evidence{
-			Approval: &checklist.Approval{Item: "approve", By: "grace@example.com", Action: action, At: at},
-		}}
+		return checklist.Event{Kind: checklist.Approved, Item: "approve", Approval: &checklist.Approval{Item: "approve", By: "grace@example.com", Mandate: action, At: at}}
 	}
 	moreTargets := o
-	moreTargets.Targets = []string{"orders-api", "billing-api"}
+	moreTargets.Setup.Targets = append([]checklist.Target{{Name: "billing-api"}}, o.Setup.Targets...)
 	for name, tc := range map[string]struct {
 		opening checklist.Opening
 		events  []checklist.Event
@@ -278,7 +277,7 @@ func TestApprovalGate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			closed := mustFold(t, c, tc.opening, tc.events...).Closed(remove, now)
+			closed := mustFold(t, c, tc.opening, append([]checklist.Event{passed("approve", now)}, tc.events...)...).Closed(remove, now)
 			if tc.why == "" {
 				assert.Empty(t, closed)
 				return
@@ -289,10 +288,36 @@ func TestApprovalGate(t *testing.T) {
 		})
 	}
 
-	t.Run("an edited checklist voids it", func(t *testing.T) {
+	t.Run("another step for the item voids it", func(t *testing.T) {
 		t.Parallel()
-		edited := list([]checklist.Item{approve, remove, item("one-more")})
-		assert.Len(t, mustFold(t, edited, o, approval(action, now)).Closed(remove, now), 1)
+		other := remove
+		other.Step = "remove-everything"
+		edited := list([]checklist.Item{approve, other})
+		assert.Len(t, mustFold(t, edited, o, passed("approve", now), approval(action, now)).Closed(other, now), 1)
+	})
+	t.Run("other words for the items do not", func(t *testing.T) {
+		t.Parallel()
+		reworded := remove
+		reworded.Title, reworded.Why = "Take it away", "for other reasons"
+		edited := list([]checklist.Item{approve, reworded})
+		assert.Empty(t, mustFold(t, edited, o, passed("approve", now), approval(action, now)).Closed(reworded, now))
+	})
+	t.Run("two people where two must agree", func(t *testing.T) {
+		t.Parallel()
+		two := o
+		two.Setup.Approval.Required = 2
+		action := mustFold(t, c, two).Mandate(checklist.Consent{Item: "approve"}).Digest()
+		by := func(who string) checklist.Event {
+			e := approval(action, now)
+			a := *e.Approval
+			a.By = who
+			e.Approval = &a
+			return e
+		}
+		closed := mustFold(t, c, two, passed("approve", now), by("grace@example.com"), by("grace@example.com")).Closed(remove, now)
+		require.Len(t, closed, 1, "one person twice is one person")
+		assert.Equal(t, "1 of 2 people have approved it", closed[0].Why)
+		assert.Empty(t, mustFold(t, c, two, passed("approve", now), by("grace@example.com"), by("bob@example.com")).Closed(remove, now))
 	})
 }
 

@@ -33,7 +33,7 @@ func TestTheOldKeyStaysUntilItIsProvedRecoverable(t *testing.T) {
 			t.Parallel()
 			c := checklist.Quarterly(7)
 			w := checklisttest.NewWorld(t, c)
-			w.Config.Approver = consenting{}
+			w.Config.Approver = &checklisttest.Second{}
 			steps := checklisttest.StepsFor(c)
 			steps["prove-vault"] = &checklisttest.Step{OnVerify: func(context.Context, *checklist.Scope) (checklist.Evidence, error) {
 				return checklist.Evidence{Summary: "read back", Facts: tc.facts}, nil
@@ -63,13 +63,6 @@ func TestTheOldKeyStaysUntilItIsProvedRecoverable(t *testing.T) {
 			require.ErrorContains(t, err, "cannot be passed over")
 		})
 	}
-}
-
-// consenting is a second person who agrees to everything.
-type consenting struct{}
-
-func (consenting) Approve(_ context.Context, _ *checklist.Session, item checklist.Item, _, _ string, _ checklist.Asker) (checklist.Approval, error) {
-	return checklist.Approval{Item: item.ID, By: "bob@example.com"}, nil
 }
 
 // A proof that a removal had made impossible can be repeated once the removal

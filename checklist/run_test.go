@@ -24,11 +24,11 @@ var (
 func doing(err error, words ...string) func(context.Context, *checklist.Scope) error {
 	return func(ctx context.Context, sc *checklist.Scope) error {
 		for i, w := range words {
-			if actErr := sc.Effect(ctx, *effect(w), func(context.Context) (string, error) {
+			if actErr := sc.Effect(ctx, *effect(w), func(context.Context) (checklist.Result, error) {
 				if i == len(words)-1 && err != nil {
-					return "", err
+					return checklist.Result{}, err
 				}
-				return "id " + w, nil
+				return checklist.Result{ID: "id " + w}, nil
 			}); actErr != nil {
 				return actErr
 			}
@@ -138,32 +138,32 @@ func TestRun(t *testing.T) {
 		},
 		"a refused effect": {
 			step:   &checklisttest.Step{OnDo: doing(errVercel, "x")},
-			err:    "a: x: vercel says 429",
+			err:    "a: thing.make x: vercel says 429",
 			kinds:  []checklist.Kind{checklist.Planned, checklist.Started, checklist.Intended, checklist.Unmade, checklist.Failed},
 			calls:  []string{"plan", "check", "do"},
-			status: checklist.StatusFailed, text: "x: vercel says 429; nothing was changed",
+			status: checklist.StatusFailed, text: "thing.make x: vercel says 429; nothing was changed",
 		},
 		"a refused second effect": {
 			step: &checklisttest.Step{OnDo: doing(errVercel, "x", "y")},
-			err:  "a: y: vercel says 429",
+			err:  "a: thing.make y: vercel says 429",
 			kinds: []checklist.Kind{checklist.Planned, checklist.Started,
 				checklist.Intended, checklist.Done, checklist.Intended, checklist.Unmade, checklist.Failed},
 			calls:  []string{"plan", "check", "do"},
-			status: checklist.StatusFailed, text: "y: vercel says 429; changed so far: x (id x)",
+			status: checklist.StatusFailed, text: "thing.make y: vercel says 429; changed so far: thing.make x (id x)",
 		},
 		"an effect whose answer was lost": {
 			step:   &checklisttest.Step{OnDo: doing(errors.Join(checklist.ErrUnknown, errVercel), "x")},
 			err:    "outcome unknown",
 			kinds:  []checklist.Kind{checklist.Planned, checklist.Started, checklist.Intended, checklist.Unknown, checklist.Failed},
 			calls:  []string{"plan", "check", "do"},
-			status: checklist.StatusFailed, text: "x: outcome unknown\nvercel says 429; not known whether this was made: x",
+			status: checklist.StatusFailed, text: "thing.make x: outcome unknown\nvercel says 429; not known whether this was made: thing.make x",
 		},
 		"a proof that fails": {
 			step:   &checklisttest.Step{OnDo: doing(nil, "x"), OnVerify: checklisttest.Proving(checklist.Evidence{Summary: "v2 was refused"}, errVercel)},
 			err:    "a: verify: vercel says 429",
 			kinds:  []checklist.Kind{checklist.Planned, checklist.Started, checklist.Intended, checklist.Done, checklist.Failed},
 			calls:  []string{"plan", "check", "do", "verify"},
-			status: checklist.StatusFailed, text: "verify: vercel says 429; changed so far: x (id x)",
+			status: checklist.StatusFailed, text: "verify: vercel says 429; changed so far: thing.make x (id x)",
 		},
 		"a proof that needs time": {
 			step:   &checklisttest.Step{OnVerify: checklisttest.Proving(checklist.Evidence{}, &checklist.NotYet{Why: "2 of 7 days are over", Until: until})},
@@ -174,7 +174,7 @@ func TestRun(t *testing.T) {
 		},
 		"a step's question that is left": {
 			step: &checklisttest.Step{OnDo: func(ctx context.Context, sc *checklist.Scope) error {
-				_, err := sc.Ask(ctx, checklist.Question{Kind: checklist.Write, Title: "What was noticed?"})
+				_, err := sc.Ask(ctx, checklist.Question{Asked: checklist.Asked{ID: "noticed"}, Kind: checklist.Write, Title: "What was noticed?"})
 				return err
 			}},
 			replies: []checklisttest.Reply{checklisttest.Leave("a")},
@@ -186,14 +186,14 @@ func TestRun(t *testing.T) {
 		"a step's question that is left after a change": {
 			step: &checklisttest.Step{OnDo: func(ctx context.Context, sc *checklist.Scope) error {
 				err := doing(nil, "x")(ctx, sc)
-				_, left := sc.Ask(ctx, checklist.Question{Kind: checklist.Write, Title: "What was noticed?"})
+				_, left := sc.Ask(ctx, checklist.Question{Asked: checklist.Asked{ID: "noticed"}, Kind: checklist.Write, Title: "What was noticed?"})
 				return errors.Join(err, left)
 			}},
 			replies: []checklisttest.Reply{checklisttest.Leave("a")},
 			err:     "cancelled by the operator", is: checklist.ErrCancelled,
 			kinds:  []checklist.Kind{checklist.Planned, checklist.Started, checklist.Intended, checklist.Done, checklist.Left},
 			calls:  []string{"plan", "check", "do"},
-			status: checklist.StatusUnknown, text: "cancelled by the operator; changed so far: x (id x)",
+			status: checklist.StatusUnknown, text: "cancelled by the operator; changed so far: thing.make x (id x)",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -215,14 +215,14 @@ func TestRun(t *testing.T) {
 			assert.Equal(t, tc.kinds, op.Kinds())
 			assert.Equal(t, tc.calls, tc.step.Calls())
 			assert.Equal(t, tc.status, st.Status)
-			assert.Equal(t, tc.text, st.Text)
+			assert.Equal(t, tc.text, st.Words())
 			if st.Status == checklist.StatusFailed {
 				assert.Equal(t, checklist.Hint(err), st.Hint)
-				assert.NotEmpty(t, e.Session().Issues)
+				assert.NotEmpty(t, e.Session().Issues())
 			} else {
-				assert.Empty(t, e.Session().Issues, "only a failure is something to look at")
+				assert.Empty(t, e.Session().Issues(), "only a failure is something to look at")
 			}
-			folded, err := checklist.Fold(w.Config.Journal.Events(), w.Config.Find)
+			folded, err := checklist.Fold(w.Config.Journal.Events())
 			require.NoError(t, err)
 			assert.Equal(t, folded, e.Session(), "the session is the fold of the journal")
 		})
@@ -295,14 +295,14 @@ func TestALostEffectIsResolvedByLooking(t *testing.T) {
 				OnPlan:  changing,
 				OnCheck: func(context.Context, *checklist.Scope) (bool, error) { return there, nil },
 				OnDo: func(ctx context.Context, sc *checklist.Scope) error {
-					return sc.Effect(ctx, *effect("x"), func(context.Context) (string, error) {
+					return sc.Effect(ctx, *effect("x"), func(context.Context) (checklist.Result, error) {
 						if lose {
 							lose, there = false, tc.made
-							return "", checklist.ErrUnknown
+							return checklist.Result{}, checklist.ErrUnknown
 						}
 						require.False(t, there, "made twice")
 						there = true
-						return "id", nil
+						return checklist.Result{ID: "id"}, nil
 					})
 				},
 			}
@@ -320,7 +320,7 @@ func TestALostEffectIsResolvedByLooking(t *testing.T) {
 			assert.Empty(t, st.Pending)
 			require.Len(t, st.Effects, 1)
 			if tc.made {
-				assert.Equal(t, "x (found made)", st.Effects[0].String())
+				assert.Equal(t, "thing.make x (found done)", st.Effects[0].String())
 			}
 		})
 	}
@@ -376,12 +376,12 @@ func TestCancellation(t *testing.T) {
 					cancel()
 				}
 				for _, words := range []string{"x", "y"} {
-					err := sc.Effect(ctx, *effect(words), func(ctx context.Context) (string, error) {
+					err := sc.Effect(ctx, *effect(words), func(ctx context.Context) (checklist.Result, error) {
 						if tc.cancelIn == "during" {
 							cancel()
-							return "", ctx.Err() // as an HTTP client does
+							return checklist.Result{}, ctx.Err() // as an HTTP client does
 						}
-						return "id", nil
+						return checklist.Result{ID: "id"}, nil
 					})
 					if err != nil {
 						return err
@@ -404,7 +404,7 @@ func TestCancellation(t *testing.T) {
 			assert.Equal(t, tc.status, st.Status)
 			assert.Len(t, st.Effects, tc.effects)
 			assert.Len(t, st.Pending, tc.pending)
-			assert.Empty(t, e.Session().Issues, "leaving is no failure")
+			assert.Empty(t, e.Session().Issues(), "leaving is no failure")
 
 			step.OnDo = nil
 			require.NoError(t, e.Run(t.Context(), "a", op), "the engine is free, and the item can be taken up again")
@@ -451,7 +451,7 @@ func TestNothingIsDoneThatCannotBeWritten(t *testing.T) {
 			require.ErrorIs(t, e.Run(t.Context(), "a", op), errDiskFull)
 			made := map[checklist.Kind]int{checklist.Done: 1, checklist.Observed: 2, checklist.Passed: 2}[kind]
 			assert.Len(t, outside.Made(), made)
-			folded, err := checklist.Fold(whole.Events(), w.Config.Find)
+			folded, err := checklist.Fold(whole.Events())
 			require.NoError(t, err)
 			assert.Equal(t, folded, e.Session(), "what was not written did not happen")
 
@@ -504,15 +504,25 @@ func TestScope(t *testing.T) {
 		acted := false
 		step := &checklisttest.Step{OnDo: func(ctx context.Context, sc *checklist.Scope) error {
 			assert.Equal(t, []checklist.Environment{checklist.Staging}, sc.Environments())
-			return sc.Effect(ctx, checklist.Effect{Environment: checklist.Production, Words: "add v2"}, func(context.Context) (string, error) {
+			return sc.Effect(ctx, checklist.Effect{Code: checklist.VariableCreate, Environment: checklist.Production, Key: "v2"}, func(context.Context) (checklist.Result, error) {
 				acted = true
-				return "", nil
+				return checklist.Result{}, nil
 			})
 		}}
 		w := checklisttest.NewWorld(t, c)
 		w.Config.Steps = checklisttest.Steps{"a": step}
 		op := checklisttest.NewScript(t)
-		require.ErrorContains(t, w.Engine(t).Run(t.Context(), "a", op), "add v2: the session may not touch production")
+		require.ErrorContains(t, w.Engine(t).Run(t.Context(), "a", op), "acts in production, which the checklist may not touch")
+		assert.Empty(t, op.Kinds())
+
+		c.Environments, c.Phases[0].Items[0].Environments = a.Environments, a.Environments
+		w = checklisttest.NewWorld(t, c)
+		w.Config.Steps = checklisttest.Steps{"a": step}
+		w.Config.Journal = journal.NewMemory()
+		o := checklisttest.Opening(c)
+		o.Environments = []checklist.Environment{checklist.Staging}
+		require.NoError(t, checklist.Open(t.Context(), w.Config.Journal, o, "run-1", checklisttest.Morning()))
+		require.ErrorContains(t, w.Engine(t).Run(t.Context(), "a", op), "the session may not touch production")
 		assert.False(t, acted)
 		assert.NotContains(t, op.Kinds(), checklist.Intended)
 	})
@@ -537,19 +547,19 @@ func TestScope(t *testing.T) {
 			assert.Equal(t, checklisttest.Morning().Add(time.Hour), sc.Now(), "in whole milliseconds, as the journal tells it")
 			sc.Progress("%d of %d", 1, 2)
 			sc.Report(checklist.Progress{Item: "other", Words: "2 of 2"})
-			_, err := sc.Asker()(ctx, checklist.Question{Item: "a", Kind: checklist.Write, Title: "Signature?"})
-			require.NoError(t, err)
-			answer, err := sc.Ask(ctx, checklist.Question{Kind: checklist.Write, Title: "Noticed?"})
+			_, err := sc.Ask(ctx, checklist.Question{Kind: checklist.Write, Title: "Nameless?"})
+			require.ErrorContains(t, err, "the question has no id")
+			answer, err := sc.Ask(ctx, checklist.Question{Asked: checklist.Asked{ID: "noticed"}, Kind: checklist.Write, Title: "Noticed?"})
 			assert.Equal(t, "nothing", answer.Text)
 			return err
 		}}}
 		e := w.Engine(t)
-		op := checklisttest.NewScript(t, checklisttest.Reply{Item: "a", Contains: "Signature?", Say: "-----BEGIN"}, checklisttest.Reply{Item: "a", Contains: "Noticed?", Say: "nothing"})
+		op := checklisttest.NewScript(t, checklisttest.Reply{Item: "a", Contains: "Noticed?", Say: "nothing"})
 		require.NoError(t, e.Run(t.Context(), "a", op))
 		assert.Equal(t, []checklist.Progress{{Item: "a", Words: "1 of 2"}, {Item: "a", Words: "2 of 2"}}, op.Reports())
 		answers := e.Session().State("a").Answers
-		require.Len(t, answers, 1, "the bare asker journals nothing")
-		assert.Equal(t, "Noticed?", answers[0].Question)
+		require.Len(t, answers, 1)
+		assert.Equal(t, &checklist.Asked{ID: "noticed"}, answers[0].Question)
 		assert.Equal(t, "nothing", answers[0].Text)
 	})
 }

@@ -11,12 +11,13 @@ import (
 	"keyturn/checklist/checklisttest"
 )
 
-func effect(words string) *checklist.Effect { return &checklist.Effect{Name: "x", Words: words} }
+func effect(name string) *checklist.Effect {
+	return &checklist.Effect{Code: "thing.make", Object: name}
+}
 
 func TestFoldRefuses(t *testing.T) {
 	t.Parallel()
 	c := list([]checklist.Item{item("a")})
-	find := func(checklist.Opening) (checklist.Checklist, error) { return c, nil }
 	o := checklisttest.Opening(c)
 	opened := checklist.Event{Seq: 1, Kind: checklist.Opened, Opening: &o}
 	for name, tc := range map[string]struct {
@@ -28,7 +29,7 @@ func TestFoldRefuses(t *testing.T) {
 		"an opening about nothing":   {[]checklist.Event{{Seq: 1, Kind: checklist.Opened}}, `want an "opened" event first`},
 		"a second opening":           {[]checklist.Event{opened, {Seq: 2, Kind: checklist.Opened, Opening: &o}}, `event 2: want one "opened" event`},
 		"an unknown item":            {[]checklist.Event{opened, {Seq: 2, Kind: checklist.Started, Item: "b"}}, `event 2: checklist list has no item "b"`},
-		"an unknown kind":            {[]checklist.Event{opened, {Seq: 2, Kind: "sealed"}}, `kind "sealed" is not known to this version`},
+		"an unknown kind":            {[]checklist.Event{opened, {Seq: 2, Kind: "sealed"}}, `event 2 was made by a newer Keyturn: its kind is "sealed"`},
 		"an effect that is none":     {[]checklist.Event{opened, {Seq: 2, Kind: checklist.Done, Item: "a"}}, `want an effect in a "done" event`},
 		"an intention of nothing":    {[]checklist.Event{opened, {Seq: 2, Kind: checklist.Intended, Item: "a"}}, `want an effect in a "intended" event`},
 		"a plan that is none":        {[]checklist.Event{opened, {Seq: 2, Kind: checklist.Planned, Item: "a"}}, `want a plan in a "planned" event`},
@@ -36,15 +37,10 @@ func TestFoldRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := checklist.Fold(tc.events, find)
+			_, err := checklist.Fold(tc.events)
 			require.ErrorContains(t, err, tc.want)
 		})
 	}
-	t.Run("a checklist that it does not know", func(t *testing.T) {
-		t.Parallel()
-		_, err := checklist.Fold([]checklist.Event{opened}, checklist.Find)
-		require.ErrorContains(t, err, `checklist "list" is not known`)
-	})
 }
 
 func TestFoldItem(t *testing.T) {
@@ -86,7 +82,7 @@ func TestFoldItem(t *testing.T) {
 			st := mustFold(t, c, checklisttest.Opening(c), tc.events...).State("a")
 			words := func(effects []checklist.Effect) (all []string) {
 				for _, e := range effects {
-					all = append(all, e.Words)
+					all = append(all, e.Object)
 				}
 				return all
 			}
@@ -107,19 +103,21 @@ func TestFoldSession(t *testing.T) {
 		s := mustFold(t, c, o, proved("a", map[string]string{"x": "1", "y": "2"}),
 			checklist.Event{Kind: checklist.Failed, Item: "b", Text: "no", Evidence: &checklist.Evidence{Facts: map[string]string{"x": ""}, Issues: []string{"look at x"}}})
 		assert.Equal(t, map[string]string{"y": "2"}, s.Facts)
-		assert.Equal(t, []string{"look at x", "Do b failed: no"}, s.Issues)
+		assert.Equal(t, []checklist.Issue{{Item: "b", Failed: true, Text: "no"}, {Item: "b", Text: "look at x"}}, s.Issues())
 	})
 	t.Run("deviations are kept with who agreed", func(t *testing.T) {
 		t.Parallel()
 		s := mustFold(t, c, o, checklist.Event{
-			Kind: checklist.PassedOver, Item: "a", By: "ada@example.com", Text: "not needed", Approval: &checklist.Approval{By: "grace@example.com"},
+			Kind: checklist.Approved, Item: "a", Approval: &checklist.Approval{Request: "r1", By: "grace@example.com"},
+		}, checklist.Event{
+			Kind: checklist.PassedOver, Item: "a", By: "ada@example.com", Text: "not needed", Approvals: []string{"r1"},
 		}, checklist.Event{
 			Kind: checklist.Drifted, Item: "b", Text: "the operator stopped", Drift: []checklist.Drift{
 				{Subject: "row 1", Found: "v3"}, {Subject: "row 2", Believed: "v1"}, {Subject: "row 3", Believed: "v1", Found: "v2"},
 			}})
 		var what []string
 		for _, d := range s.Deviations {
-			what = append(what, d.What)
+			what = append(what, s.Words(d))
 		}
 		assert.Equal(t, []string{
 			"passed over Do a",
@@ -127,15 +125,7 @@ func TestFoldSession(t *testing.T) {
 			"changed outside the session: row 2 is gone: it was v1",
 			"changed outside the session: row 3 changed: it was v1, now v2",
 		}, what)
-		assert.Equal(t, "grace@example.com", s.Deviations[0].Approved)
-	})
-	t.Run("an edited checklist is a deviation", func(t *testing.T) {
-		t.Parallel()
-		assert.Empty(t, mustFold(t, c, o).Deviations)
-		edited := list([]checklist.Item{item("a"), item("b"), item("c")})
-		s := mustFold(t, edited, o)
-		require.Len(t, s.Deviations, 1)
-		assert.Contains(t, s.Deviations[0].What, "the checklist is not the one that was opened")
+		assert.Equal(t, []string{"grace@example.com"}, s.Deviations[0].Approved)
 	})
 	t.Run("an override of one round is none in the next", func(t *testing.T) {
 		t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -82,14 +83,14 @@ func SkeletonOf(c Checklist) Skeleton {
 	sk := Skeleton{Kind: c.ID, Environments: c.Environments, Limit: c.Limit}
 	for _, p := range c.Phases {
 		for _, i := range p.Items {
-			sk.Items = append(sk.Items, skeletonItem(i, p.Day, manyDays))
+			sk.Items = append(sk.Items, skeletonItem(i, p.Day))
 		}
 	}
 	return sk
 }
 
-// skeletonItem strips an item of its texts, and of the dual-key days.
-func skeletonItem(i Item, day, dualKeyDays int) SkeletonItem {
+// skeletonItem strips an item of its texts, and of manyDays.
+func skeletonItem(i Item, day int) SkeletonItem {
 	bare := SkeletonItem{
 		ID: i.ID, Step: i.Step, Day: day, Environments: i.Environments, Required: i.Required,
 		Patience: i.Patience, PatienceFrom: i.PatienceFrom, BreakGlass: i.BreakGlass, Milestone: i.Milestone != "", Repeat: i.Repeat,
@@ -99,7 +100,7 @@ func skeletonItem(i Item, day, dualKeyDays int) SkeletonItem {
 	}
 	for _, g := range i.Gates {
 		g.Words = ""
-		if g.Kind == GateSoak && g.Days == dualKeyDays {
+		if g.Kind == GateSoak && g.Days == manyDays {
 			g.Days = dualKeySoak
 		}
 		bare.Gates = append(bare.Gates, g)
@@ -166,13 +167,16 @@ func (sk Skeleton) differs(o Opening) string {
 }
 
 func (w SkeletonItem) differs(i Item, day, dualKeyDays int) string {
-	due := w.Day
+	have, want := skeletonItem(i, day), w
 	if w.AfterDualKey {
-		due += dualKeyDays
+		want.Day, want.AfterDualKey = w.Day+dualKeyDays, false
 	}
-	have := skeletonItem(i, day, dualKeyDays)
-	want := w
-	want.Day, want.AfterDualKey = due, false
+	want.Gates = slices.Clone(w.Gates)
+	for n, g := range want.Gates {
+		if g.Kind == GateSoak && g.Days == dualKeySoak {
+			want.Gates[n].Days = dualKeyDays
+		}
+	}
 	// A skeleton without gates and an item with an empty list of them are one.
 	if len(have.Gates) == 0 && len(want.Gates) == 0 {
 		have.Gates, want.Gates = nil, nil
@@ -183,7 +187,8 @@ func (w SkeletonItem) differs(i Item, day, dualKeyDays int) string {
 	a, b := reflect.ValueOf(have), reflect.ValueOf(want)
 	for f := range a.NumField() {
 		if !reflect.DeepEqual(a.Field(f).Interface(), b.Field(f).Interface()) {
-			return fmt.Sprintf("item %q has another %s than it should", i.ID, a.Type().Field(f).Tag.Get("json"))
+			name, _, _ := strings.Cut(a.Type().Field(f).Tag.Get("json"), ",")
+			return fmt.Sprintf("%s of item %q is not what it should be", name, i.ID)
 		}
 	}
 	return ""

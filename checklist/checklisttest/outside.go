@@ -63,14 +63,17 @@ func (w *Outside) Observe(ctx context.Context, _ *checklist.Session) (map[string
 	return seen, nil
 }
 
+// Thing is the effect that makes a thing.
+func Thing(e checklist.Environment, name string) checklist.Effect {
+	return checklist.Effect{Code: "thing.make", Target: Target, Environment: e, Object: name}
+}
+
 // things returns what an item makes: two things in each of its environments.
 func things(sc *checklist.Scope) []checklist.Effect {
 	var all []checklist.Effect
 	for _, e := range sc.Environments() {
 		for n := 1; n <= 2; n++ {
-			all = append(all, checklist.Effect{
-				Name: "thing.make", Environment: e, Words: fmt.Sprintf("make %s/%s/%d", sc.Item.ID, e, n), Target: fmt.Sprintf("%s/%s/%d", sc.Item.ID, e, n),
-			})
+			all = append(all, Thing(e, fmt.Sprintf("%s/%s/%d", sc.Item.ID, e, n)))
 		}
 	}
 	return all
@@ -85,13 +88,13 @@ func ItemStep(w *Outside) *Step {
 			plan := checklist.Plan{Summary: "Make the things of " + sc.Item.ID, Risk: checklist.Look}
 			for _, e := range things(sc) {
 				plan.Risk = checklist.Change
-				plan.Actions = append(plan.Actions, checklist.Action{Target: e.Target, Environment: e.Environment, Words: e.Words})
+				plan.Actions = append(plan.Actions, checklist.Action{Target: e.Target, Environment: e.Environment, Words: e.Words()})
 			}
 			return plan, nil
 		},
 		OnCheck: func(_ context.Context, sc *checklist.Scope) (bool, error) {
 			for _, e := range things(sc) {
-				if !w.Has(e.Target) {
+				if !w.Has(e.Object) {
 					return false, nil
 				}
 			}
@@ -99,12 +102,12 @@ func ItemStep(w *Outside) *Step {
 		},
 		OnDo: func(ctx context.Context, sc *checklist.Scope) error {
 			for _, e := range things(sc) {
-				if w.Has(e.Target) {
+				if w.Has(e.Object) {
 					continue
 				}
-				if err := sc.Effect(ctx, e, func(context.Context) (string, error) {
-					w.Make(e.Target)
-					return "made", nil
+				if err := sc.Effect(ctx, e, func(context.Context) (checklist.Result, error) {
+					w.Make(e.Object)
+					return checklist.Result{}, nil
 				}); err != nil {
 					return err
 				}
@@ -114,8 +117,8 @@ func ItemStep(w *Outside) *Step {
 		OnVerify: func(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 			evidence := checklist.Evidence{Summary: sc.Item.ID + " is done", Facts: map[string]string{}}
 			for _, e := range things(sc) {
-				if !w.Has(e.Target) {
-					return evidence, fmt.Errorf("%s is not there", e.Target)
+				if !w.Has(e.Object) {
+					return evidence, fmt.Errorf("%s is not there", e.Object)
 				}
 				for _, what := range []string{checklist.FactAccepted, checklist.FactRecoverable} {
 					for _, r := range []checklist.Role{checklist.OldKey, checklist.NewKey} {

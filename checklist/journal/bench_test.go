@@ -17,7 +17,7 @@ func BenchmarkAppend(b *testing.B) {
 	f := mustCreate(b, b.TempDir())
 	e := checklist.Event{
 		Kind: checklist.Intended, At: morning, By: "ada@example.com", Item: "add-staging",
-		Effect: &checklist.Effect{Name: "vercel.env.create", Target: "orders-api", Environment: checklist.Staging, Words: "add HMAC_SECRET_V2 to preview"},
+		Effect: &checklist.Effect{Code: checklist.VariableCreate, Target: "orders-api", Environment: checklist.Staging, Key: "v2", Place: "preview"},
 	}
 	for b.Loop() {
 		if _, err := f.Append(context.Background(), e); err != nil {
@@ -37,7 +37,7 @@ func BenchmarkFold(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		s, err := checklist.Fold(all, checklist.Find)
+		s, err := checklist.Fold(all)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -63,8 +63,8 @@ func longJournal(tb testing.TB, events int) []byte {
 	for look := 0; len(m.events) < events; look++ {
 		add(checklist.Event{Kind: checklist.Planned, Item: "monitor", Plan: &checklist.Plan{Summary: "Read the request log of production", Risk: checklist.Look}})
 		add(checklist.Event{Kind: checklist.Started, Item: "monitor"})
-		add(checklist.Event{Kind: checklist.Intended, Item: "monitor", Effect: &checklist.Effect{Name: "notify", Words: "post to #security"}})
-		add(checklist.Event{Kind: checklist.Done, Item: "monitor", Effect: &checklist.Effect{Name: "notify", Words: "post to #security", Outcome: "200"}})
+		add(checklist.Event{Kind: checklist.Intended, Item: "monitor", Effect: &checklist.Effect{Code: checklist.MessagePost, Object: "security"}})
+		add(checklist.Event{Kind: checklist.Done, Item: "monitor", Effect: &checklist.Effect{Code: checklist.MessagePost, Object: "security", How: checklist.Made, Result: "200"}})
 		until := morning.AddDate(0, 0, 7)
 		add(checklist.Event{Kind: checklist.Waiting, Item: "monitor", Text: "3 of 7 days are over", Until: &until, Evidence: &checklist.Evidence{
 			Summary:  fmt.Sprintf("%d requests still name v1", look),

@@ -64,7 +64,7 @@ func requireRecovered(t *testing.T, whole, left []byte) {
 	events = f.Events()
 	require.Len(t, events, 3)
 	assert.Equal(t, checklist.Recovered, events[2].Kind)
-	assert.Equal(t, digest(left[len(whole):]), events[2].Torn)
+	assert.Equal(t, checklist.LineDigest(left[len(whole):]), events[2].Torn)
 	assert.Equal(t, "ada@example.com", events[2].By)
 	_, err = f.Append(t.Context(), note("on"))
 	require.NoError(t, err)
@@ -87,8 +87,8 @@ func TestACrashDuringRecoveryIsRecoveredFrom(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := checklist.Event{Kind: checklist.Recovered, At: morning, By: "ada@example.com", Torn: digest(torn)}
-			_, line, _, err := c.chain.seal(e)
+			e := checklist.Event{Kind: checklist.Recovered, At: morning, By: "ada@example.com", Torn: checklist.LineDigest(torn)}
+			_, line, _, err := c.chain.Seal(e)
 			require.NoError(t, err)
 			for cut := 0; cut < len(line); cut += 7 {
 				left := append(bytes.Clone(whole), line[:cut]...)
@@ -147,7 +147,6 @@ func TestDamage(t *testing.T) {
 		{"a time that is none", second(at, `"at":"yesterday"`), "parsing time", 2},
 		{"a time in another zone", second(at, `"at":"2026-03-02T10:01:00+01:00"`), "not in UTC", 2},
 		{"a damaged last line that is JSON", lines[0] + lines[1] + strings.Replace(lines[2], `"seq":3`, `"seq":4`, 1), "seq is 4, want 3", 3},
-		{"an unknown field in the last line", lines[0] + lines[1] + strings.Replace(lines[2], `"text"`, `"new":1,"text"`, 1), "unknown field", 3},
 		{"a number for an object", second(`"text":"first <b>&</b>"`, `"plan":7`), "cannot unmarshal number", 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -202,11 +201,15 @@ func FuzzDecode(f *testing.F) {
 	f.Add(wholeLines(text))
 	f.Add([]byte(""))
 	f.Add([]byte("\n"))
-	f.Add([]byte(`{"seq":1,"prev":"` + firstPrev + `","at":"2026-03-02T09:00:00Z","by":"","kind":"noted"}` + "\n"))
-	f.Add([]byte(`{"seq":1,"prev":"` + firstPrev + `","at":"2026-03-02T09:00:00Z","by":"","kind":"opened","opening":null}` + "\n"))
+	f.Add([]byte(`{"seq":1,"prev":"` + checklist.NewChain().Head + `","at":"2026-03-02T09:00:00Z","by":"","kind":"noted"}` + "\n"))
+	f.Add([]byte(`{"seq":1,"prev":"` + checklist.NewChain().Head + `","at":"2026-03-02T09:00:00Z","by":"","kind":"opened","opening":null}` + "\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		events, err := Decode(bytes.NewReader(text), "fuzzed")
 		if err != nil {
+			var newer *checklist.NewerError
+			if errors.As(err, &newer) || errors.Is(err, checklist.ErrPreRelease) {
+				return
+			}
 			var damaged *DamagedError
 			if !errors.As(err, &damaged) || damaged.Line < 1 || damaged.Reason == "" {
 				t.Fatalf("want a *DamagedError with a line and a reason, got %v", err)

@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -28,7 +29,8 @@ func (e *DamagedError) Hint() string {
 
 // Decode reads a whole journal, such as the copy in a record. name is what
 // errors call it. Everything that is not exactly a journal is a *DamagedError,
-// a torn last line too.
+// a torn last line too; but what another version wrote is a
+// *checklist.NewerError or wraps checklist.ErrPreRelease.
 func Decode(r io.Reader, name string) ([]checklist.Event, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
@@ -44,10 +46,23 @@ func Decode(r io.Reader, name string) ([]checklist.Event, error) {
 	return c.events, nil
 }
 
+// misread says why a line cannot be read: what another version wrote is no
+// damage, where the line is as it was written.
+func misread(name string, line int, err error, whole bool) error {
+	var newer *checklist.NewerError
+	switch {
+	case errors.As(err, &newer) && whole:
+		return &checklist.NewerError{What: "journal " + name, Reason: fmt.Sprintf("line %d: %s", line, newer.Reason)}
+	case errors.Is(err, checklist.ErrPreRelease) && whole:
+		return checklist.WithHint(fmt.Errorf("journal %s was %w", name, err), "go on with it in that version, or begin anew")
+	}
+	return &DamagedError{File: name, Line: line, Reason: err.Error()}
+}
+
 // content is a journal's text, understood.
 type content struct {
 	events []checklist.Event
-	chain  chain
+	chain  checklist.Chain
 	size   int64  // of the whole lines, in bytes
 	torn   []byte // the last line, when a crash left it in pieces
 }
@@ -55,7 +70,7 @@ type content struct {
 // parse splits a journal into its events and a torn last line. What else is
 // wrong is a *DamagedError.
 func parse(text []byte, name string) (content, error) {
-	c := content{chain: newChain()}
+	c := content{chain: checklist.NewChain()}
 	for rest := text; len(rest) > 0; {
 		end := bytes.IndexByte(rest, '\n') + 1
 		last := end == 0 || end == len(rest)
@@ -65,9 +80,12 @@ func parse(text []byte, name string) (content, error) {
 			c.torn = rest
 			return c, nil
 		}
-		e, next, err := c.chain.follow(rest[:end])
+		e, next, err := c.chain.Follow(rest[:end])
 		if err != nil {
-			return content{}, &DamagedError{File: name, Line: len(c.events) + 1, Reason: err.Error()}
+			// The line that follows tells one that another version wrote from one
+			// that was changed.
+			next, _, _ := bytes.Cut(rest[end:], []byte("\n"))
+			return content{}, misread(name, len(c.events)+1, err, len(next) == 0 || checklist.Continues(next, rest[:end]))
 		}
 		c.events = append(c.events, e)
 		c.chain = next

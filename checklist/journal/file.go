@@ -35,7 +35,7 @@ type File struct {
 	mu     sync.Mutex
 	disk   disk // nil once closed
 	events []checklist.Event
-	chain  chain
+	chain  checklist.Chain
 	size   int64 // of the whole lines, in bytes
 	broken error // why nothing can be appended any more
 }
@@ -87,7 +87,7 @@ func create(dir, sessionID string, o Options) (*File, error) {
 	if err := errors.Join(d.Sync(), syncDir(session), syncDir(dir)); err != nil {
 		return nil, errors.Join(err, d.Close(), l.release())
 	}
-	return &File{path: path, lock: l, disk: d, chain: newChain()}, nil
+	return &File{path: path, lock: l, disk: d, chain: checklist.NewChain()}, nil
 }
 
 // Open comes back to a session's journal. When somebody else writes to it, the
@@ -164,7 +164,7 @@ func (f *File) Append(_ context.Context, e checklist.Event) (checklist.Event, er
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	e, line, next, err := f.chain.seal(e)
+	e, line, next, err := f.chain.Seal(e)
 	if err != nil {
 		return checklist.Event{}, fmt.Errorf("append to journal %s: %w", f.path, err)
 	}
@@ -175,7 +175,7 @@ func (f *File) Append(_ context.Context, e checklist.Event) (checklist.Event, er
 	return e, nil
 }
 
-func (f *File) add(e checklist.Event, next chain, length int) {
+func (f *File) add(e checklist.Event, next checklist.Chain, length int) {
 	f.events = append(f.events, e)
 	f.chain = next
 	f.size += int64(length)
@@ -220,8 +220,8 @@ func (f *File) write(line []byte) error {
 // the torn bytes before it cuts them off, so that another crash meanwhile
 // leaves a torn line again and the loss cannot go unsaid.
 func (f *File) recover(torn []byte, o Options) error {
-	e, line, next, err := f.chain.seal(checklist.Event{
-		Kind: checklist.Recovered, At: o.Clock().Truncate(time.Millisecond), By: o.By, Torn: digest(torn),
+	e, line, next, err := f.chain.Seal(checklist.Event{
+		Kind: checklist.Recovered, At: o.Clock().Truncate(time.Millisecond), By: o.By, Torn: checklist.LineDigest(torn),
 		Text: fmt.Sprintf("a torn last line of %d bytes was dropped", len(torn)),
 	})
 	if err != nil {

@@ -30,8 +30,9 @@ func options() Options {
 
 func opening(session string) checklist.Event {
 	return checklist.Event{Kind: checklist.Opened, At: morning, By: "ada@example.com", Opening: &checklist.Opening{
-		Session: session, Checklist: "quarterly", Service: "orders", Targets: []string{"orders-api"},
-		Environments: []checklist.Environment{checklist.Staging}, Old: "v1", New: "v2", DualKeyDays: 7,
+		Format: checklist.Format, Session: session, Checklist: checklist.Quarterly(7),
+		Setup:        checklist.Setup{Service: "orders", Targets: []checklist.Target{{Name: "orders-api"}}, DualKeyDays: 7},
+		Environments: []checklist.Environment{checklist.Staging}, Old: "v1", New: "v2",
 	}}
 }
 

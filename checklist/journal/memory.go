@@ -19,12 +19,12 @@ type Memory struct {
 
 	mu     sync.Mutex
 	events []checklist.Event
-	chain  chain
+	chain  checklist.Chain
 	text   bytes.Buffer
 }
 
 // NewMemory returns an empty journal.
-func NewMemory() *Memory { return &Memory{chain: newChain()} }
+func NewMemory() *Memory { return &Memory{chain: checklist.NewChain()} }
 
 // ReadOnly returns a copy of the journal, as somebody sees it who finds it
 // held by holder.
@@ -51,7 +51,7 @@ func (m *Memory) Append(_ context.Context, e checklist.Event) (checklist.Event, 
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e, line, next, err := m.chain.seal(e)
+	e, line, next, err := m.chain.Seal(e)
 	if err != nil {
 		return checklist.Event{}, fmt.Errorf("append to the journal: %w", err)
 	}

@@ -76,7 +76,7 @@ func (p *Program) sessions() (all []*checklist.Session, problems []error, err er
 			problems = append(problems, &unreadable{id, err})
 			continue
 		}
-		s, err := checklist.Fold(events, checklist.Find)
+		s, err := checklist.Fold(events)
 		if err != nil {
 			problems = append(problems, &unreadable{id, fmt.Errorf("session %s: %w", id, err)})
 			continue
@@ -283,11 +283,14 @@ func (p *Program) Begin(ctx context.Context, checklistID string, op checklist.Op
 	if err != nil {
 		return nil, err
 	}
+	if err := checklist.CheckSkeleton(opening, checklist.Released()); err != nil {
+		return nil, err
+	}
 	j, err := journal.Create(p.sessionsDir(), opening.Session, journal.Options{Clock: p.clock, By: p.operator})
 	if err != nil {
 		return nil, err
 	}
-	if err := checklist.Open(ctx, p.wrapped(j), opening, begun); err != nil {
+	if err := checklist.Open(ctx, p.wrapped(j), opening, p.run, begun); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
 	return p.engine(j)
@@ -316,7 +319,7 @@ func (p *Program) engine(j *journal.File) (*checklist.Engine, error) {
 	trail := p.trail.of(j)
 	outside.Trail = trail
 	config := checklist.Config{
-		Journal: p.wrapped(j), Find: checklist.Find, Steps: steps.NewCatalog(&outside),
+		Journal: p.wrapped(j), Steps: steps.NewCatalog(&outside), Setup: p.setup(), Run: p.run,
 		Meter: &outside, Observer: &outside, Approver: outside.Approver, Recorder: recorder{trail}, Explainer: explainer{p}, Clock: p.clock, Operator: p.operator,
 	}
 	if p.byHand() { // nobody can look

@@ -80,6 +80,7 @@ type Program struct {
 	// unrecorded are the abandoned sessions whose record could not be signed.
 	unrecorded []error
 
+	run          string // a random id of this run
 	service      string
 	operator     string // principal
 	rotationDays int
@@ -95,11 +96,16 @@ const (
 // Open opens the realm that the options name.
 func Open(ctx context.Context, o Options) (*Program, error) {
 	p := newProgram(o)
+	run, err := p.randomID()
+	if err != nil {
+		return nil, fmt.Errorf("make an id for this run: %w", err)
+	}
+	p.run = run
 	open := p.openSandbox
 	if o.Config != nil {
 		open = p.openLive
 	}
-	err := open(ctx)
+	err = open(ctx)
 	if err == nil && p.watched == nil {
 		err = p.recordAbandoned(ctx)
 	}

@@ -3,7 +3,7 @@ package program
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
+	"encoding/base32"
 	"fmt"
 	"io"
 	"slices"
@@ -20,7 +20,7 @@ type served map[checklist.Environment]map[keygen.KeyID]time.Time
 
 // propose finds out what a new session is about, asking what it must.
 func (p *Program) propose(ctx context.Context, checklistID string, op checklist.Operator) (checklist.Opening, error) {
-	c, err := checklist.Find(checklist.Opening{Checklist: checklistID, DualKeyDays: p.dualKeyDays})
+	c, err := checklist.Find(checklistID, p.dualKeyDays, false)
 	if err != nil {
 		return checklist.Opening{}, err
 	}
@@ -64,13 +64,9 @@ func (p *Program) blank(c checklist.Checklist) (checklist.Opening, error) {
 	head := p.trail.head()
 	_, offset := p.options.RealNow().Zone()
 	o := checklist.Opening{
-		Session: id, Checklist: c.ID, Digest: c.Digest(), Sandbox: p.Sandbox(), Operator: p.operator,
-		Service: p.service, Environments: c.Environments,
-		DualKeyDays: p.dualKeyDays, RotationDays: p.rotationDays, UTCOffset: offset,
+		Session: id, Checklist: c, Sandbox: p.Sandbox(), Operator: p.operator,
+		Setup: p.setup(), Environments: c.Environments, UTCOffset: offset,
 		Trail: p.trail.id(), TrailHead: head.Digest, TrailSeq: head.Seq, Tool: "keyturn " + Version,
-	}
-	for _, t := range p.outside.Targets {
-		o.Targets = append(o.Targets, t.Name)
 	}
 	return o, nil
 }
@@ -168,9 +164,18 @@ func (p *Program) nextKey(ctx context.Context, c checklist.Checklist, at served)
 }
 
 func (p *Program) newSessionID(checklistID string) (string, error) {
-	random := make([]byte, 2)
-	if _, err := io.ReadFull(p.options.Random, random); err != nil {
+	random, err := p.randomID()
+	if err != nil {
 		return "", fmt.Errorf("make a session id: %w", err)
 	}
-	return fmt.Sprintf("%s-%s-%s", checklistID, p.clock().UTC().Format("20060102"), hex.EncodeToString(random)), nil
+	return fmt.Sprintf("%s-%s-%s", checklistID, p.clock().UTC().Format("20060102"), random), nil
+}
+
+// randomID returns 128 random bits as 26 lower-case letters and digits.
+func (p *Program) randomID() (string, error) {
+	random := make([]byte, 16)
+	if _, err := io.ReadFull(p.options.Random, random); err != nil {
+		return "", err
+	}
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random)), nil
 }

@@ -32,7 +32,7 @@ func (p *Program) aboutEmergency(ctx context.Context, c checklist.Checklist, at 
 	if o.Grace, err = p.chooseOrder(ctx, *o, op); err != nil {
 		return err
 	}
-	o.Digest = checklist.Emergency(o.Grace).Digest()
+	o.Checklist = checklist.Emergency(o.Grace)
 	o.Reason, err = askReason(ctx, fmt.Sprintf("%s is compromised", o.Old), op)
 	return err
 }

@@ -75,7 +75,7 @@ func (r RehearseOptions) walk(ctx context.Context, p *Program) (*checklist.Sessi
 			Operator: r.Operator, Say: r.Say, Know: r.Know,
 		}).Run(ctx)
 	}
-	c, err := checklist.Find(checklist.Opening{Checklist: r.Checklist, DualKeyDays: p.dualKeyDays})
+	c, err := checklist.Find(r.Checklist, p.dualKeyDays, false)
 	if err != nil {
 		return nil, err
 	}

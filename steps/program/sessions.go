@@ -22,7 +22,7 @@ func (s sessions) Session(ctx context.Context, id string) (*checklist.Session, e
 	if err != nil {
 		return nil, err
 	}
-	return checklist.Fold(events, checklist.Find)
+	return checklist.Fold(events)
 }
 
 // Events implements steps.Sessions.
