@@ -52,11 +52,8 @@ type Outside struct {
 	Vercel   *vercel.Client
 	Prober   *probe.Prober
 	Log      requestlog.Source
-	Approver checklist.Approver
-	// Afterwards gets the consent that an emergency did not wait for.
-	Afterwards LateApprover
-	Trail      Trail
-	Sessions   Sessions
+	Trail    Trail
+	Sessions Sessions
 	// Targets are those of the configuration. A step has those of its session
 	// alone: see of.
 	Targets []Target
