@@ -274,7 +274,7 @@ func (s *Session) Milestones() []Milestone {
 		}
 		m := Milestone{Name: i.Milestone, Item: i.ID}
 		if at := s.state(i.ID).PassedAt; !at.IsZero() {
-			m.At, m.After = at, at.Sub(s.OpenedAt)
+			m.At, m.After = at, at.Sub(s.OpenedAt).Truncate(time.Second) // whole seconds, wherever it is shown
 			m.Late = m.After - s.Checklist.Limit
 		}
 		all = append(all, m)
