@@ -60,7 +60,7 @@ func stepsOf(o *Outside) map[string]checklist.Step {
 		"review":        review{Outside: o},
 		"generate-key":  generateKey{o},
 		stepProveVault:  proveVault{Outside: o},
-		"notify-window": notifyWindow{notice{o, "the team", windowMessage}},
+		"notify-window": notifyWindow{notice{o, toTeam, windowMessage}},
 
 		AddNewKey:        o.adder(checklist.NewKey),
 		stepRedeploy:     o.deployer(),
@@ -72,7 +72,7 @@ func stepsOf(o *Outside) map[string]checklist.Step {
 		"prove-new-only":        prove{Outside: o, newKey: probe.Accepted, oldKey: probe.Refused},
 		"prove-new-key-refused": prove{Outside: o, newKey: probe.Refused, oldKey: probe.Accepted},
 
-		stepApprove:         approve{Outside: o},
+		stepApprove:         approve{},
 		"update-clients":    updateClients{Outside: o},
 		"monitor":           monitor{Outside: o},
 		"verify-usage":      verifyUsage{Outside: o},
@@ -90,8 +90,8 @@ func stepsOf(o *Outside) map[string]checklist.Step {
 		"discard-new-key":   discardNewKey{o},
 		"document-drill":    documentDrill{decisions(o, issuesOfDrill)},
 
-		"notify-emergency": notice{o, "#security and on-call", emergencyMessage},
-		"notify-rollback":  notice{o, "the team", rollbackMessage},
+		"notify-emergency": notice{o, toSecurity, emergencyMessage},
+		"notify-rollback":  notice{o, toTeam, rollbackMessage},
 		"incident-log":     incidentLog(o),
 		"post-mortem":      postMortem(o),
 
