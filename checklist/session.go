@@ -261,8 +261,8 @@ type Milestone struct {
 	Name  string
 	Item  string
 	At    time.Time     // when it was reached; zero while it was not
-	After time.Duration // from the opening to At, in whole seconds, cut off
-	Late  time.Duration // After over the limit; zero or less when it was met
+	After time.Duration // from the opening to At
+	Late  time.Duration // over the limit; zero or less when it was met
 }
 
 // Milestones returns what the session has to reach, in order.
@@ -274,7 +274,7 @@ func (s *Session) Milestones() []Milestone {
 		}
 		m := Milestone{Name: i.Milestone, Item: i.ID}
 		if at := s.state(i.ID).PassedAt; !at.IsZero() {
-			m.At, m.After = at, at.Sub(s.OpenedAt).Truncate(time.Second)
+			m.At, m.After = at, at.Sub(s.OpenedAt).Truncate(time.Second) // whole seconds, wherever it is shown
 			m.Late = m.After - s.Checklist.Limit
 		}
 		all = append(all, m)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"keyturn/checklist"
+	"keyturn/keygen"
 	"keyturn/steps/vercel"
 )
 
@@ -114,7 +115,7 @@ func (a addKey) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
 			if _, asked := now.variables[r.target.Project]; !asked {
 				continue
 			}
-			if v, ok := existing[r.String()]; !ok || v.Comment != comment(sc) {
+			if v, ok := existing[r.String()]; !ok || v.Comment != markOf(sc).comment() {
 				return false, nil
 			}
 		}
@@ -125,7 +126,7 @@ func (a addKey) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
 // foreign refuses rows that the session did not make.
 func foreign(sc *checklist.Scope, existing map[string]vercel.Variable) error {
 	for _, r := range slices.Sorted(maps.Keys(existing)) {
-		if v := existing[r]; v.Comment != comment(sc) && !oursBefore(sc, v) {
+		if v := existing[r]; v.Comment != markOf(sc).comment() && !oursBefore(sc, v) {
 			return checklist.WithHint(
 				fmt.Errorf("%s has %s already, row %s, which this session did not make", r, v.Key, v.ID),
 				"find out who added it; remove it at Vercel or start a session with the next free key id")
@@ -134,14 +135,11 @@ func foreign(sc *checklist.Scope, existing map[string]vercel.Variable) error {
 	return nil
 }
 
-// comment marks a row as made by this item in this round, in Vercel's
-// dashboard and for Check.
-func comment(sc *checklist.Scope) string { return "keyturn " + mark(sc) }
-
-// oursBefore reports a row that the session made in an earlier round of the
-// item: its value is not to be trusted, so it is replaced.
+// oursBefore reports a row that the item made in an earlier round: its value is
+// not to be trusted, so it is replaced.
 func oursBefore(sc *checklist.Scope, v vercel.Variable) bool {
-	return strings.HasPrefix(v.Comment, "keyturn "+sc.Session.ID()+" ") && v.Comment != comment(sc)
+	text, ok := strings.CutPrefix(v.Comment, commentPrefix)
+	return ok && markOf(sc).replaces(text)
 }
 
 func (a addKey) Do(ctx context.Context, sc *checklist.Scope) error {
@@ -182,7 +180,7 @@ func (a addKey) fill(ctx context.Context, sc *checklist.Scope, c cell, existing 
 			continue
 		}
 		if ok {
-			if err := a.removeRows(ctx, sc, []doomed{{row: r, variable: there}}); err != nil {
+			if err := a.removeRows(ctx, sc, []doomed{{row: r, variable: there, places: []string{r.vercel}}}); err != nil {
 				return err
 			}
 		}
@@ -195,40 +193,43 @@ func (a addKey) fill(ctx context.Context, sc *checklist.Scope, c cell, existing 
 
 func (a addKey) add(ctx context.Context, sc *checklist.Scope, r row, known customs) error {
 	id := sc.Session.Key(a.role)
-	effect := checklist.Effect{
-		Name: "vercel.env.create", Target: r.target.Name, Environment: r.environment,
-		Words: fmt.Sprintf("create %s in %s", id.Variable(), r),
-	}
-	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
+	return sc.Effect(ctx, r.creation(id), func(ctx context.Context) (checklist.Result, error) {
 		secret, err := a.secret(ctx, sc.Session, r.environment, a.role)
 		if err != nil {
-			return "", err
+			return checklist.Result{}, err
 		}
 		created, err := a.Vercel.CreateVariable(ctx, r.target.Project, vercel.NewVariable{
-			Key: id.Variable(), Value: secret, Type: r.slot.variableType(), Comment: comment(sc),
+			Key: id.Variable(), Value: secret, Type: r.slot.variableType(), Comment: markOf(sc).comment(),
 			Target: r.slot.Target, GitBranch: r.slot.Branch, CustomEnvironmentID: known[r.slot.CustomEnvironment],
 		})
 		if lost := (*vercel.UnknownOutcomeError)(nil); errors.As(err, &lost) || errors.Is(err, vercel.ErrExists) {
 			return a.findLost(ctx, sc, r, err)
 		}
-		return "row " + created.ID, err
+		return checklist.Result{ID: created.ID}, err
 	})
 }
 
+// creation is what the journal says of a row of a key that is made.
+func (r row) creation(id keygen.KeyID) checklist.Effect {
+	return checklist.Effect{
+		Code: checklist.VariableCreate, Target: r.target.Name, Environment: r.environment, Key: id, Place: r.slot.String(),
+	}
+}
+
 // findLost looks whether a request whose answer was lost has taken place.
-func (a addKey) findLost(ctx context.Context, sc *checklist.Scope, r row, cause error) (string, error) {
+func (a addKey) findLost(ctx context.Context, sc *checklist.Scope, r row, cause error) (checklist.Result, error) {
 	now, err := a.hold(ctx, sc.Session.Key(a.role).Variable(), []Target{r.target})
 	if err != nil {
-		return "", errors.Join(unknown(cause), err)
+		return checklist.Result{}, errors.Join(unknown(cause), err)
 	}
 	v, ok := a.filled(sc, now)[r.String()]
 	switch {
-	case ok && v.Comment == comment(sc):
-		return "row " + v.ID + ", found after its answer was lost", nil
+	case ok && v.Comment == markOf(sc).comment():
+		return checklist.Result{How: checklist.Found, ID: v.ID}, nil
 	case ok:
-		return "", cause
+		return checklist.Result{}, cause
 	}
-	return "", checklist.WithHint(fmt.Errorf("%w; the row is not there", cause), "run the item again")
+	return checklist.Result{}, checklist.WithHint(fmt.Errorf("%w; the row is not there", cause), "run the item again")
 }
 
 func (a addKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {

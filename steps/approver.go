@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,59 +26,149 @@ type Second interface {
 	Sign(ctx context.Context, text string, ask checklist.Asker) (armor string, err error)
 }
 
-// Approver implements checklist.Approver: it makes the request, has a second
+// Approver implements checklist.Approver: it writes the request, has a second
 // person sign it, and checks the answer against the roster.
 type Approver struct {
 	Second    Second
 	Roster    func() (sshsig.Roster, error) // read anew, for it may have changed
 	Requester string                        // principal of the operator, who also signs the record
 	Key       func(context.Context) (sshsig.Key, error)
-	Clock     func() time.Time
-	Random    io.Reader
+	// Exported finds the record of a session that is approved afterwards: see
+	// Trail. It may be nil where no session ends before its approval.
+	Exported func(ctx context.Context, session string) (Exported, bool, error)
+	Clock    func() time.Time
+	Random   io.Reader
 }
 
 var _ checklist.Approver = (*Approver)(nil)
 
-// Approve implements checklist.Approver.
-func (a *Approver) Approve(ctx context.Context, s *checklist.Session, item checklist.Item, action, reason string, ask checklist.Asker) (checklist.Approval, error) {
-	// A deviation is bound by its words and its reason, an approving item by
-	// the action alone, so that its gates can compute the digest again.
-	plan := s.ActionDigest(item)
-	if len(s.ApprovedBy(item.ID)) == 0 {
-		sum := sha256.Sum256([]byte(s.Action(item) + action + "\n" + reason + "\n"))
-		plan = hex.EncodeToString(sum[:])
-	}
-	return a.obtain(ctx, s, item, approval.Request{
-		Records: s.Opening.TrailSeq, Head: s.Opening.TrailHead,
-		Events: s.LastEvent.Seq - 1, Journal: s.LastEvent.Prev,
-		Action: action, Plan: plan, Reason: reason,
-	}, ask)
-}
+// lateValidity is how long a request may be answered that nobody waits for.
+const lateValidity = 24 * time.Hour
 
-// obtain fills in what every request of the session says, has it signed, and
-// checks the answer.
-func (a *Approver) obtain(ctx context.Context, s *checklist.Session, item checklist.Item, r approval.Request, ask checklist.Asker) (checklist.Approval, error) {
+// Request implements checklist.Approver. A request that nobody has answered yet
+// is made again as it was, so that a signature which came while the operator was
+// away still counts.
+func (a *Approver) Request(ctx context.Context, s *checklist.Session, c checklist.Consent) (checklist.Request, error) {
 	key, err := a.Key(ctx)
 	if err != nil {
-		return checklist.Approval{}, fmt.Errorf("read the operator's signing key: %w", err)
+		return checklist.Request{}, fmt.Errorf("read the operator's signing key: %w", err)
 	}
-	environment := checklist.Production
-	if !item.In(checklist.Production) {
-		environment = checklist.Staging
+	mandate := s.Mandate(c)
+	plan := mandate.Digest()
+	if r, ok := a.unanswered(s, c, plan, key.Fingerprint()); ok {
+		return r, nil
 	}
-	r.Trail, r.Rotation, r.Environment, r.Targets = s.Opening.Trail, s.ID(), string(environment), s.Opening.Targets
-	r.OldKey, r.OldFp = s.Opening.Old, s.Fingerprint(environment, checklist.OldKey)
-	r.NewKey, r.NewFp = s.Opening.New, s.Fingerprint(environment, checklist.NewKey)
+	r := requestFor(s, c, mandate)
 	r.Requester, r.RequesterKey = a.Requester, key.Fingerprint()
-	request, err := approval.Issue(a.Random, a.Clock(), r)
-	if err != nil {
-		return checklist.Approval{}, err
+	if c.Record != "" {
+		if err := a.aboutRecord(ctx, s, c, &r); err != nil {
+			return checklist.Request{}, err
+		}
 	}
-	text, err := request.Text()
+	issued, err := approval.Issue(a.Random, a.Clock(), r)
 	if err != nil {
-		return checklist.Approval{}, err
+		return checklist.Request{}, err
 	}
-	armor, err := a.Second.Sign(ctx, text, ask)
+	text, err := issued.Text()
+	if err != nil {
+		return checklist.Request{}, err
+	}
+	return checklist.Request{ID: issued.ID, Consent: c, Mandate: plan, Text: text, Expires: issued.Expires}, nil
+}
+
+// unanswered returns the newest request for a consent that may still be
+// answered. Beside a record several people sign one text; elsewhere each signs
+// their own.
+func (a *Approver) unanswered(s *checklist.Session, c checklist.Consent, plan, key string) (checklist.Request, bool) {
+	for _, r := range slices.Backward(s.Requests) {
+		signed := slices.ContainsFunc(s.Approvals, func(o checklist.Approval) bool { return o.Request == r.ID })
+		if r.Consent != c || r.Mandate != plan || !a.Clock().Before(r.Expires) || signed && c.Record == "" {
+			continue
+		}
+		asked, err := approval.Parse(r.Text)
+		if err == nil && asked.Requester == a.Requester && asked.RequesterKey == key && !undoneSince(s, asked.Requested) {
+			return r, true
+		}
+	}
+	return checklist.Request{}, false
+}
+
+// undoneSince reports whether items were opened again after a time: what was
+// asked for before that is asked for anew.
+func undoneSince(s *checklist.Session, at time.Time) bool {
+	return slices.ContainsFunc(s.Deviations, func(d checklist.Deviation) bool {
+		return (d.Kind == checklist.Reopened || d.Kind == checklist.RolledBack) && at.Before(d.At)
+	})
+}
+
+// requestFor writes a consent as a request says it. The journal's head is that
+// of the last event but one, since an event names the digest of the one before.
+func requestFor(s *checklist.Session, c checklist.Consent, m checklist.Mandate) approval.Request {
+	r := approval.Request{
+		Trail: s.Opening.Trail, Records: s.Opening.TrailSeq, Head: s.Opening.TrailHead,
+		Rotation: s.ID(), Events: s.LastEvent.Seq - 1, Journal: s.LastEvent.Prev,
+		Service: m.Service, Team: m.Team, Action: approvalAction(c), Gate: c.Gate, Target: c.Target,
+		OldKey: s.Key(checklist.OldKey), OldFp: fingerprintsOf(s, checklist.OldKey),
+		NewKey: s.Key(checklist.NewKey), NewFp: fingerprintsOf(s, checklist.NewKey),
+		Targets: m.Targets, Plan: m.Digest(), Reason: cmp.Or(c.Reason, s.Opening.Reason),
+	}
+	for _, e := range m.Environments {
+		r.Environments = append(r.Environments, string(e))
+	}
+	for _, i := range m.Items {
+		r.Items = append(r.Items, i.String())
+	}
+	return r
+}
+
+// aboutRecord has a request name the record as the head of the trail, and the
+// journal as far as the record pins it.
+func (a *Approver) aboutRecord(ctx context.Context, s *checklist.Session, c checklist.Consent, r *approval.Request) error {
+	if a.Exported == nil {
+		return errors.New("ask for an approval afterwards: there is no trail")
+	}
+	exported, ok, err := a.Exported(ctx, s.ID())
+	switch {
+	case err != nil:
+		return err
+	case !ok || exported.Digest != c.Record:
+		return fmt.Errorf("the trail does not have the record of %s that is to be approved", s.ID())
+	}
+	r.Records, r.Head, r.Events, r.Journal = exported.Seq, exported.Digest, exported.Events, exported.Journal
+	r.Expires = a.Clock().Add(lateValidity)
+	return nil
+}
+
+// approvalAction is the code of what a consent is for.
+func approvalAction(c checklist.Consent) string {
+	switch {
+	case c.Record != "":
+		return approval.Afterwards
+	case c.Deviation == checklist.PassedOver:
+		return approval.PassedOver
+	case c.Deviation == checklist.Overridden:
+		return approval.Overridden
+	case c.Deviation == checklist.Narrowed:
+		return approval.Narrowed
+	}
+	return approval.Items
+}
+
+func fingerprintsOf(s *checklist.Session, r checklist.Role) approval.Fingerprints {
+	return approval.Fingerprints{Staging: s.Fingerprint(checklist.Staging, r), Production: s.Fingerprint(checklist.Production, r)}
+}
+
+// Answer implements checklist.Approver.
+func (a *Approver) Answer(ctx context.Context, s *checklist.Session, r checklist.Request, ask checklist.Asker) (checklist.Approval, error) {
+	request, err := approval.Parse(r.Text)
+	switch {
+	case err != nil:
+		return checklist.Approval{}, err
+	case request.ID != r.ID || request.Plan != r.Mandate || s.Mandate(r.Consent).Digest() != r.Mandate:
+		return checklist.Approval{}, checklist.WithHint(errors.New("what is to be approved has changed since the request was made"), "run the item again; a new request is made")
+	}
+	agreed := s.Agreed(r.Consent, a.Clock())
+	armor, err := a.Second.Sign(ctx, r.Text, telling(ask, whoAgreed(agreed, s.Required())))
 	if err != nil {
 		return checklist.Approval{}, err
 	}
@@ -85,13 +177,41 @@ func (a *Approver) obtain(ctx context.Context, s *checklist.Session, item checkl
 		return checklist.Approval{}, fmt.Errorf("read the roster: %w", err)
 	}
 	armor = sshsig.NormalizePasted(armor)
-	got, err := approval.Verify(text, armor, roster, a.Clock(), approval.Expectation{Request: request, Signer: a.Requester})
+	got, err := approval.Verify(r.Text, armor, roster, a.Clock(), approval.Expectation{Request: request, Signer: a.Requester})
 	if err != nil {
 		return checklist.Approval{}, fmt.Errorf("check the approval: %w", err)
 	}
 	return checklist.Approval{
-		Item: item.ID, By: got.Principal, Action: request.Plan, Request: text, Signature: armor, At: got.At,
+		Request: r.ID, Item: r.Consent.Item, By: got.Principal, Mandate: r.Mandate, Signature: armor, At: got.At,
 	}, nil
+}
+
+// telling is an asker that begins what it explains with a note, if there is one.
+func telling(ask checklist.Asker, note string) checklist.Asker {
+	if note == "" {
+		return ask
+	}
+	return func(ctx context.Context, q checklist.Question) (checklist.Answer, error) {
+		q.Body = note + "\n\n" + q.Body
+		return ask(ctx, q)
+	}
+}
+
+// whoAgreed says who has agreed so far where several people must; "" for nobody.
+func whoAgreed(agreed []checklist.Approval, required int) string {
+	if len(agreed) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of the %d people who must agree have: %s. The next signature must be somebody else's.",
+		len(agreed), required, strings.Join(signers(agreed), ", "))
+}
+
+func signers(approvals []checklist.Approval) []string {
+	var people []string
+	for _, a := range approvals {
+		people = append(people, a.By)
+	}
+	return people
 }
 
 // SandboxSecond signs with a key of its own, once the operator says so: in the
@@ -131,10 +251,7 @@ const maxSignature = 64 << 10
 func (f FileSecond) Sign(ctx context.Context, text string, ask checklist.Asker) (string, error) {
 	sum := sha256.Sum256([]byte(text))
 	path := filepath.Join(f.Dir, "request-"+hex.EncodeToString(sum[:4])+".txt")
-	if err := os.MkdirAll(f.Dir, 0o700); err != nil {
-		return "", fmt.Errorf("make the folder for requests: %w", err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	if err := replaceFile(path, []byte(text)); err != nil {
 		return "", fmt.Errorf("write the request: %w", err)
 	}
 	a, err := ask(ctx, checklist.Question{
@@ -157,16 +274,27 @@ func (f FileSecond) Sign(ctx context.Context, text string, ask checklist.Asker) 
 	return string(armor), nil
 }
 
-// approve asks the second person for the items that wait for this one. The
-// approval is the evidence, so all is in Verify: one that a crash lost is asked
-// for again.
-type approve struct {
-	look
-	*Outside
+// approve gets the consent of second persons to the items that wait for this one.
+// Both the requests and the approvals are in the journal, and nothing else is
+// changed.
+type approve struct{}
+
+func (approve) agreed(sc *checklist.Scope) (agreed []checklist.Approval, required int) {
+	return sc.Session.Agreed(checklist.Consent{Item: sc.Item.ID}, sc.Now()), sc.Session.Required()
 }
 
 func (a approve) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	agreed, required := a.agreed(sc)
 	plan := checklist.Plan{Summary: "Ask a second person", Risk: checklist.Look}
+	switch {
+	case len(agreed) >= required:
+		plan.Summary = "Ask nobody: " + approvedWords(agreed, required)
+	case required > 1:
+		plan.Summary = fmt.Sprintf("Ask %d people other than you", required)
+	}
+	if note := whoAgreed(agreed, required); note != "" && len(agreed) < required {
+		plan.Warnings = []string{note}
+	}
 	for _, i := range sc.Session.ApprovedBy(sc.Item.ID) {
 		for _, e := range i.Environments {
 			plan.Actions = append(plan.Actions, checklist.Action{Environment: e, Words: strings.ToLower(i.Title)})
@@ -175,18 +303,29 @@ func (a approve) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, e
 	return plan, nil
 }
 
-func (a approve) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	items := sc.Session.ApprovedBy(sc.Item.ID)
-	titles := make([]string, len(items))
-	for i, item := range items {
-		titles[i] = strings.ToLower(item.Title)
+func (a approve) Check(_ context.Context, sc *checklist.Scope) (bool, error) {
+	agreed, required := a.agreed(sc)
+	return len(agreed) >= required, nil
+}
+
+func (approve) Do(ctx context.Context, sc *checklist.Scope) error {
+	_, err := sc.Approve(ctx, checklist.Consent{})
+	return err
+}
+
+func (a approve) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	agreed, required := a.agreed(sc)
+	if len(agreed) < required {
+		return checklist.Evidence{}, fmt.Errorf("%d of %d people have approved it", len(agreed), required)
 	}
-	got, err := a.Approver.Approve(ctx, sc.Session, sc.Item, strings.Join(titles, ", "), sc.Session.Opening.Reason, sc.Asker())
-	if err != nil {
-		return checklist.Evidence{}, err
+	return checklist.Evidence{Summary: approvedWords(agreed, required)}, nil
+}
+
+// approvedWords says who approved and when, and how many people had to.
+func approvedWords(agreed []checklist.Approval, required int) string {
+	var people []string
+	for _, a := range agreed {
+		people = append(people, fmt.Sprintf("%s at %s", a.By, a.At.UTC().Format("2006-01-02 15:04 MST")))
 	}
-	return checklist.Evidence{
-		Summary:  fmt.Sprintf("approved by %s at %s", got.By, got.At.UTC().Format("2006-01-02 15:04 MST")),
-		Approval: &got,
-	}, nil
+	return fmt.Sprintf("approved by %s (required: %d)", strings.Join(people, " and "), required)
 }

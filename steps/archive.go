@@ -41,10 +41,10 @@ func (a archiveOldKey) Do(ctx context.Context, sc *checklist.Scope) error {
 		} else if entry.Status == vault.Archived {
 			continue
 		}
-		effect := checklist.Effect{Name: "vault.archive", Environment: e, Words: "archive " + string(name)}
-		err := sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
+		effect := vaultEffect(checklist.VaultArchive, e, sc.Session.Key(checklist.OldKey))
+		err := sc.Effect(ctx, effect, func(ctx context.Context) (checklist.Result, error) {
 			_, err := a.Vault.Archive(ctx, name, "replaced in "+sc.Session.ID())
-			return "", unknown(err)
+			return checklist.Result{}, unknown(err)
 		})
 		if err != nil {
 			return err
@@ -59,7 +59,8 @@ func (a archiveOldKey) Verify(ctx context.Context, sc *checklist.Scope) (checkli
 	}}}
 	for _, e := range sc.Environments() {
 		name := secretName(e, sc.Session.Key(checklist.OldKey))
-		if _, err := a.secret(ctx, sc.Session, e, checklist.OldKey); err != nil {
+		secret, err := a.secret(ctx, sc.Session, e, checklist.OldKey)
+		if err != nil {
 			return evidence, fmt.Errorf("read the archived key back: %w", err)
 		}
 		_, entry, err := a.Vault.Get(ctx, name)
@@ -70,7 +71,7 @@ func (a archiveOldKey) Verify(ctx context.Context, sc *checklist.Scope) (checkli
 			return evidence, fmt.Errorf("%s is %s, want archived", name, entry.Status)
 		}
 		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{
-			string(name), sc.Session.Fingerprint(e, checklist.OldKey).Short(), entry.Archived.UTC().Format("2006-01-02 15:04"),
+			string(name), secret.Fingerprint(sc.Session.Opening.Trail).Short(), entry.Archived.UTC().Format("2006-01-02 15:04"),
 		})
 	}
 	evidence.Summary = fmt.Sprintf("%s is archived in %s and still readable", sc.Session.Key(checklist.OldKey), a.Vault.Describe())
@@ -103,13 +104,13 @@ func (d discardNewKey) Check(ctx context.Context, sc *checklist.Scope) (bool, er
 func (d discardNewKey) Do(ctx context.Context, sc *checklist.Scope) error {
 	for _, e := range sc.Environments() {
 		name := secretName(e, sc.Session.Key(checklist.NewKey))
-		effect := checklist.Effect{Name: "vault.delete", Environment: e, Words: "delete " + string(name)}
-		err := sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
+		effect := vaultEffect(checklist.VaultDelete, e, sc.Session.Key(checklist.NewKey))
+		err := sc.Effect(ctx, effect, func(ctx context.Context) (checklist.Result, error) {
 			err := d.Vault.Delete(ctx, name)
 			if errors.Is(err, vault.ErrNotFound) {
-				return "it was gone already", nil
+				return checklist.Result{How: checklist.Gone}, nil
 			}
-			return "", unknown(err)
+			return checklist.Result{}, unknown(err)
 		})
 		if err != nil {
 			return err

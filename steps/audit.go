@@ -75,9 +75,9 @@ func (a audit) Do(ctx context.Context, sc *checklist.Scope) error {
 	if err != nil {
 		return err
 	}
-	effect := checklist.Effect{Name: "audit.export", Words: "export the requests with " + string(id) + " to " + a.folder(sc)}
-	return sc.Effect(ctx, effect, func(context.Context) (string, error) {
-		return fmt.Sprintf("%d rows", len(rows)), errors.Join(
+	effect := checklist.Effect{Code: checklist.AuditExport, Key: id, Object: a.folder(sc)}
+	return sc.Effect(ctx, effect, func(context.Context) (checklist.Result, error) {
+		return checklist.Result{Note: fmt.Sprintf("%d rows", len(rows))}, errors.Join(
 			replaceFile(filepath.Join(a.folder(sc), auditCSV), table),
 			replaceFile(filepath.Join(a.folder(sc), auditJSONL), lines))
 	})
@@ -108,8 +108,16 @@ func (a audit) read(ctx context.Context, sc *checklist.Scope, id keygen.KeyID, s
 	return rows, nil
 }
 
-// silentAnswer is the answer that goes on with a log that says nothing.
-const silentAnswer = "go on without"
+// The answers to whether the audit goes on with a log that says nothing.
+const (
+	silentGoOn = "go-on"
+	silentStop = "stop"
+)
+
+// askedSilent is that question about an environment's log.
+func askedSilent(e checklist.Environment) checklist.Asked {
+	return checklist.Asked{ID: "silent", About: string(e)}
+}
 
 // accept asks whether to go on with a log that proves nothing, such as that of
 // a staging service that nobody uses.
@@ -119,20 +127,17 @@ func (a audit) accept(ctx context.Context, sc *checklist.Scope, e checklist.Envi
 		return nil
 	}
 	answer, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Choose, Title: silentQuestion(e), Body: silent.Error(), Default: "stop",
+		Kind: checklist.Choose, Asked: askedSilent(e), Default: silentStop,
+		Title: fmt.Sprintf("The request log of %s proves nothing. Go on without it?", e), Body: silent.Error(),
 		Choices: []checklist.Choice{
-			{ID: "stop", Label: "No, mend the log first"},
-			{ID: silentAnswer, Label: "Yes", Help: "the record names it as an open issue"},
+			{ID: silentStop, Label: "No, mend the log first"},
+			{ID: silentGoOn, Label: "Yes", Help: "the record names it as an open issue"},
 		},
 	})
-	if err == nil && answer.Text != silentAnswer {
+	if err == nil && answer.Text != silentGoOn {
 		err = fmt.Errorf("%s: %w", e, silent)
 	}
 	return err
-}
-
-func silentQuestion(e checklist.Environment) string {
-	return fmt.Sprintf("The request log of %s proves nothing. Go on without it?", e)
 }
 
 func csvOf(rows []auditRow) ([]byte, error) {
@@ -200,7 +205,7 @@ func (a audit) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidenc
 		},
 	}}
 	for _, e := range sc.Environments() {
-		if lastAnswer(sc, silentQuestion(e)) == silentAnswer {
+		if sc.Answer(askedSilent(e)) == silentGoOn {
 			evidence.Issues = append(evidence.Issues, fmt.Sprintf("the request log of %s proved nothing when it was audited", e))
 		}
 	}

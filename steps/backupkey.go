@@ -16,8 +16,6 @@ type addBackupKey struct {
 	adder adder
 }
 
-const backupQuestion = "Put the emergency key into service while the new key is prepared?"
-
 // absent says why there is no backup key to put into service; "" when there is.
 func (b addBackupKey) absent(ctx context.Context, sc *checklist.Scope) (string, error) {
 	if sc.Session.Key(checklist.OldKey) == keygen.Emergency {
@@ -39,20 +37,11 @@ func (b addBackupKey) absent(ctx context.Context, sc *checklist.Scope) (string, 
 	return "", nil
 }
 
-// wanted returns what the operator decided; "" while they have not.
-func (b addBackupKey) wanted(sc *checklist.Scope) string { return lastAnswer(sc, backupQuestion) }
+// askedBackup is the question whether the key is put into service.
+func askedBackup() checklist.Asked { return checklist.Asked{ID: "backup-key"} }
 
-// lastAnswer returns what the operator answered last to a question of the item;
-// "" for nothing.
-func lastAnswer(sc *checklist.Scope, question string) string {
-	answer := ""
-	for _, a := range sc.Session.State(sc.Item.ID).Answers {
-		if a.Question == question {
-			answer = a.Text
-		}
-	}
-	return answer
-}
+// wanted returns what the operator decided; "" while they have not.
+func (b addBackupKey) wanted(sc *checklist.Scope) string { return sc.Answer(askedBackup()) }
 
 // Plan asks for no consent: whether to add the key at all is the item's own
 // question.
@@ -81,7 +70,8 @@ func (b addBackupKey) Do(ctx context.Context, sc *checklist.Scope) error {
 	want := b.wanted(sc)
 	if want == "" {
 		a, err := sc.Ask(ctx, checklist.Question{
-			Kind: checklist.Confirm, Title: backupQuestion, Default: checklist.Yes,
+			Kind: checklist.Confirm, Asked: askedBackup(), Default: checklist.Yes,
+			Title: "Put the emergency key into service while the new key is prepared?",
 			Body: fmt.Sprintf("It is in %s for %s. Clients that have it can sign with key id %s from the next redeploy on; the others wait for the new key.",
 				b.Vault.Describe(), environmentWords(sc), keygen.Emergency),
 		})

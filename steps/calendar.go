@@ -23,8 +23,8 @@ func (o *Outside) writeCalendar(ctx context.Context, sc *checklist.Scope) error 
 	if there, err := calendar(sc).Holds(path); there || err != nil {
 		return err
 	}
-	effect := checklist.Effect{Name: effectCalendar, Words: "write the calendar " + path}
-	err := sc.Effect(ctx, effect, func(context.Context) (string, error) { return "", calendar(sc).Write(path) })
+	effect := checklist.Effect{Code: checklist.DocumentCalendar, Object: path}
+	err := sc.Effect(ctx, effect, func(context.Context) (checklist.Result, error) { return checklist.Result{}, calendar(sc).Write(path) })
 	if errors.Is(err, paper.ErrExists) {
 		return checklist.WithHint(err, "move that file away, then run the item again")
 	}
@@ -35,9 +35,9 @@ func (o *Outside) writeCalendar(ctx context.Context, sc *checklist.Scope) error 
 // rotation. Later versions have the same appointments on the days that are then
 // known.
 func calendar(sc *checklist.Scope) paper.Calendar {
-	s := sc.Session
+	s, setup := sc.Session, sc.Session.Setup()
 	c := paper.Calendar{
-		Session: s.ID(), Service: s.Opening.Service, Sandbox: s.Opening.Sandbox, Made: sc.Now(),
+		Session: s.ID(), Service: setup.Service, Sandbox: s.Opening.Sandbox, Made: sc.Now(),
 		Version: int(sc.Now().Sub(s.OpenedAt) / time.Second),
 	}
 	keys := fmt.Sprintf("%s to %s", s.Opening.Old, s.Opening.New)
@@ -46,21 +46,21 @@ func calendar(sc *checklist.Scope) paper.Calendar {
 		phases, words := ofDay(s.Checklist, day)
 		c.Days = append(c.Days, paper.Day{
 			ID: fmt.Sprintf("day-%d", day), Date: localDay(s, day), Words: words,
-			Title: fmt.Sprintf("%s: key rotation %s, day %d: %s", s.Opening.Service, keys, day, strings.ToLower(phases)),
+			Title: fmt.Sprintf("%s: key rotation %s, day %d: %s", setup.Service, keys, day, strings.ToLower(phases)),
 		})
 	}
-	next := due(s)
+	next := NextRotation(s)
 	if next.IsZero() { // planned for the first day
-		next = localDay(s, 1).AddDate(0, 0, s.Opening.RotationDays)
+		next = localDay(s, 1).AddDate(0, 0, setup.RotationDays)
 	}
 	c.Days = append(c.Days,
 		paper.Day{
-			ID: "review-meeting", Date: localDay(s, last), Title: s.Opening.Service + ": review of the key rotation " + keys,
+			ID: "review-meeting", Date: localDay(s, last), Title: setup.Service + ": review of the key rotation " + keys,
 			Words: "What should the next rotation look at?",
 		},
 		paper.Day{
-			ID: "next-rotation", Date: next, Title: fmt.Sprintf("%s: rotate key %s", s.Opening.Service, s.Opening.New),
-			Words: fmt.Sprintf("%d days after %s was added to production.", s.Opening.RotationDays, s.Opening.New),
+			ID: "next-rotation", Date: next, Title: fmt.Sprintf("%s: rotate key %s", setup.Service, s.Opening.New),
+			Words: fmt.Sprintf("%d days after %s was added to production.", setup.RotationDays, s.Opening.New),
 		})
 	return c
 }

@@ -7,22 +7,6 @@ import (
 	"keyturn/steps/probe"
 )
 
-// AddNewKey is the step that a failed probe points back to.
-const AddNewKey = "add-new-key"
-
-// ProveBothKeys is the step that opens the gates of a removal.
-const ProveBothKeys = "prove-both-keys"
-
-// RemoveOldKey is the step that a rollback undoes.
-const RemoveOldKey = "remove-old-key"
-
-// Other steps that are asked for by their names.
-const (
-	removeNewKey         = "remove-new-key"
-	removeCompromisedKey = "remove-compromised-key"
-	stepInService        = "new-key-in-service"
-)
-
 // Catalog maps the names that items use to the steps that do them.
 type Catalog map[string]checklist.Step
 
@@ -33,26 +17,62 @@ func (c Catalog) Step(name string) (checklist.Step, bool) {
 }
 
 // NewCatalog returns every step, acting through o, which is the catalog's alone
-// from then on.
+// from then on. A step acts on no target but those that its session binds.
 func NewCatalog(o *Outside) Catalog {
 	o.glance = &glance{}
-	c := Catalog{
+	c := Catalog{}
+	for name := range stepsOf(o) {
+		c[name] = bound{o, name}
+	}
+	return c
+}
+
+// bound is a step that is made anew for the session that it is asked about.
+type bound struct {
+	outside *Outside
+	name    string
+}
+
+func (b bound) in(sc *checklist.Scope) checklist.Step {
+	return stepsOf(b.outside.of(sc.Session))[b.name]
+}
+
+func (b bound) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+	return b.in(sc).Plan(ctx, sc)
+}
+
+func (b bound) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
+	return b.in(sc).Check(ctx, sc)
+}
+
+func (b bound) Do(ctx context.Context, sc *checklist.Scope) error { return b.in(sc).Do(ctx, sc) }
+
+func (b bound) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+	return b.in(sc).Verify(ctx, sc)
+}
+
+// stepsOf returns every step by its name. The names are format: each that was
+// ever released is answered to.
+func stepsOf(o *Outside) map[string]checklist.Step {
+	c := map[string]checklist.Step{
+		checklist.ManualStep: manual{},
+
 		"review":        review{Outside: o},
 		"generate-key":  generateKey{o},
-		"prove-vault":   proveVault{Outside: o},
-		"notify-window": notifyWindow{notice{o, "the team", windowMessage}},
+		stepProveVault:  proveVault{Outside: o},
+		"notify-window": notifyWindow{notice{o, toTeam, windowMessage}},
 
-		AddNewKey:    o.adder(checklist.NewKey),
-		"redeploy":   o.deployer(),
-		RemoveOldKey: o.remover(checklist.OldKey),
-		removeNewKey: o.remover(checklist.NewKey),
+		AddNewKey:        o.adder(checklist.NewKey),
+		stepRedeploy:     o.deployer(),
+		RemoveOldKey:     o.remover(checklist.OldKey),
+		stepRemoveNewKey: o.remover(checklist.NewKey),
 
 		ProveBothKeys:           prove{Outside: o, newKey: probe.Accepted, oldKey: probe.Accepted},
 		"prove-new-key":         prove{Outside: o, newKey: probe.Accepted},
 		"prove-new-only":        prove{Outside: o, newKey: probe.Accepted, oldKey: probe.Refused},
 		"prove-new-key-refused": prove{Outside: o, newKey: probe.Refused, oldKey: probe.Accepted},
 
-		"approve":           approve{Outside: o},
+		stepApprove:         approve{},
 		"update-clients":    updateClients{Outside: o},
 		"monitor":           monitor{Outside: o},
 		"verify-usage":      verifyUsage{Outside: o},
@@ -70,30 +90,30 @@ func NewCatalog(o *Outside) Catalog {
 		"discard-new-key":   discardNewKey{o},
 		"document-drill":    documentDrill{decisions(o, issuesOfDrill)},
 
-		"notify-emergency": notice{o, "#security and on-call", emergencyMessage},
-		"notify-rollback":  notice{o, "the team", rollbackMessage},
+		"notify-emergency": notice{o, toSecurity, emergencyMessage},
+		"notify-rollback":  notice{o, toTeam, rollbackMessage},
 		"incident-log":     incidentLog(o),
 		"post-mortem":      postMortem(o),
 
 		"declare":                 declare{Outside: o},
 		"see-who-breaks":          seeWhoBreaks{Outside: o},
 		"add-backup-key":          addBackupKey{o, o.adder(checklist.BackupKey)},
-		removeCompromisedKey:      removeCompromised{o},
+		stepRemoveCompromised:     removeCompromised{o},
 		"prove-revoked":           proveRevoked{Outside: o},
 		stepInService:             newKeyInService{o},
 		"find-older-deployments":  findOlderDeployments{Outside: o},
 		"audit":                   audit{Outside: o},
 		"dispose-compromised-key": disposeCompromised{o},
-		"approve-afterwards":      approveAfterwards{o},
+		stepApproveAfterwards:     approveAfterwards{o},
 
 		"name-trouble":  nameTrouble{o},
 		ReAddOldKey:     reAddKey{o, o.adder(checklist.OldKey)},
 		"prove-old-key": proveOldKey{Outside: o},
-		"investigate":   investigate{Outside: o},
+		stepInvestigate: investigate{Outside: o},
 		"decide":        decide{o},
 	}
 	if o.Hand != nil {
-		c[removeCompromisedKey] = handRemoveCompromised{o}
+		c[stepRemoveCompromised] = handRemoveCompromised{o}
 		c["find-older-deployments"] = handOlder{Outside: o}
 		c["update-default"] = handDefault{Outside: o}
 	}

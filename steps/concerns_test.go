@@ -6,26 +6,33 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"keyturn/checklist"
+	"keyturn/keygen"
 	"keyturn/steps"
 )
 
 func TestConcerns(t *testing.T) {
 	t.Parallel()
-	const subject = "orders-api HMAC_SECRET_V2 row env_1"
+	subject := checklist.VariableSubject("orders-api", "HMAC_SECRET_V2", "env_1")
+	effect := func(code checklist.EffectCode, target string, key string) checklist.Effect {
+		return checklist.Effect{Code: code, Target: target, Key: keygen.KeyID(key)}
+	}
 	for name, tc := range map[string]struct {
 		effect checklist.Effect
 		want   bool
 	}{
-		"a row that was made":    {checklist.Effect{Name: "vercel.env.create", Target: "orders-api", Words: "create HMAC_SECRET_V2 in orders-api preview"}, true},
-		"a row that was deleted": {checklist.Effect{Name: "vercel.env.delete", Target: "orders-api", Words: "delete HMAC_SECRET_V2 from orders-api: row env_1 for preview"}, true},
-		"another target":         {checklist.Effect{Name: "vercel.env.create", Target: "orders", Words: "create HMAC_SECRET_V2 in orders preview"}, false},
-		"another key":            {checklist.Effect{Name: "vercel.env.create", Target: "orders-api", Words: "create HMAC_SECRET_V21 in orders-api preview"}, false},
-		"no row":                 {checklist.Effect{Name: "vercel.deploy", Target: "orders-api", Words: "deploy HMAC_SECRET_V2 again"}, false},
-		"no target":              {checklist.Effect{Name: "vercel.env.create", Words: "create HMAC_SECRET_V2 somewhere"}, false},
+		"a row that was made":     {effect(checklist.VariableCreate, "orders-api", "v2"), true},
+		"a row that was deleted":  {effect(checklist.VariableDelete, "orders-api", "v2"), true},
+		"a row that was narrowed": {effect(checklist.VariableNarrow, "orders-api", "v2"), true},
+		"another target":          {effect(checklist.VariableCreate, "orders", "v2"), false},
+		"another key":             {effect(checklist.VariableCreate, "orders-api", "v21"), false},
+		"no row":                  {effect(checklist.DeploymentCreate, "orders-api", "v2"), false},
+		"no target":               {effect(checklist.VariableCreate, "", "v2"), false},
+		"no key":                  {effect(checklist.VariableCreate, "orders-api", ""), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			assert.Equal(t, tc.want, steps.Concerns(tc.effect, subject))
 		})
 	}
+	assert.False(t, steps.Concerns(effect(checklist.VariableCreate, "orders-api", "v2"), "targets/orders-api"), "what is no row")
 }

@@ -19,8 +19,6 @@ const (
 	Abandon = "abandon"
 )
 
-const decideQuestion = "How does it go on?"
-
 // decide lets the operator resume the rotation or give it up.
 //
 // Resuming tells the session in trouble that its old key is back. Giving it up
@@ -28,16 +26,11 @@ const decideQuestion = "How does it go on?"
 // session; nothing is removed before the old key was accepted once more.
 type decide struct{ *Outside }
 
+// askedDecision is the question how it goes on.
+func askedDecision() checklist.Asked { return checklist.Asked{ID: "decide"} }
+
 // decided returns what the operator chose last, and "" before that.
-func decided(sc *checklist.Scope) string {
-	choice := ""
-	for _, a := range sc.Session.State(sc.Item.ID).Answers {
-		if a.Question == decideQuestion {
-			choice = a.Text
-		}
-	}
-	return choice
-}
+func decided(sc *checklist.Scope) string { return sc.Answer(askedDecision()) }
 
 // begun reports whether the decision has changed something: then it stands.
 func begun(sc *checklist.Scope) bool {
@@ -77,7 +70,7 @@ func (d decide) choose(ctx context.Context, sc *checklist.Scope, before string) 
 		choices = choices[:1]
 	}
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Choose, Title: decideQuestion, Choices: choices, Default: cmp.Or(before, Resume), Body: investigated(sc),
+		Kind: checklist.Choose, Asked: askedDecision(), Title: "How does it go on?", Choices: choices, Default: cmp.Or(before, Resume), Body: investigated(sc),
 	})
 	if err == nil && !slices.ContainsFunc(choices, func(c checklist.Choice) bool { return c.ID == a.Text }) {
 		err = fmt.Errorf("%q is none of the choices", a.Text)
@@ -87,10 +80,8 @@ func (d decide) choose(ctx context.Context, sc *checklist.Scope, before string) 
 
 // investigated is what the investigation found, for whoever decides.
 func investigated(sc *checklist.Scope) string {
-	for _, i := range sc.Session.Checklist.Items() {
-		if st := sc.Session.State(i.ID); i.Step == "investigate" && st.Evidence != nil {
-			return st.Evidence.Summary
-		}
+	if _, st, ok := sc.Session.StepState(stepInvestigate); ok && st.Evidence != nil {
+		return st.Evidence.Summary
 	}
 	return "Nothing was investigated."
 }
@@ -182,7 +173,9 @@ func (d decide) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
 
 // told reports whether a session knows of this rollback.
 func told(parent *checklist.Session, sc *checklist.Scope) bool {
-	return slices.ContainsFunc(parent.Deviations, func(d checklist.Deviation) bool { return d.Reason == "by "+sc.Session.ID() })
+	return slices.ContainsFunc(parent.Deviations, func(d checklist.Deviation) bool {
+		return d.Kind == checklist.RolledBack && d.Session == sc.Session.ID()
+	})
 }
 
 // abandoned reports whether nothing is left to be done for giving the key up.
@@ -236,9 +229,9 @@ func (d decide) Do(ctx context.Context, sc *checklist.Scope) error {
 		return fmt.Errorf("look at what %s goes on from: %w", parent.ID(), err)
 	}
 	from, _ := resumeFrom(parent)
-	effect := checklist.Effect{Name: "session.rolled-back", Words: "tell " + parent.ID() + " that the old key is back"}
-	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
-		return "", d.Sessions.RolledBack(ctx, parent.ID(), from.ID, sc.Session.ID(), seen)
+	effect := checklist.Effect{Code: checklist.SessionRolledBack, Object: parent.ID()}
+	return sc.Effect(ctx, effect, func(ctx context.Context) (checklist.Result, error) {
+		return checklist.Result{}, d.Sessions.RolledBack(ctx, parent.ID(), from.ID, sc.Session.ID(), seen)
 	})
 }
 
@@ -293,11 +286,10 @@ func (d decide) archive(ctx context.Context, sc *checklist.Scope, e checklist.En
 	if kept, err := d.kept(ctx, sc, e); err != nil || !kept {
 		return err
 	}
-	name := secretName(e, sc.Session.Key(checklist.NewKey))
-	effect := checklist.Effect{Name: "vault.archive", Environment: e, Words: fmt.Sprintf("archive %s as unused", name)}
-	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
-		_, err := d.Vault.Archive(ctx, name, "unused: given up in "+sc.Session.ID())
-		return "", unknown(err)
+	id := sc.Session.Key(checklist.NewKey)
+	return sc.Effect(ctx, vaultEffect(checklist.VaultArchive, e, id), func(ctx context.Context) (checklist.Result, error) {
+		_, err := d.Vault.Archive(ctx, secretName(e, id), "unused: given up in "+sc.Session.ID())
+		return checklist.Result{}, unknown(err)
 	})
 }
 
@@ -314,9 +306,9 @@ func (d decide) endParent(ctx context.Context, sc *checklist.Scope) error {
 	reason := fmt.Sprintf("rolled back by %s: %s; %s is out of service again, and %s alone is in service in %s",
 		sc.Session.ID(), cmp.Or(sc.Session.Facts[FactTroubleWhat], "the trouble was not named"),
 		sc.Session.Key(checklist.NewKey), sc.Session.Key(checklist.OldKey), environmentWords(sc))
-	effect := checklist.Effect{Name: "session.abandon", Words: "abandon " + parent.ID() + " and sign its record"}
-	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
-		return "", d.Sessions.Abandon(ctx, parent.ID(), reason)
+	effect := checklist.Effect{Code: checklist.SessionAbandon, Object: parent.ID()}
+	return sc.Effect(ctx, effect, func(ctx context.Context) (checklist.Result, error) {
+		return checklist.Result{}, d.Sessions.Abandon(ctx, parent.ID(), reason)
 	})
 }
 

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,11 +15,14 @@ type declare struct {
 	*Outside
 }
 
+// The questions of a declaration.
 const (
-	sinceQuestion   = "Since when is the key compromised?"
-	sinceConfirm    = "Is this the time of the compromise?"
-	knownByQuestion = "How is it known?"
+	askSince        = "since"
+	askSinceConfirm = "since-confirm" // the answer is the time itself
+	askKnownBy      = "known-by"
+)
 
+const (
 	// sinceUnknown is what a bare enter means. The audit begins there, so that too
 	// early is better than too late.
 	sinceUnknown = "24h ago"
@@ -40,7 +44,7 @@ func (d declare) Do(ctx context.Context, sc *checklist.Scope) error {
 		return err
 	}
 	_, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Write, Title: knownByQuestion, Default: "not said",
+		Kind: checklist.Write, Asked: checklist.Asked{ID: askKnownBy}, Title: "How is it known?", Default: "not said",
 		Body: "One sentence for the incident log: a leaked log, a report, an alert. No secret.",
 	})
 	return err
@@ -51,7 +55,10 @@ func (d declare) askSince(ctx context.Context, sc *checklist.Scope) error {
 		"Where it is not known, go back too far rather than not far enough: the audit begins there.", zoneWords(sc.Session))
 	problem := ""
 	for range sinceAttempts {
-		a, err := sc.Ask(ctx, checklist.Question{Kind: checklist.Write, Title: sinceQuestion, Default: sinceUnknown, Body: problem + body})
+		a, err := sc.Ask(ctx, checklist.Question{
+			Kind: checklist.Write, Asked: checklist.Asked{ID: askSince}, Title: "Since when is the key compromised?",
+			Default: sinceUnknown, Body: problem + body,
+		})
 		if err != nil {
 			return err
 		}
@@ -63,7 +70,7 @@ func (d declare) askSince(ctx context.Context, sc *checklist.Scope) error {
 		// The answer is the time itself, so that the journal holds what was meant.
 		meant := since.Format(time.RFC3339)
 		a, err = sc.Ask(ctx, checklist.Question{
-			Kind: checklist.Choose, Title: sinceConfirm, Body: bothTimes(sc.Session, since), Default: meant,
+			Kind: checklist.Choose, Asked: checklist.Asked{ID: askSinceConfirm}, Title: "Is this the time of the compromise?", Body: bothTimes(sc.Session, since), Default: meant,
 			Choices: []checklist.Choice{{ID: meant, Label: "Yes"}, {ID: sinceAgain, Label: "No, ask again"}},
 		})
 		if err != nil || a.Text == meant {
@@ -75,21 +82,12 @@ func (d declare) askSince(ctx context.Context, sc *checklist.Scope) error {
 }
 
 func (d declare) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	var since time.Time
-	knownBy := ""
-	for _, a := range sc.Session.State(sc.Item.ID).Answers {
-		switch a.Question {
-		case sinceConfirm:
-			if at, err := time.Parse(time.RFC3339, a.Text); err == nil {
-				since = at.UTC()
-			}
-		case knownByQuestion:
-			knownBy = a.Text
-		}
+	since, err := time.Parse(time.RFC3339, sc.Answer(checklist.Asked{ID: askSinceConfirm}))
+	if err != nil {
+		return checklist.Evidence{}, checklist.WithHint(errors.New("the time of the compromise was not confirmed"), "run the item again, and confirm the time")
 	}
-	if since.IsZero() {
-		return checklist.Evidence{}, fmt.Errorf("the time of the compromise was not confirmed")
-	}
+	since = since.UTC()
+	knownBy := sc.Answer(checklist.Asked{ID: askKnownBy})
 	return checklist.Evidence{
 		Summary: fmt.Sprintf("%s is compromised since %s; known by: %s", sc.Session.Key(checklist.OldKey), bothTimes(sc.Session, since), knownBy),
 		Facts:   map[string]string{FactCompromisedSince: since.Format(time.RFC3339), FactKnownBy: knownBy},

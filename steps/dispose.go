@@ -47,7 +47,10 @@ func (d disposeCompromised) left(ctx context.Context, sc *checklist.Scope) ([]ch
 	return left, nil
 }
 
-func disposeQuestion(name vault.Name) string { return fmt.Sprintf("What becomes of %s?", name) }
+// askedDisposal is the question what becomes of a key.
+func askedDisposal(name vault.Name) checklist.Asked {
+	return checklist.Asked{ID: "dispose", About: string(name)}
+}
 
 // Plan asks for the choice first: it is what is to be agreed to.
 func (d disposeCompromised) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -63,7 +66,8 @@ func (d disposeCompromised) Plan(ctx context.Context, sc *checklist.Scope) (chec
 	for _, e := range left {
 		name := secretName(e, id)
 		a, err := sc.Ask(ctx, checklist.Question{
-			Kind: checklist.Choose, Title: disposeQuestion(name), Body: "It is in " + d.Vault.Describe() + ".", Default: disposeSeal,
+			Kind: checklist.Choose, Asked: askedDisposal(name), Default: disposeSeal,
+			Title: fmt.Sprintf("What becomes of %s?", name), Body: "It is in " + d.Vault.Describe() + ".",
 			Choices: []checklist.Choice{
 				{ID: disposeSeal, Label: "Seal it", Help: "evidence for whoever investigates; nothing can put it back into service"},
 				{ID: disposeDestroy, Label: "Destroy it", Help: "every version of it"},
@@ -92,7 +96,7 @@ func (d disposeCompromised) Do(ctx context.Context, sc *checklist.Scope) error {
 	}
 	for _, e := range left {
 		name := secretName(e, sc.Session.Key(checklist.OldKey))
-		if err := d.dispose(ctx, sc, e, name, lastAnswer(sc, disposeQuestion(name))); err != nil {
+		if err := d.dispose(ctx, sc, e, name, sc.Answer(askedDisposal(name))); err != nil {
 			return err
 		}
 	}
@@ -100,17 +104,20 @@ func (d disposeCompromised) Do(ctx context.Context, sc *checklist.Scope) error {
 }
 
 func (d disposeCompromised) dispose(ctx context.Context, sc *checklist.Scope, e checklist.Environment, name vault.Name, choice string) error {
-	effect := checklist.Effect{Name: "vault." + choice, Environment: e, Words: choice + " " + string(name)}
-	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
-		if choice != disposeDestroy {
+	code := checklist.VaultSeal
+	if choice == disposeDestroy {
+		code = checklist.VaultDestroy
+	}
+	return sc.Effect(ctx, vaultEffect(code, e, sc.Session.Key(checklist.OldKey)), func(ctx context.Context) (checklist.Result, error) {
+		if code == checklist.VaultSeal {
 			_, err := d.Vault.Seal(ctx, name, "compromised: "+sc.Session.ID())
-			return "", unknown(err)
+			return checklist.Result{}, unknown(err)
 		}
 		err := d.Vault.Delete(ctx, name)
 		if errors.Is(err, vault.ErrNotFound) {
-			return "it was gone already", nil
+			return checklist.Result{How: checklist.Gone}, nil
 		}
-		return "", unknown(err)
+		return checklist.Result{}, unknown(err)
 	})
 }
 

@@ -17,7 +17,7 @@ type filing struct {
 	*Outside
 	summary  string
 	question func(*checklist.Session) string // after what was noticed; nil to ask nothing
-	effect   string
+	effect   checklist.EffectCode
 	path     func(dir string, s *checklist.Session) string
 	plan     func(o *Outside, path, mark string, d paper.Document) (paper.Draft, error)
 	// traffic says that the request log is to be read for the document.
@@ -27,12 +27,10 @@ type filing struct {
 	once bool
 }
 
-// The effects that write paper.
+// The questions of a document.
 const (
-	effectDecisions  = "document.append"
-	effectIncident   = "incident.append"
-	effectPostMortem = "post-mortem.create"
-	effectCalendar   = "calendar.write"
+	askIssues = "issues" // what was noticed
+	askAgree  = "agree"  // whether it is written as shown
 )
 
 func decisionsPath(dir string) string { return filepath.Join(dir, "decisions.md") }
@@ -41,7 +39,7 @@ func decisionsPath(dir string) string { return filepath.Join(dir, "decisions.md"
 // what was noticed.
 func decisions(o *Outside, question func(*checklist.Session) string) filing {
 	return filing{
-		Outside: o, summary: "Update the documentation", question: question, effect: effectDecisions,
+		Outside: o, summary: "Update the documentation", question: question, effect: checklist.DocumentDecisions,
 		path: func(dir string, _ *checklist.Session) string { return decisionsPath(dir) },
 		plan: func(o *Outside, path, mark string, d paper.Document) (paper.Draft, error) {
 			entry, err := o.Paper.RenderDecision(d)
@@ -56,7 +54,7 @@ func decisions(o *Outside, question func(*checklist.Session) string) filing {
 // incidentLog adds an entry to docs/incidents.md.
 func incidentLog(o *Outside) filing {
 	return filing{
-		Outside: o, summary: "Update the incident log", question: forIncidentLog, effect: effectIncident,
+		Outside: o, summary: "Update the incident log", question: forIncidentLog, effect: checklist.DocumentIncident,
 		path: func(dir string, _ *checklist.Session) string { return filepath.Join(dir, "incidents.md") },
 		plan: func(o *Outside, path, mark string, d paper.Document) (paper.Draft, error) {
 			entry, err := o.Paper.RenderIncident(d)
@@ -71,7 +69,7 @@ func incidentLog(o *Outside) filing {
 // postMortem drafts a document in docs/post-mortems, for people to complete.
 func postMortem(o *Outside) filing {
 	return filing{
-		Outside: o, summary: "Draft the post-mortem", effect: effectPostMortem, traffic: true, once: true,
+		Outside: o, summary: "Draft the post-mortem", effect: checklist.DocumentPostMortem, traffic: true, once: true,
 		path: func(dir string, s *checklist.Session) string {
 			return filepath.Join(dir, "post-mortems", s.OpenedAt.UTC().Format("2006-01-02")+"-"+s.ID()+".md")
 		},
@@ -115,7 +113,9 @@ func (f filing) Check(_ context.Context, sc *checklist.Scope) (bool, error) {
 func (f filing) Do(ctx context.Context, sc *checklist.Scope) error {
 	noticed := ""
 	if f.question != nil {
-		a, err := sc.Ask(ctx, checklist.Question{Kind: checklist.Write, Optional: true, Title: f.question(sc.Session)})
+		a, err := sc.Ask(ctx, checklist.Question{
+			Kind: checklist.Write, Asked: checklist.Asked{ID: askIssues}, Optional: true, Title: f.question(sc.Session),
+		})
 		if err != nil {
 			return err
 		}
@@ -158,7 +158,7 @@ func (f filing) agree(ctx context.Context, sc *checklist.Scope, draft paper.Draf
 		return err
 	}
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Confirm, Default: checklist.Yes, Title: "Write this to " + draft.Path + "?", Body: diff, Copy: diff,
+		Kind: checklist.Confirm, Asked: checklist.Asked{ID: askAgree}, Default: checklist.Yes, Title: "Write this to " + draft.Path + "?", Body: diff, Copy: diff,
 	})
 	if err != nil {
 		return err
@@ -167,8 +167,8 @@ func (f filing) agree(ctx context.Context, sc *checklist.Scope, draft paper.Draf
 		return checklist.WithHint(fmt.Errorf("%s was not written: %w", draft.Path, checklist.ErrDeclined),
 			"run the item again to see it again; it can be edited once it is written")
 	}
-	effect := checklist.Effect{Name: f.effect, Words: "write to " + draft.Path}
-	err = sc.Effect(ctx, effect, func(context.Context) (string, error) { return "", draft.Write() })
+	effect := checklist.Effect{Code: f.effect, Object: draft.Path}
+	err = sc.Effect(ctx, effect, func(context.Context) (checklist.Result, error) { return checklist.Result{}, draft.Write() })
 	if errors.Is(err, paper.ErrChanged) {
 		return checklist.WithHint(err, "nothing was written; run the item again to see it against what is there now")
 	}
@@ -188,22 +188,15 @@ func (f filing) Verify(_ context.Context, sc *checklist.Scope) (checklist.Eviden
 		evidence.Summary = f.where(sc) + " is there for you to complete"
 	}
 	if f.question != nil {
-		evidence.Issues = answered(sc, f.question(sc.Session))
+		evidence.Issues = answered(sc, askIssues)
 	}
 	return evidence, nil
 }
 
 // answered returns the operator's last answer to a question, if it has a text.
-func answered(sc *checklist.Scope, title string) []string {
-	var texts []string
-	for _, a := range sc.Session.State(sc.Item.ID).Answers {
-		if a.Question != title {
-			continue
-		}
-		texts = nil
-		if text := strings.TrimSpace(a.Text); text != "" {
-			texts = []string{text}
-		}
+func answered(sc *checklist.Scope, question string) []string {
+	if text := strings.TrimSpace(sc.Answer(checklist.Asked{ID: question})); text != "" {
+		return []string{text}
 	}
-	return texts
+	return nil
 }

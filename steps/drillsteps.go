@@ -38,7 +38,7 @@ func (u updateTestAgent) Plan(_ context.Context, sc *checklist.Scope) (checklist
 
 func (u updateTestAgent) Do(ctx context.Context, sc *checklist.Scope) error {
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Confirm, Default: checklist.No, Title: "Does the test agent sign with key id test now?",
+		Kind: checklist.Confirm, Asked: checklist.Asked{ID: "agent-updated"}, Default: checklist.No, Title: "Does the test agent sign with key id test now?",
 		Body: "Keyturn then looks for its requests in the log.",
 	})
 	if err != nil {
@@ -51,7 +51,10 @@ func (u updateTestAgent) Do(ctx context.Context, sc *checklist.Scope) error {
 }
 
 func (u updateTestAgent) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	served := sc.Session.State("redeploy-add").PassedAt
+	served, err := passedAt(sc, itemRedeployAdd)
+	if err != nil {
+		return checklist.Evidence{}, err
+	}
 	for waited := time.Duration(0); ; waited += agentPause {
 		log, err := u.traffic(ctx, checklist.Staging, served.Truncate(time.Hour), sc.Now())
 		if err != nil {
@@ -139,14 +142,12 @@ func (t triggerAlerts) Do(ctx context.Context, sc *checklist.Scope) error {
 		return err
 	}
 	const n = requestlog.FailureThreshold + 1
-	effect := checklist.Effect{
-		Name: "probe.burst", Target: c.target.Name, Environment: c.environment, Words: fmt.Sprintf("send %d badly signed requests", n),
-	}
-	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
+	effect := checklist.Effect{Code: checklist.ProbeBurst, Target: c.target.Name, Environment: c.environment, Count: n}
+	return sc.Effect(ctx, effect, func(ctx context.Context) (checklist.Result, error) {
 		refused, err := suite.SendBad(ctx, n, alertConcurrency, func(done, total int, _ string) {
 			sc.Report(checklist.Progress{Words: "sending badly signed requests", Done: done, Total: total})
 		})
-		return fmt.Sprintf("%d refused", refused), err
+		return checklist.Result{Note: fmt.Sprintf("%d refused", refused)}, err
 	})
 }
 
@@ -172,12 +173,12 @@ type documentDrill struct{ filing }
 // drillChecks are the lines of the runbook's test checklist, each with the
 // item that proves it. The last is proved by this item itself.
 var drillChecks = []struct{ line, item string }{
-	{"New key generated correctly", "generate-test"},
-	{"Added to Vercel without typos", "verify-test"},
-	{"Requests with new key succeed", "verify-test"},
-	{"Requests with old key fail after removal", "verify-removed"},
-	{"Monitoring alerts triggered appropriately", "alerts"},
-	{"Documentation updated", "document-issues"},
+	{"New key generated correctly", itemGenerateTest},
+	{"Added to Vercel without typos", itemVerifyTest},
+	{"Requests with new key succeed", itemVerifyTest},
+	{"Requests with old key fail after removal", itemVerifyRemoved},
+	{"Monitoring alerts triggered appropriately", itemAlerts},
+	{"Documentation updated", itemDocumentIssues},
 }
 
 func (d documentDrill) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {

@@ -136,11 +136,10 @@ func (s site) spansOf(rows []vercel.Variable, removals []checklist.Event) []span
 
 // removals returns the events with which a session removed its old key.
 func removals(parent *checklist.Session, events []checklist.Event) []checklist.Event {
-	var all []checklist.Event
-	for _, e := range events {
-		if item, _, _ := parent.Checklist.Item(e.Item); item.Step == RemoveOldKey && e.Kind == checklist.Done {
-			all = append(all, e)
+	return slices.DeleteFunc(slices.Clone(events), func(e checklist.Event) bool {
+		if e.Kind != checklist.Done || e.Effect.Key != parent.Key(checklist.OldKey) {
+			return true
 		}
-	}
-	return all
+		return e.Effect.Code != checklist.VariableDelete && e.Effect.Code != checklist.VariableNarrow
+	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"keyturn/checklist"
 	"keyturn/keygen"
@@ -52,9 +51,9 @@ func (g generateKey) generated(ctx context.Context, sc *checklist.Scope, e check
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("look for %s in the vault: %w", name, err)
-	case entry.Note == mark(sc):
+	case entry.Note == markOf(sc).String():
 		return true, nil
-	case strings.HasPrefix(entry.Note, sc.Session.ID()+" "): // an earlier round
+	case markOf(sc).replaces(entry.Note):
 		return false, nil
 	case entry.Status == vault.Active && name != secretName(e, keygen.Test):
 		return false, checklist.WithHint(
@@ -71,17 +70,16 @@ func (g generateKey) Do(ctx context.Context, sc *checklist.Scope) error {
 		} else if mine {
 			continue
 		}
-		name := secretName(e, sc.Session.Key(checklist.NewKey))
-		effect := checklist.Effect{Name: "vault.put", Environment: e, Words: "generate " + string(name) + " into the vault"}
-		err := sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
+		id := sc.Session.Key(checklist.NewKey)
+		err := sc.Effect(ctx, vaultEffect(checklist.VaultGenerate, e, id), func(ctx context.Context) (checklist.Result, error) {
 			secret, err := keygen.Generate(g.Random)
 			if err != nil {
-				return "", err
+				return checklist.Result{}, err
 			}
 			fingerprint := secret.Fingerprint(sc.Session.Opening.Trail)
 			// Replace: what is there is an archived key or a drill's leftover.
-			_, err = g.Vault.Put(ctx, name, secret, vault.PutOptions{Fingerprint: fingerprint, Note: mark(sc), Replace: true})
-			return "fingerprint " + fingerprint.Short(), unknown(err)
+			_, err = g.Vault.Put(ctx, secretName(e, id), secret, vault.PutOptions{Fingerprint: fingerprint, Note: markOf(sc).String(), Replace: true})
+			return checklist.Result{Note: "fingerprint " + fingerprint.Short()}, unknown(err)
 		})
 		if err != nil {
 			return err

@@ -71,21 +71,20 @@ type act struct {
 // perform has an act done: it is journalled as intended, spelt out, and
 // journalled as done once the operator says so.
 func (o *Outside) perform(ctx context.Context, sc *checklist.Scope, a act) error {
-	return sc.Effect(ctx, a.effect, func(ctx context.Context) (string, error) { return o.guide(ctx, sc, a) })
+	return sc.Effect(ctx, a.effect, func(ctx context.Context) (checklist.Result, error) { return o.guide(ctx, sc, a) })
 }
 
-// guide asks until the operator says that the act is done, and returns in words
-// that they did. Whatever ends the question ends the value's time on the
+// guide asks until the operator says that the act is done. Whatever ends the question ends the value's time on the
 // clipboard too.
-func (o *Outside) guide(ctx context.Context, sc *checklist.Scope, a act) (string, error) {
+func (o *Outside) guide(ctx context.Context, sc *checklist.Scope, a act) (checklist.Result, error) {
 	forget, copied := func() error { return nil }, false
 	note, suggested, until := "", handDone, time.Time{}
 	if a.value != nil {
 		suggested = handCopy
 	}
 	// Whoever leaves may have pressed Save before.
-	left := func(err error) (string, error) {
-		return "", fmt.Errorf("%w: %w", checklist.ErrUnknown, errors.Join(err, forget()))
+	left := func(err error) (checklist.Result, error) {
+		return checklist.Result{}, fmt.Errorf("%w: %w", checklist.ErrUnknown, errors.Join(err, forget()))
 	}
 	for {
 		answer, err := sc.Ask(ctx, a.question(note, suggested, until))
@@ -93,15 +92,15 @@ func (o *Outside) guide(ctx context.Context, sc *checklist.Scope, a act) (string
 		case err != nil:
 			return left(err)
 		case answer.Text == handDone:
-			said := "as " + sc.Session.Opening.Operator + " says"
+			var notes []string
 			if a.value != nil && !copied {
-				said += ", who did not copy the value here"
+				notes = append(notes, "the value was not copied here")
 			}
 			// What was done is done, whatever becomes of the clipboard.
 			if err := forget(); err != nil {
-				said += fmt.Sprintf("; the clipboard could not be cleared at once, and is within %s: %v", clipTime, err)
+				notes = append(notes, fmt.Sprintf("the clipboard could not be cleared at once, and is within %s: %v", clipTime, err))
 			}
-			return said, nil
+			return checklist.Result{How: checklist.Said, Note: strings.Join(notes, "; ")}, nil
 		case answer.Text != handCopy || a.value == nil:
 			return left(fmt.Errorf("%q is none of the choices", answer.Text))
 		}
@@ -146,7 +145,7 @@ func (a act) question(note, suggested string, until time.Time) checklist.Questio
 	for i, click := range a.clicks {
 		fmt.Fprintf(&body, "%d. %s\n", i+1, click)
 	}
-	q := checklist.Question{Kind: checklist.Choose, Title: a.title, Body: strings.TrimSuffix(body.String(), "\n"), Default: suggested, Until: until}
+	q := checklist.Question{Kind: checklist.Choose, Asked: a.asked(), Title: a.title, Body: strings.TrimSuffix(body.String(), "\n"), Default: suggested, Until: until}
 	if a.value != nil {
 		q.Choices = append(q.Choices, checklist.Choice{
 			ID: handCopy, Label: fmt.Sprintf("Copy the value for %d seconds", int(clipTime/time.Second)),
@@ -156,19 +155,23 @@ func (a act) question(note, suggested string, until time.Time) checklist.Questio
 	return q
 }
 
-// said reports whether the operator has said in this round that the act was done.
-func (a act) said(sc *checklist.Scope) bool {
-	return among(sc.Session.State(sc.Item.ID).Effects, a.effect) ||
-		a.also != "" && among(sc.Session.State(a.also).Effects, a.effect)
+// asked names the act's question, by what the act changes.
+func (a act) asked() checklist.Asked {
+	e := a.effect
+	about := []string{string(e.Code), e.Target, string(e.Environment), string(e.Key), e.Place, e.Object}
+	return checklist.Asked{ID: "by-hand", About: strings.Join(slices.DeleteFunc(about, func(s string) bool { return s == "" }), " ")}
 }
 
-// byHandEffect is what the journal says of an act. Each round of an item has its
+// said reports whether the operator has said in this round that the act was done.
+func (a act) said(sc *checklist.Scope) bool {
+	return a.effect.Among(sc.Session.State(sc.Item.ID).Effects) ||
+		a.also != "" && a.effect.Among(sc.Session.State(a.also).Effects)
+}
+
+// byHand is an effect that the operator makes. Each round of an item has its
 // own, so that one act is not taken for the next.
-func byHandEffect(sc *checklist.Scope, name string, r row, words string) checklist.Effect {
-	e := checklist.Effect{Name: name, Target: r.target.Name, Environment: r.environment, Words: words + ", by hand"}
-	if round := sc.Session.State(sc.Item.ID).Round; round > 0 {
-		e.Words += fmt.Sprintf(", round %d", round+1)
-	}
+func byHand(sc *checklist.Scope, e checklist.Effect) checklist.Effect {
+	e.ByHand, e.Round = true, sc.Session.State(sc.Item.ID).Round
 	return e
 }
 

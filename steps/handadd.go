@@ -27,13 +27,13 @@ func (a handAdd) acts(sc *checklist.Scope) []act {
 
 func (a handAdd) act(sc *checklist.Scope, r row) act {
 	name := sc.Session.Key(a.role).Variable()
-	effect := byHandEffect(sc, "hand.env.create", r, fmt.Sprintf("create %s in %s", name, r))
+	effect := byHand(sc, r.creation(sc.Session.Key(a.role)))
 	has, st := fmt.Sprintf("If %s is there for %s", name, r.slot.dashboardName()), sc.Session.State(sc.Item.ID)
 	there := has + ": stop (esc), it is not ours."
 	switch {
 	case a.role != checklist.NewKey:
 		there = has + ", leave it: this is done."
-	case st.Round > 0 || among(st.Pending, effect):
+	case st.Round > 0 || effect.Among(st.Pending):
 		there = has + ", this session added it: delete it."
 	}
 	return act{

@@ -24,13 +24,12 @@ type handOlder struct {
 type olderAddress struct {
 	cell
 	address string
-	answer  string
-	accepts bool
+	answer  answer
 }
 
-// question asks for the addresses of one cell.
-func (h handOlder) question(c cell) string {
-	return fmt.Sprintf("Addresses of the older deployments of %s (empty for none)", c)
+// asked names the question for the addresses of one cell.
+func (h handOlder) asked(c cell) checklist.Asked {
+	return checklist.Asked{ID: "addresses", About: c.target.Name + "/" + string(c.environment)}
 }
 
 func (h handOlder) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -64,18 +63,18 @@ func (h handOlder) Do(ctx context.Context, sc *checklist.Scope) error {
 	if err != nil {
 		return err
 	}
-	alive := slices.DeleteFunc(all, func(o olderAddress) bool { return !o.accepts })
+	alive := slices.DeleteFunc(slices.Clone(all), func(o olderAddress) bool { return !o.answer.mayAccept() })
 	doomed, err := h.choose(ctx, sc, alive)
 	if err != nil {
 		return err
 	}
-	for _, o := range alive {
+	for _, o := range all {
 		a := h.deletion(sc, o)
 		switch {
-		case doomed:
+		case doomed && o.answer.mayAccept():
 			err = h.perform(ctx, sc, a)
-		case among(sc.Session.State(sc.Item.ID).Pending, a.effect):
-			err = leave(ctx, sc, a.effect)
+		case o.answer.is != unjudged && a.effect.Among(sc.Session.State(sc.Item.ID).Pending):
+			err = leave(ctx, sc, a.effect) // it is there still
 		}
 		if err != nil {
 			return err
@@ -84,19 +83,13 @@ func (h handOlder) Do(ctx context.Context, sc *checklist.Scope) error {
 	return nil
 }
 
-// deletedAt is between the deployment's cell and its address in the words of a
-// deletion.
-const deletedAt = " at "
-
 // begun returns the addresses of a cell whose deletion was begun, and of which
 // nobody knows yet whether it was made.
 func (h handOlder) begun(sc *checklist.Scope, c cell) []string {
 	var addresses []string
 	for _, e := range sc.Session.State(sc.Item.ID).Pending {
-		_, rest, ok := strings.Cut(e.Words, deletedAt)
-		if ok && e.Target == c.target.Name && e.Environment == c.environment {
-			address, _, _ := strings.Cut(rest, ",")
-			addresses = append(addresses, address)
+		if e.Code == checklist.DeploymentDelete && e.Target == c.target.Name && e.Environment == c.environment {
+			addresses = append(addresses, e.Object)
 		}
 	}
 	return addresses
@@ -106,7 +99,7 @@ func (h handOlder) begun(sc *checklist.Scope, c cell) []string {
 // about is there still, and left as it is.
 func leave(ctx context.Context, sc *checklist.Scope, e checklist.Effect) error {
 	left := errors.New("it is there, and left as it is")
-	err := sc.Effect(ctx, e, func(context.Context) (string, error) { return "", left })
+	err := sc.Effect(ctx, e, func(context.Context) (checklist.Result, error) { return checklist.Result{}, left })
 	if errors.Is(err, left) {
 		return nil
 	}
@@ -120,11 +113,11 @@ func (h handOlder) choose(ctx context.Context, sc *checklist.Scope, alive []olde
 	}
 	var lines []string
 	for _, o := range alive {
-		lines = append(lines, fmt.Sprintf("%s: %s", o.cell, o.address))
+		lines = append(lines, fmt.Sprintf("%s: %s: %s", o.cell, o.address, o.answer))
 	}
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Choose, Default: deleteAll,
-		Title: fmt.Sprintf("%d older deployments still accept %s. Delete them?", len(alive), sc.Session.Key(checklist.OldKey)),
+		Kind: checklist.Choose, Asked: askedWhich, Default: deleteAll,
+		Title: fmt.Sprintf("%d older deployments still accept %s, or may. Delete them?", len(alive), sc.Session.Key(checklist.OldKey)),
 		Body:  strings.Join(lines, "\n") + "\n\nA preview that somebody looks at is gone with its deployment.",
 		Choices: []checklist.Choice{
 			{ID: deleteAll, Label: "Delete all", Help: "by hand, one after the other"},
@@ -136,10 +129,11 @@ func (h handOlder) choose(ctx context.Context, sc *checklist.Scope, alive []olde
 
 // deletion is the act of deleting one deployment.
 func (h handOlder) deletion(sc *checklist.Scope, o olderAddress) act {
-	r := row{target: o.target, environment: o.environment}
 	return act{
-		effect: byHandEffect(sc, "hand.deployment.delete", r, fmt.Sprintf("delete the older deployment of %s%s%s", o.cell, deletedAt, o.address)),
-		title:  fmt.Sprintf("At Vercel: delete an older deployment of %s", o.cell),
+		effect: byHand(sc, checklist.Effect{
+			Code: checklist.DeploymentDelete, Target: o.target.Name, Environment: o.environment, Object: o.address,
+		}),
+		title: fmt.Sprintf("At Vercel: delete an older deployment of %s", o.cell),
 		clicks: []string{
 			"Open " + h.Hand.page(o.target, pageDeployments),
 			"Find " + o.address,
@@ -155,7 +149,8 @@ func (h handOlder) bring(ctx context.Context, sc *checklist.Scope, c cell) ([]st
 	note := ""
 	for {
 		a, err := sc.Ask(ctx, checklist.Question{
-			Kind: checklist.Write, Optional: true, Title: h.question(c), Default: lastAnswer(sc, h.question(c)),
+			Kind: checklist.Write, Asked: h.asked(c), Optional: true, Default: sc.Answer(h.asked(c)),
+			Title: fmt.Sprintf("Addresses of the older deployments of %s (empty for none)", c),
 			Body: note + "Open " + h.Hand.page(c.target, pageDeployments) + fmt.Sprintf(
 				", filter by %s, and copy the address of each Ready deployment but the newest. Separate them by blanks.", c.site().slot.dashboardName()),
 		})
@@ -204,7 +199,7 @@ func (h handOlder) answers(ctx context.Context, sc *checklist.Scope, brought map
 		if o.target.trusts(o.address) {
 			at.Bypass = o.target.Bypass
 		}
-		all[i].answer, all[i].accepts, err = h.answerToCompromised(ctx, sc, o.environment, at)
+		all[i].answer, err = h.answerToCompromised(ctx, sc, o.environment, at)
 		return err
 	})
 	return all, err
@@ -233,7 +228,7 @@ func (h handOlder) Verify(ctx context.Context, sc *checklist.Scope) (checklist.E
 	id := sc.Session.Key(checklist.OldKey)
 	brought := map[string][]string{}
 	for _, c := range h.probed(sc.Environments()) {
-		addresses, err := parseAddresses(lastAnswer(sc, h.question(c)), c.target.Path)
+		addresses, err := parseAddresses(sc.Answer(h.asked(c)), c.target.Path)
 		if err != nil {
 			return checklist.Evidence{}, errors.Join(errors.New("read the addresses of the older deployments"), err)
 		}
@@ -247,16 +242,22 @@ func (h handOlder) Verify(ctx context.Context, sc *checklist.Scope) (checklist.E
 	evidence := checklist.Evidence{Issues: []string{
 		fmt.Sprintf("which older deployments there are was looked up by hand: whether one that was not named accepts %s is not known", id),
 	}}
-	accepting := 0
+	accepting, unclear := 0, 0
 	for _, o := range all {
-		table.Rows = append(table.Rows, []string{o.target.Name, string(o.environment), o.address, o.answer})
-		if o.accepts {
+		table.Rows = append(table.Rows, []string{o.target.Name, string(o.environment), o.address, o.answer.String()})
+		switch o.answer.is {
+		case unjudged, notAsked:
+			unclear++
+		case accepted:
 			accepting++
 			evidence.Issues = append(evidence.Issues, fmt.Sprintf("the older deployment of %s at %s still accepts %s", o.cell, o.address, id))
 		}
 	}
 	if len(all) > 0 {
 		evidence.Tables = append(evidence.Tables, table)
+	}
+	if unclear > 0 {
+		evidence.Issues = append(evidence.Issues, unclearWords(unclear, id))
 	}
 	evidence.Summary = fmt.Sprintf("%d of the %d older deployments that were named still accept %s", accepting, len(all), id)
 	return evidence, nil

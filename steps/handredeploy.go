@@ -29,14 +29,20 @@ const (
 func (r handRedeploy) siteRows(sc *checklist.Scope) []row {
 	var rows []row
 	for _, s := range r.sites(sc.Environments()) {
-		rows = append(rows, row{target: s.target, environment: s.environment, vercel: s.slot.String(), slot: s.slot})
+		rows = append(rows, s.row())
 	}
 	return rows
 }
 
+// row is the place of the site's deployments, for what is told of it.
+func (s site) row() row {
+	return row{target: s.target, environment: s.environment, vercel: s.slot.String(), slot: s.slot}
+}
+
 func (r handRedeploy) acts(sc *checklist.Scope) []act {
 	var acts []act
-	for _, row := range r.siteRows(sc) {
+	for _, s := range r.sites(sc.Environments()) {
+		row := s.row()
 		choose := "Filter by the environment " + row.slot.dashboardName() + "."
 		if row.slot.Branch != "" {
 			choose = "Filter by the branch " + row.slot.Branch + "."
@@ -46,7 +52,7 @@ func (r handRedeploy) acts(sc *checklist.Scope) []act {
 			which = "Take the one marked Current, which the production domain leads to, and no other."
 		}
 		acts = append(acts, act{
-			effect: byHandEffect(sc, "hand.redeploy", row, "redeploy "+row.String()),
+			effect: byHand(sc, s.redeployment()),
 			title:  "At Vercel: redeploy " + row.String(),
 			clicks: []string{
 				"Open " + r.Hand.page(row.target, pageDeployments),
@@ -118,11 +124,11 @@ func (r handRedeploy) due(ctx context.Context, sc *checklist.Scope, e checklist.
 		switch i.Step {
 		case AddNewKey:
 			expected[checklist.NewKey] = probe.Accepted
-		case removeNewKey:
+		case stepRemoveNewKey:
 			expected[checklist.NewKey] = probe.Refused
 		case ReAddOldKey:
 			expected[checklist.OldKey] = probe.Accepted
-		case RemoveOldKey, removeCompromisedKey:
+		case RemoveOldKey, stepRemoveCompromised:
 			expected[checklist.OldKey] = probe.Refused
 		}
 	}

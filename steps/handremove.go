@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"keyturn/checklist"
+	"keyturn/keygen"
 )
 
 // handRemove is removeKey in the dashboard. What is proved before a removal by
@@ -24,12 +25,13 @@ func (r handRemove) acts(sc *checklist.Scope) []act {
 }
 
 func (r handRemove) act(sc *checklist.Scope, row row) act {
-	name, place := sc.Session.Key(r.role).Variable(), row.slot.dashboardName()
+	id := sc.Session.Key(r.role)
+	name, place := id.Variable(), row.slot.dashboardName()
 	if row.slot.Branch != "" {
 		place += ", branch " + row.slot.Branch
 	}
 	return act{
-		effect: byHandEffect(sc, "hand.env.delete", row, fmt.Sprintf("remove %s from %s", name, row)),
+		effect: byHand(sc, row.removal(id)),
 		title:  fmt.Sprintf("At Vercel: remove %s from %s", name, row),
 		clicks: []string{
 			"Open " + r.Hand.page(row.target, pageVariables) + " and search for " + name,
@@ -39,6 +41,14 @@ func (r handRemove) act(sc *checklist.Scope, row row) act {
 			"Once more: no row of " + name + " may name " + place + " now.",
 		},
 		done: "It is removed",
+	}
+}
+
+// removal is what the journal says of a row of a key that is removed by hand: from
+// all of the environment where the row names no slot.
+func (r row) removal(id keygen.KeyID) checklist.Effect {
+	return checklist.Effect{
+		Code: checklist.VariableDelete, Target: r.target.Name, Environment: r.environment, Key: id, Place: r.slot.String(),
 	}
 }
 
@@ -97,11 +107,12 @@ type handRemoveCompromised struct{ *Outside }
 // acts are one for each target and environment: each moment that the key stays
 // is one too many.
 func (r handRemoveCompromised) acts(sc *checklist.Scope) []act {
-	name := sc.Session.Key(checklist.OldKey).Variable()
+	id := sc.Session.Key(checklist.OldKey)
+	name := id.Variable()
 	var acts []act
 	for _, row := range r.cellRows(sc) {
 		acts = append(acts, act{
-			effect: byHandEffect(sc, "hand.env.delete", row, fmt.Sprintf("remove every %s of %s from %s", name, row.environment, row.target.Name)),
+			effect: byHand(sc, row.removal(id)),
 			title:  fmt.Sprintf("At Vercel: remove %s from %s of %s", name, row.environment, row.target.Name),
 			clicks: []string{
 				"Open " + r.Hand.page(row.target, pageVariables) + " and search for " + name,

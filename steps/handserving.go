@@ -15,10 +15,6 @@ import (
 	"keyturn/vault"
 )
 
-// NoteAgeUnknown is the vault's note on a key that was made elsewhere, nobody
-// said when.
-const NoteAgeUnknown = "stored by login; when it was made is not known"
-
 // Accepted returns the keys of the vault that a service of an environment
 // accepts, with when they were made, zero where that is not known. It is how the
 // keys in service are found where nobody can look at Vercel. With an error about

@@ -25,7 +25,9 @@ func (o *Outside) inventory(ctx context.Context, except keygen.KeyID) (map[strin
 	return o.inventoryOf(all, except), nil
 }
 
-// inventoryOf is inventory of variables that were listed already, by project.
+// inventoryOf is inventory of variables that were listed already, by project. What
+// it returns for a target is format: the plan that it is compared with may be one
+// of an earlier version.
 func (o *Outside) inventoryOf(all map[string][]vercel.Variable, except keygen.KeyID) map[string]string {
 	digests := map[string]string{}
 	for _, t := range o.Targets {

@@ -266,20 +266,16 @@ func (v investigate) whatIsWrong(ctx context.Context, sc *checklist.Scope, s sit
 // parentTimeLine is what a session did and met with, as a table. The last rows
 // are those that matter.
 func parentTimeLine(s *checklist.Session, events []checklist.Event) checklist.Table {
-	t := checklist.Table{Title: "Time line of " + s.ID(), Columns: []string{"When", "Item", "What"}}
+	t := checklist.Table{Title: "Time line of " + s.ID(), Columns: []string{"When", "What"}}
 	for _, e := range events {
-		what, tell := inWords(s, e)
-		if !tell {
+		if !matters(s, e) {
 			continue
 		}
+		what := s.EventWords(e)
 		if e.By != s.Opening.Operator {
 			what += " (" + e.By + ")"
 		}
-		title := e.Item
-		if item, _, ok := s.Checklist.Item(e.Item); ok {
-			title = item.Title
-		}
-		t.Rows = append(t.Rows, []string{moment(e.At), title, firstLine(what)})
+		t.Rows = append(t.Rows, []string{moment(e.At), firstLine(what)})
 	}
 	if left := len(t.Rows) - maxTimeLineRows; left > 0 {
 		t.Title += fmt.Sprintf(" (the last %d of %d events)", maxTimeLineRows, len(t.Rows))
@@ -288,28 +284,19 @@ func parentTimeLine(s *checklist.Session, events []checklist.Event) checklist.Ta
 	return t
 }
 
-// inWords says an event in words, and whether it belongs in a time line: what
-// changed something, and what somebody decided. The changes of an item that
-// passed are told by its passing.
-func inWords(s *checklist.Session, e checklist.Event) (string, bool) {
+// matters reports whether a cause may be found from an event: what changed
+// something, and what somebody decided. The changes of an item that passed are
+// told by its passing.
+func matters(s *checklist.Session, e checklist.Event) bool {
 	switch e.Kind {
-	case checklist.Opened:
-		return "opened: " + e.Opening.Reason, true
 	case checklist.Done, checklist.Unknown:
-		return string(e.Kind) + ": " + e.Effect.String(), s.State(e.Item).Status != checklist.StatusPassed
-	case checklist.Passed:
-		return "passed: " + e.Evidence.Summary, true
-	case checklist.Drifted:
-		var words []string
-		for _, d := range e.Drift {
-			words = append(words, d.String())
-		}
-		return "drifted: " + strings.Join(words, "; "), true
-	case checklist.Failed, checklist.Waiting, checklist.PassedOver, checklist.Reopened, checklist.RolledBack, checklist.Overridden,
-		checklist.Noted, checklist.Declined, checklist.Left, checklist.Abandoned:
-		return string(e.Kind) + after(": ", e.Text), true
+		return s.State(e.Item).Status != checklist.StatusPassed
+	case checklist.Declined, checklist.Left, checklist.Waiting:
+		return true
+	case checklist.Resumed, checklist.Recovered, checklist.Turned, checklist.Requested, checklist.Unmade, checklist.Finished:
+		return false
 	}
-	return "", false
+	return worthTelling(e)
 }
 
 // deployments lists what was deployed since the trouble can have begun.
@@ -324,10 +311,11 @@ func (v investigate) deployments(ctx context.Context, sc *checklist.Scope, since
 			if d.CreatedAt().Before(since) {
 				continue
 			}
-			by, _, _ := strings.Cut(d.Mark, " #")
-			t.Rows = append(t.Rows, []string{
-				s.target.Name, s.where(), d.ID, moment(d.CreatedAt()), strings.ToLower(d.ReadyState), cmp.Or(by, "somebody else"),
-			})
+			by := "somebody else"
+			if m, ok := parseMark(d.Mark); ok {
+				by = m.session + " " + m.item
+			}
+			t.Rows = append(t.Rows, []string{s.target.Name, s.where(), d.ID, moment(d.CreatedAt()), strings.ToLower(d.ReadyState), by})
 		}
 	}
 	evidence.Tables = append(evidence.Tables, t)

@@ -21,9 +21,11 @@ const (
 // as the session in trouble.
 type nameTrouble struct{ *Outside }
 
-// troubleQuestion is one question about the trouble and the fact that keeps its
-// answer.
-type troubleQuestion struct{ fact, title, usual string }
+// troubleQuestion is one question about the trouble, by its id, and the fact that
+// keeps its answer.
+type troubleQuestion struct{ id, fact, title, usual string }
+
+func (q troubleQuestion) asked() checklist.Asked { return checklist.Asked{ID: q.id} }
 
 func (n nameTrouble) Plan(context.Context, *checklist.Scope) (checklist.Plan, error) {
 	return checklist.Plan{Summary: "Name the trouble", Risk: checklist.Look, Actions: []checklist.Action{
@@ -39,9 +41,9 @@ func (n nameTrouble) Check(_ context.Context, sc *checklist.Scope) (bool, error)
 
 func troubleQuestions(what, since string) []troubleQuestion {
 	return []troubleQuestion{
-		{FactTroubleWhat, "What fails?", what},
-		{FactTroubleSince, "Since when?", since},
-		{FactTroubleWhom, "For whom?", "not known yet"},
+		{"what", FactTroubleWhat, "What fails?", what},
+		{"since", FactTroubleSince, "Since when?", since},
+		{"whom", FactTroubleWhom, "For whom?", "not known yet"},
 	}
 }
 
@@ -52,10 +54,12 @@ func (n nameTrouble) Do(ctx context.Context, sc *checklist.Scope) error {
 	}
 	what, since := "signed requests are refused", "not known yet"
 	if item, st, failed := lastFailure(parent); ok && failed {
-		what, since = item.Title+" failed: "+firstLine(withoutChanges(st.Text)), st.At.UTC().Format("2006-01-02 15:04 MST")
+		what, since = item.Title+" failed: "+firstLine(st.Text), st.At.UTC().Format("2006-01-02 15:04 MST")
 	}
 	for _, q := range troubleQuestions(what, since) {
-		_, err := sc.Ask(ctx, checklist.Question{Kind: checklist.Write, Title: q.title, Default: q.usual, Body: "In your words; it goes into the record."})
+		_, err := sc.Ask(ctx, checklist.Question{
+			Kind: checklist.Write, Asked: q.asked(), Title: q.title, Default: q.usual, Body: "In your words; it goes into the record.",
+		})
 		if err != nil {
 			return err
 		}
@@ -76,13 +80,6 @@ func lastFailure(s *checklist.Session) (item checklist.Item, st checklist.ItemSt
 	return item, st, found
 }
 
-// withoutChanges is what went wrong, without the engine's words on what had been
-// changed before.
-func withoutChanges(text string) string {
-	text = strings.TrimPrefix(text, "verify: ")
-	return strings.TrimSuffix(text, "; "+checklist.Changes(nil))
-}
-
 // firstLine is as much of a text as fits a question.
 func firstLine(text string) string {
 	const limit = 160 // characters
@@ -95,11 +92,9 @@ func firstLine(text string) string {
 
 func troubleAnswers(sc *checklist.Scope) map[string]string {
 	answers := map[string]string{}
-	for _, a := range sc.Session.State(sc.Item.ID).Answers {
-		for _, q := range troubleQuestions("", "") {
-			if text := strings.TrimSpace(a.Text); a.Question == q.title && text != "" {
-				answers[q.fact] = text
-			}
+	for _, q := range troubleQuestions("", "") {
+		if text := strings.TrimSpace(sc.Answer(q.asked())); text != "" {
+			answers[q.fact] = text
 		}
 	}
 	return answers

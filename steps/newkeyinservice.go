@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,50 +13,41 @@ import (
 	"keyturn/steps/probe"
 )
 
-// newKeyInService proves that the new key is accepted. What was put off, since
-// the revocation did not wait for it, is made up for: what it makes is marked
-// as the items' that should have made it.
+// newKeyInService proves that the new key is accepted. What was deferred, since
+// the revocation did not wait for it, is done here: what it makes is marked as the
+// items' that should have made it.
 type newKeyInService struct{ *Outside }
 
-// putOff is what is still to be done before the new key can be accepted.
-type putOff struct {
+// deferred is what is still to be done before the new key can be accepted.
+type deferred struct {
 	generating, adding      *checklist.Scope // as the items whose work it is
 	generate, add, redeploy bool
 }
 
-func (p putOff) any() bool { return p.generate || p.add || p.redeploy }
+func (d deferred) any() bool { return d.generate || d.add || d.redeploy }
 
-// The items of an emergency that newKeyInService knows of.
-const (
-	itemInService = "new-key-in-service"
-	itemGenerate  = "generate"
-	itemAdd       = "add"
-	itemRemove    = "remove-compromised"
-	itemBackup    = "backup-key"
-)
-
-func (n newKeyInService) putOff(ctx context.Context, sc *checklist.Scope) (p putOff, err error) {
-	if p.generating, err = sc.As(itemGenerate); err != nil {
-		return p, err
+func (n newKeyInService) deferred(ctx context.Context, sc *checklist.Scope) (d deferred, err error) {
+	if d.generating, err = sc.As(itemGenerate); err != nil {
+		return d, err
 	}
-	if p.adding, err = sc.As(itemAdd); err != nil {
-		return p, err
+	if d.adding, err = sc.As(itemAdd); err != nil {
+		return d, err
 	}
-	generated, err := generateKey(n).Check(ctx, p.generating)
+	generated, err := generateKey(n).Check(ctx, d.generating)
 	if err != nil {
-		return p, err
+		return d, err
 	}
-	added, err := n.adder(checklist.NewKey).Check(ctx, p.adding)
+	added, err := n.adder(checklist.NewKey).Check(ctx, d.adding)
 	if err != nil {
-		return p, err
+		return d, err
 	}
-	p.generate, p.add, p.redeploy = !generated, !added, !added
+	d.generate, d.add, d.redeploy = !generated, !added, !added
 	if added {
 		served, err := n.served(ctx, sc)
-		p.redeploy = !served
-		return p, err
+		d.redeploy = !served
+		return d, err
 	}
-	return p, nil
+	return d, nil
 }
 
 // served reports whether the deployments that serve were made after the new
@@ -80,7 +72,7 @@ func (n newKeyInService) served(ctx context.Context, sc *checklist.Scope) (bool,
 		if err != nil {
 			return false, err
 		}
-		v := existing[row{target: s.target, environment: s.environment, vercel: s.slot.String()}.String()]
+		v := existing[s.row().String()]
 		if serving.CreatedAt().Before(time.UnixMilli(v.CreatedAt)) {
 			return false, nil
 		}
@@ -91,7 +83,7 @@ func (n newKeyInService) served(ctx context.Context, sc *checklist.Scope) (bool,
 func (n newKeyInService) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	id := sc.Session.Key(checklist.NewKey)
 	plan := checklist.Plan{Summary: fmt.Sprintf("Prove that %s is accepted", id), Risk: checklist.Look}
-	missing, err := n.putOff(ctx, sc)
+	missing, err := n.deferred(ctx, sc)
 	if err != nil {
 		return plan, err
 	}
@@ -116,7 +108,7 @@ func (n newKeyInService) Plan(ctx context.Context, sc *checklist.Scope) (checkli
 		plan.Warnings = append(plan.Warnings, part.Warnings...)
 	}
 	if missing.any() {
-		plan.Summary, plan.Risk = fmt.Sprintf("Make up for what was put off, and prove that %s is accepted", id), checklist.Change
+		plan.Summary, plan.Risk = fmt.Sprintf("Do what was deferred, and prove that %s is accepted", id), checklist.Change
 	}
 	for _, c := range n.probed(sc.Environments()) {
 		plan.Actions = append(plan.Actions, checklist.Action{
@@ -128,12 +120,12 @@ func (n newKeyInService) Plan(ctx context.Context, sc *checklist.Scope) (checkli
 }
 
 func (n newKeyInService) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
-	missing, err := n.putOff(ctx, sc)
+	missing, err := n.deferred(ctx, sc)
 	return !missing.any(), err
 }
 
 func (n newKeyInService) Do(ctx context.Context, sc *checklist.Scope) error {
-	missing, err := n.putOff(ctx, sc)
+	missing, err := n.deferred(ctx, sc)
 	if err != nil {
 		return err
 	}
@@ -201,6 +193,12 @@ func (n newKeyInService) expectOld(ctx context.Context, sc *checklist.Scope, e c
 // proveBackup runs the probe suite with the backup key, where the session put it
 // into service: an empty value in its place would let anybody in.
 func (n newKeyInService) proveBackup(ctx context.Context, sc *checklist.Scope, evidence *checklist.Evidence) (words string, err error) {
+	for _, e := range sc.Environments() {
+		if sc.Session.Fingerprint(e, checklist.BackupKey) == "" && backupBegun(sc, e) {
+			evidence.Issues = append(evidence.Issues, fmt.Sprintf(
+				"%s: not proved in %s, since the item that adds it was not finished; remove it there, or do that item again", sc.Session.Key(checklist.BackupKey).Variable(), e))
+		}
+	}
 	for _, c := range n.probed(sc.Environments()) {
 		if sc.Session.Fingerprint(c.environment, checklist.BackupKey) == "" {
 			continue
@@ -225,6 +223,15 @@ func (n newKeyInService) proveBackup(ctx context.Context, sc *checklist.Scope, e
 		words = fmt.Sprintf("%s is accepted too", sc.Session.Key(checklist.BackupKey))
 	}
 	return words, nil
+}
+
+// backupBegun reports whether the session made a row of the backup key in an
+// environment, or may have.
+func backupBegun(sc *checklist.Scope, e checklist.Environment) bool {
+	st := sc.Session.State(itemBackup)
+	return slices.ContainsFunc(slices.Concat(st.Effects, st.Pending), func(made checklist.Effect) bool {
+		return made.Code == checklist.VariableCreate && made.Environment == e
+	})
 }
 
 // backupFailure points to the item that put the backup key into service.
@@ -260,7 +267,7 @@ func (n newKeyInService) madeUp(ctx context.Context, sc *checklist.Scope) (check
 		if err != nil {
 			return evidence, err
 		}
-		evidence.Summary = "what was put off is made up for"
+		evidence.Summary = "what was deferred is done"
 	}
 	again := n.deployer()
 	if made, err := again.Check(ctx, sc); err != nil || !made {

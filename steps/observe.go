@@ -1,9 +1,11 @@
 package steps
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"keyturn/checklist"
 	"keyturn/keygen"
@@ -22,8 +24,9 @@ func ours(variables []vercel.Variable) []vercel.Variable {
 }
 
 // Observe implements checklist.Observer: every row of an HMAC secret in every
-// target, in the environments of the session.
+// target of the session, in its environments.
 func (o *Outside) Observe(ctx context.Context, s *checklist.Session) (map[string]string, error) {
+	o = o.of(s)
 	all, err := o.glanced(ctx)
 	if err != nil {
 		return nil, err
@@ -34,10 +37,23 @@ func (o *Outside) Observe(ctx context.Context, s *checklist.Session) (map[string
 			if !t.inEnvironments(v, s.Environments()) {
 				continue
 			}
-			seen[fmt.Sprintf("%s %s row %s", t.Name, v.Key, v.ID)] = fmt.Sprintf("%s for %v, changed %s", v.Type, v.Target, v.LastChange())
+			seen[checklist.VariableSubject(t.Name, v.Key, v.ID)] = rowState(v)
 		}
 	}
 	return seen, nil
+}
+
+// rowState is what is observed of a row: its type, where it is, when it was
+// changed last, and by which account where that is known. The form is format: a
+// session that was opened by one version is compared by another.
+func rowState(v vercel.Variable) string {
+	var places []string
+	for _, place := range Places(v, nil) {
+		places = append(places, place.String())
+	}
+	slices.Sort(places) // Vercel promises no order
+	changed := time.UnixMilli(max(v.CreatedAt, v.UpdatedAt)).UTC().Format(time.RFC3339)
+	return strings.TrimSpace(strings.Join([]string{v.Type, strings.Join(places, ","), changed, cmp.Or(v.UpdatedBy, v.CreatedBy)}, " "))
 }
 
 // inEnvironments reports whether a row serves one of the environments.

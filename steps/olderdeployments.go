@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"keyturn/checklist"
+	"keyturn/keygen"
 	"keyturn/steps/probe"
 	"keyturn/steps/vercel"
 )
@@ -28,13 +29,31 @@ type leftover struct {
 	cell
 	deployment vercel.Deployment
 	address    string
-	answer     string
-	accepts    bool
+	answer     answer
 }
 
-const (
-	answerUnknown = "not known: the vault cannot give the key"
+// answer is what a deployment made of the compromised key.
+type answer struct {
+	is    judgement
+	words string // for people
+}
 
+func (a answer) String() string { return a.words }
+
+// mayAccept reports whether the deployment lets the key in as far as anybody
+// knows: it did, or nobody could try.
+func (a answer) mayAccept() bool { return a.is == accepted || a.is == notAsked }
+
+type judgement int
+
+const (
+	refused  judgement = iota
+	accepted           // the key lets somebody in
+	unjudged           // something kept the service from judging
+	notAsked           // the vault cannot give the key
+)
+
+const (
 	deleteAll  = "all"
 	deleteEach = "each"
 	deleteNone = "none"
@@ -63,7 +82,7 @@ func (f findOlderDeployments) find(ctx context.Context, sc *checklist.Scope) ([]
 	}
 	err := eachIndex(ctx, all, func(ctx context.Context, i int, l leftover) (err error) {
 		sc.Report(checklist.Progress{Words: "probing " + l.address, Total: len(all)})
-		all[i].answer, all[i].accepts, err = f.answerToCompromised(ctx, sc, l.environment, probe.Target{URL: l.address, Bypass: l.target.Bypass})
+		all[i].answer, err = f.answerToCompromised(ctx, sc, l.environment, probe.Target{URL: l.address, Bypass: l.target.Bypass})
 		return err
 	})
 	return all, err
@@ -87,24 +106,25 @@ func ownAddress(c cell, d vercel.Deployment) string {
 	return scheme + "://" + d.URL + c.target.Path
 }
 
-// answerToCompromised asks a service once with the compromised key, and returns in
-// words what it made of it.
-func (o *Outside) answerToCompromised(ctx context.Context, sc *checklist.Scope, e checklist.Environment, at probe.Target) (answer string, accepts bool, err error) {
+// answerToCompromised asks a service once with the compromised key.
+func (o *Outside) answerToCompromised(ctx context.Context, sc *checklist.Scope, e checklist.Environment, at probe.Target) (answer, error) {
 	secret, held, err := o.compromised(ctx, sc, e)
 	switch {
 	case err != nil:
-		return "", false, err
+		return answer{}, err
 	case !held:
-		return answerUnknown, false, nil
+		return answer{notAsked, "not known: the vault cannot give the key"}, nil
 	}
 	row, err := o.Prober.Probe(ctx, at, probe.Key{ID: sc.Session.Key(checklist.OldKey), Secret: secret, Expect: probe.Refused})
-	if err != nil {
-		return "", false, err
+	switch {
+	case err != nil:
+		return answer{}, err
+	case row.Verdict == probe.Inconclusive:
+		return answer{unjudged, "not known: " + cmp.Or(row.Detail, string(row.Got))}, nil
+	case row.Got == probe.GotAccepted:
+		return answer{accepted, string(row.Got)}, nil
 	}
-	if row.Verdict == probe.Inconclusive {
-		return "not known: " + cmp.Or(row.Detail, string(row.Got)), false, nil
-	}
-	return string(row.Got), row.Got == probe.GotAccepted, nil
+	return answer{refused, string(row.Got)}, nil
 }
 
 func (f findOlderDeployments) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -119,17 +139,15 @@ func (f findOlderDeployments) Do(ctx context.Context, sc *checklist.Scope) error
 	if err != nil {
 		return err
 	}
-	alive := slices.DeleteFunc(all, func(l leftover) bool { return !l.accepts && l.answer != answerUnknown })
-	if len(alive) == 0 {
-		return nil
-	}
+	alive := slices.DeleteFunc(slices.Clone(all), func(l leftover) bool { return !l.answer.mayAccept() })
 	doomed, err := f.choose(ctx, sc, alive)
 	if err != nil {
 		return err
 	}
-	for _, l := range alive {
+	// What is there still was not deleted, whatever was begun before.
+	for _, l := range all {
 		chosen := slices.ContainsFunc(doomed, func(d leftover) bool { return d.deployment.ID == l.deployment.ID })
-		if e := l.deletion(); !chosen && among(sc.Session.State(sc.Item.ID).Pending, e) {
+		if e := l.deletion(); !chosen && e.Among(sc.Session.State(sc.Item.ID).Pending) {
 			if err := leave(ctx, sc, e); err != nil {
 				return err
 			}
@@ -140,7 +158,7 @@ func (f findOlderDeployments) Do(ctx context.Context, sc *checklist.Scope) error
 	}
 	id := string(sc.Session.Key(checklist.OldKey))
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Type, Expect: id, Title: fmt.Sprintf("Delete %d deployments", len(doomed)),
+		Kind: checklist.Type, Asked: checklist.Asked{ID: "delete"}, Expect: id, Title: fmt.Sprintf("Delete %d deployments", len(doomed)),
 		Body: fmt.Sprintf("%s\n\nThis cannot be undone: nothing can be returned to them. Type %s to go on.", lines(doomed), id),
 	})
 	if err != nil {
@@ -152,10 +170,16 @@ func (f findOlderDeployments) Do(ctx context.Context, sc *checklist.Scope) error
 	return each(ctx, doomed, func(ctx context.Context, l leftover) error { return f.remove(ctx, sc, l) })
 }
 
+// askedWhich asks which older deployments are to be deleted.
+var askedWhich = checklist.Asked{ID: "delete-which"}
+
 // choose asks which deployments are to be deleted.
 func (f findOlderDeployments) choose(ctx context.Context, sc *checklist.Scope, alive []leftover) ([]leftover, error) {
+	if len(alive) == 0 {
+		return nil, nil
+	}
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Choose, Default: deleteAll,
+		Kind: checklist.Choose, Asked: askedWhich, Default: deleteAll,
 		Title: fmt.Sprintf("%d older deployments still accept %s, or may. Delete them?", len(alive), sc.Session.Key(checklist.OldKey)),
 		Body:  lines(alive) + "\n\nA preview that somebody looks at is gone with its deployment.",
 		Choices: []checklist.Choice{
@@ -180,7 +204,8 @@ func (f findOlderDeployments) chooseEach(ctx context.Context, sc *checklist.Scop
 	var doomed []leftover
 	for _, l := range alive {
 		a, err := sc.Ask(ctx, checklist.Question{
-			Kind: checklist.Confirm, Default: checklist.No, Title: "Delete " + l.String() + "?", Body: "It answers at " + l.address,
+			Kind: checklist.Confirm, Asked: checklist.Asked{ID: "delete-one", About: l.deployment.ID}, Default: checklist.No,
+			Title: "Delete " + l.String() + "?", Body: "It answers at " + l.address,
 		})
 		if err != nil {
 			return nil, err
@@ -214,35 +239,36 @@ func (l leftover) String() string {
 // deletion is what the journal says of the deletion.
 func (l leftover) deletion() checklist.Effect {
 	return checklist.Effect{
-		Name: "vercel.deployment.delete", Target: l.target.Name, Environment: l.environment,
-		Words: fmt.Sprintf("delete deployment %s of %s, whose answer to the key at %s was: %s", l.deployment.ID, l.cell, l.address, l.answer),
+		Code: checklist.DeploymentDelete, Target: l.target.Name, Environment: l.environment, Object: l.deployment.ID,
 	}
 }
 
 func (f findOlderDeployments) remove(ctx context.Context, sc *checklist.Scope, l leftover) error {
-	return sc.Effect(ctx, l.deletion(), func(ctx context.Context) (string, error) {
+	// What was found of it must not go with it.
+	result := checklist.Result{Note: fmt.Sprintf("its answer to %s at %s: %s", sc.Session.Key(checklist.OldKey), l.address, l.answer)}
+	return sc.Effect(ctx, l.deletion(), func(ctx context.Context) (checklist.Result, error) {
 		err := f.Vercel.DeleteDeployment(ctx, l.deployment.ID)
 		if lost := (*vercel.UnknownOutcomeError)(nil); errors.As(err, &lost) {
-			return f.findLostDeletion(ctx, l, err)
+			result.How, err = checklist.Found, f.findLostDeletion(ctx, l, err)
 		}
 		if errors.Is(err, vercel.ErrGone) {
-			return "it was gone already", nil
+			result.How, err = checklist.Gone, nil
 		}
-		return "", err
+		return result, err
 	})
 }
 
 // findLostDeletion looks whether a deletion whose answer was lost has taken
 // place.
-func (f findOlderDeployments) findLostDeletion(ctx context.Context, l leftover, cause error) (string, error) {
+func (f findOlderDeployments) findLostDeletion(ctx context.Context, l leftover, cause error) error {
 	d, err := f.Vercel.Deployment(ctx, l.deployment.ID)
 	switch {
 	case errors.Is(err, vercel.ErrNotFound), err == nil && d.ReadyState == vercel.StateDeleted:
-		return "found gone after the answer was lost", nil
+		return nil
 	case err != nil:
-		return "", errors.Join(unknown(cause), err)
+		return errors.Join(unknown(cause), err)
 	}
-	return "", checklist.WithHint(fmt.Errorf("%w; it is still there", cause), "run the item again")
+	return checklist.WithHint(fmt.Errorf("%w; it is still there", cause), "run the item again")
 }
 
 func (f findOlderDeployments) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
@@ -255,12 +281,12 @@ func (f findOlderDeployments) Verify(ctx context.Context, sc *checklist.Scope) (
 	}
 	accepting, unclear := 0, 0
 	for _, l := range all {
-		table.Rows = append(table.Rows, []string{l.String(), l.deployment.CreatedAt().Format(time.RFC3339), l.address, l.answer})
-		switch {
-		case l.accepts:
+		table.Rows = append(table.Rows, []string{l.String(), l.deployment.CreatedAt().Format(time.RFC3339), l.address, l.answer.String()})
+		switch l.answer.is {
+		case accepted:
 			accepting++
 			evidence.Issues = append(evidence.Issues, fmt.Sprintf("deployment %s still accepts %s at %s", l, id, l.address))
-		case strings.HasPrefix(l.answer, "not known"):
+		case unjudged, notAsked:
 			unclear++
 		}
 	}
@@ -272,7 +298,6 @@ func (f findOlderDeployments) Verify(ctx context.Context, sc *checklist.Scope) (
 		evidence.Summary = fmt.Sprintf("no older deployment is known to accept %s (%d were probed)", id, len(all))
 	}
 	if gone := deleted(sc); len(gone) > 0 {
-		// What was found must not go with what was deleted.
 		evidence.Summary = fmt.Sprintf("%d older deployments that still accepted %s, or may have, were deleted; of those left: %s", len(gone), id, evidence.Summary)
 		t := checklist.Table{Title: "Deleted", Columns: []string{"What was done"}}
 		for _, words := range gone {
@@ -281,9 +306,13 @@ func (f findOlderDeployments) Verify(ctx context.Context, sc *checklist.Scope) (
 		evidence.Tables = append(evidence.Tables, t)
 	}
 	if unclear > 0 {
-		evidence.Issues = append(evidence.Issues, fmt.Sprintf("whether %d older deployments accept %s is not known; the record lists them", unclear, id))
+		evidence.Issues = append(evidence.Issues, unclearWords(unclear, id))
 	}
 	return evidence, nil
+}
+
+func unclearWords(n int, id keygen.KeyID) string {
+	return fmt.Sprintf("whether %d older deployments accept %s is not known; the record lists them", n, id)
 }
 
 // deleted returns the deletions that the item has made, in words.

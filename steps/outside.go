@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"keyturn/checklist"
@@ -51,12 +52,11 @@ type Outside struct {
 	Vercel   *vercel.Client
 	Prober   *probe.Prober
 	Log      requestlog.Source
-	Approver checklist.Approver
-	// Afterwards gets the consent that an emergency did not wait for.
-	Afterwards LateApprover
-	Trail      Trail
-	Sessions   Sessions
-	Targets    []Target
+	Trail    Trail
+	Sessions Sessions
+	// Targets are those of the configuration. A step has those of its session
+	// alone: see of.
+	Targets []Target
 	// Documents is the folder that holds decisions.md, incidents.md, and the
 	// folders post-mortems and calendar.
 	Documents string
@@ -104,6 +104,11 @@ func secretName(e checklist.Environment, id keygen.KeyID) vault.Name {
 	return vault.Name(string(e) + "/" + string(id))
 }
 
+// vaultEffect is what the journal says of a change to the vault's copy of a key.
+func vaultEffect(code checklist.EffectCode, e checklist.Environment, id keygen.KeyID) checklist.Effect {
+	return checklist.Effect{Code: code, Environment: e, Key: id, Object: string(secretName(e, id))}
+}
+
 // secret reads a key of the session from the vault.
 func (o *Outside) secret(ctx context.Context, s *checklist.Session, e checklist.Environment, r checklist.Role) (keygen.Secret, error) {
 	secret, _, err := o.Vault.Get(ctx, secretName(e, s.Key(r)))
@@ -116,6 +121,15 @@ func (o *Outside) secret(ctx context.Context, s *checklist.Session, e checklist.
 			"somebody replaced it; find out who before going on")
 	}
 	return secret, nil
+}
+
+// of returns what the steps of a session reach: of the targets, those that the
+// session binds. One that was configured later, or was taken out of the session,
+// is neither looked at nor changed.
+func (o *Outside) of(s *checklist.Session) *Outside {
+	names, bound := s.Setup().TargetNames(), *o
+	bound.Targets = slices.DeleteFunc(slices.Clone(o.Targets), func(t Target) bool { return !slices.Contains(names, t.Name) })
+	return &bound
 }
 
 // vercelTargets returns the Vercel targets that make up an environment, the

@@ -15,20 +15,20 @@ import (
 // proofs are what each checklist has to prove, by item. A checklist with a limit
 // names its own milestones instead.
 var proofs = []struct{ item, what string }{
-	{"test-staging", "new key accepted in staging"},
-	{"verify-production", "new key accepted in production"},
-	{"verify-removal", "old key refused"},
-	{"verify-test", "test key accepted"},
-	{"verify-removed", "test key refused"},
-	{"verify-old", "old key accepted again"},
+	{itemTestStaging, "new key accepted in staging"},
+	{itemVerifyProduction, "new key accepted in production"},
+	{itemVerifyRemoval, "old key refused"},
+	{itemVerifyTest, "test key accepted"},
+	{itemVerifyRemoved, "test key refused"},
+	{itemVerifyOld, "old key accepted again"},
 }
 
 // findings are the items whose result belongs into a document.
 var findings = []string{
-	"see-who-breaks", "backup-key", "older-deployments", "audit", "dispose", // emergency
-	"name-trouble", "investigate", "decide", // rollback
-	"alerts",                                      // drill
-	"monitor", "verify-all-new", "update-default", // quarterly
+	itemSeeWhoBreaks, itemBackup, itemOlderDeployments, itemAudit, itemDispose, // emergency
+	itemNameTrouble, itemInvestigate, itemDecide, // rollback
+	itemAlerts,                                       // drill
+	itemMonitor, itemVerifyAllNew, itemUpdateDefault, // quarterly
 }
 
 // longestText bounds what a document quotes of one event, in characters.
@@ -36,22 +36,23 @@ const longestText = 400
 
 // document gathers what the templates are filled with.
 func (o *Outside) document(ctx context.Context, sc *checklist.Scope, noticed string) (paper.Document, error) {
-	s := sc.Session
+	s, setup := sc.Session, sc.Session.Setup()
 	d := paper.Document{
 		Session: paper.Text(s.ID()), Kind: paper.Text(s.Checklist.ID), Title: paper.Text(s.Checklist.Title),
-		Service: paper.Text(s.Opening.Service), Sandbox: s.Opening.Sandbox, Person: paper.Text(s.Opening.Operator),
-		Reason: paper.Text(s.Opening.Reason), Parent: paper.Text(s.Opening.Parent), Targets: paper.Texts(s.Opening.Targets),
+		Service: paper.Text(setup.Service), Sandbox: s.Opening.Sandbox, Person: paper.Text(s.Opening.Operator),
+		Reason: paper.Text(s.Opening.Reason), Parent: paper.Text(s.Opening.Parent), Targets: paper.Texts(setup.TargetNames()),
 		Environments: paper.Texts(s.Environments()), Old: paper.Text(s.Key(checklist.OldKey)), New: paper.Text(s.Key(checklist.NewKey)),
-		Opened: s.OpenedAt, Now: sc.Now(), Limit: s.Checklist.Limit, NextRotation: due(s),
+		Opened: s.OpenedAt, Now: sc.Now(), Limit: s.Checklist.Limit, NextRotation: NextRotation(s),
 		Keys: keysOf(s), Reached: reached(s), Approvals: approvals(s), NeedsApproval: needsApproval(s.Checklist),
 		Compromise: compromise(s), Findings: found(s), Noticed: paper.Text(noticed),
 	}
-	for _, issue := range s.Issues {
-		d.Issues = append(d.Issues, paper.Text(cut(issue)))
+	for _, issue := range s.Issues() {
+		d.Issues = append(d.Issues, paper.Text(cut(s.IssueWords(issue))))
 	}
 	for _, v := range s.Deviations {
 		d.Deviations = append(d.Deviations, paper.Deviation{
-			At: v.At, By: paper.Text(v.By), What: paper.Text(cut(v.What)), Reason: paper.Text(cut(v.Reason)), Approved: paper.Text(v.Approved),
+			At: v.At, By: paper.Text(v.By), What: paper.Text(cut(s.Words(v))), Reason: paper.Text(cut(v.Reason)),
+			Approved: paper.Text(strings.Join(v.Approved, ", ")),
 		})
 	}
 	if o.Sessions != nil {
@@ -59,7 +60,7 @@ func (o *Outside) document(ctx context.Context, sc *checklist.Scope, noticed str
 		if err != nil {
 			return d, fmt.Errorf("read the journal for the time line: %w", err)
 		}
-		d.TimeLine = journalLines(events, s.Checklist)
+		d.TimeLine = timeLine(s, events)
 	}
 	return d, nil
 }
@@ -71,13 +72,17 @@ func cut(text string) string {
 	return text
 }
 
-// due returns the day on which the session's new key is to be replaced, where
-// its operator is; zero where the key has not been put into service. It is a day
-// and no moment, so that every paper and message names the same.
-func due(s *checklist.Session) time.Time {
-	for _, id := range []string{"add-production", "new-key-in-service"} {
+// FactNextRotation holds the day of NextRotation, as 2006-01-02.
+const FactNextRotation = "next-rotation"
+
+// NextRotation returns the day on which the session's new key is to be replaced,
+// where its operator is; zero where the key has not been put into service. It is
+// a day and no moment, at midnight UTC, so that every paper, message and screen
+// names the same.
+func NextRotation(s *checklist.Session) time.Time {
+	for _, id := range []string{itemAddProduction, itemInService} {
 		if at := s.State(id).PassedAt; !at.IsZero() {
-			return dayOf(at.AddDate(0, 0, s.Opening.RotationDays).In(operatorZone(s)))
+			return dayOf(at.In(operatorZone(s)).AddDate(0, 0, s.Setup().RotationDays))
 		}
 	}
 	return time.Time{}
@@ -124,7 +129,7 @@ func reached(s *checklist.Session) []paper.Reached {
 		}
 		r := paper.Reached{What: paper.Text(p.what), At: s.State(p.item).PassedAt}
 		if r.Done() {
-			r.After = r.At.Sub(s.OpenedAt)
+			r.After = r.At.Sub(s.OpenedAt).Truncate(time.Second) // as that of a milestone
 		}
 		all = append(all, r)
 	}
@@ -133,16 +138,14 @@ func reached(s *checklist.Session) []paper.Reached {
 
 func approvals(s *checklist.Session) []paper.Approval {
 	var all []paper.Approval
-	for _, i := range s.Checklist.Items() {
-		if a, ok := s.Approvals[i.ID]; ok {
-			all = append(all, paper.Approval{At: a.At, By: paper.Text(a.By), What: paper.Text(i.Title)})
-		}
+	for _, a := range s.Approvals {
+		all = append(all, paper.Approval{At: a.At, By: paper.Text(a.By), What: paper.Text(cut(s.ApprovedWords(a)))})
 	}
 	return all
 }
 
 func needsApproval(c checklist.Checklist) bool {
-	return slices.ContainsFunc(c.Items(), func(i checklist.Item) bool { return i.Step == "approve" || i.Step == "approve-afterwards" })
+	return slices.ContainsFunc(c.Items(), func(i checklist.Item) bool { return i.Step == stepApprove || i.Step == stepApproveAfterwards })
 }
 
 // compromise returns what the declaration said, and nil where there is none.
@@ -168,60 +171,34 @@ func found(s *checklist.Session) []paper.Finding {
 	return all
 }
 
-// journalLines tells a journal's events to somebody who was not there.
-func journalLines(events []checklist.Event, c checklist.Checklist) []paper.Event {
+// timeLine tells a journal's events to somebody who was not there.
+func timeLine(s *checklist.Session, events []checklist.Event) []paper.Event {
 	var line []paper.Event
 	for _, e := range events {
-		if words := eventWords(e, c); words != "" {
-			line = append(line, paper.Event{At: e.At, By: paper.Text(e.By), What: paper.Text(cut(words))})
+		if worthTelling(e) {
+			line = append(line, paper.Event{At: e.At, By: paper.Text(e.By), What: paper.Text(cut(s.EventWords(e)))})
 		}
 	}
 	return line
 }
 
-// paperEffects are the effects that write paper.
-var paperEffects = []string{effectDecisions, effectIncident, effectPostMortem, effectCalendar}
-
-// eventWords returns what an event says, and "" where it says nothing to a
-// reader: what was planned and asked matters less than what came of it.
-func eventWords(e checklist.Event, c checklist.Checklist) string {
-	item, _, _ := c.Item(e.Item)
-	if e.Effect != nil && slices.Contains(paperEffects, e.Effect.Name) {
-		return "" // the item says it too, and the paper is no part of the story
+// worthTelling reports whether a time line tells an event: what was planned, asked and
+// looked at matters less than what came of it, and paper is no part of the story.
+func worthTelling(e checklist.Event) bool {
+	if e.Effect != nil && slices.Contains(paperEffects, e.Effect.Code) {
+		return false
 	}
 	switch e.Kind {
-	case checklist.Opened:
-		return "opened: " + e.Opening.Reason
-	case checklist.Resumed, checklist.Finished:
-		return string(e.Kind)
-	case checklist.Recovered:
-		return "the journal's torn last line was dropped"
-	case checklist.Turned:
-		return "the sandbox's clock was turned to " + e.Until.UTC().Format("2006-01-02 15:04:05")
-	case checklist.Done:
-		return e.Effect.String()
-	case checklist.Unmade:
-		return "refused: " + e.Effect.Words + ": " + e.Text
-	case checklist.Unknown:
-		return "not known whether this was made: " + e.Effect.Words
-	case checklist.Passed:
-		return item.Title + ": " + e.Evidence.Summary
-	case checklist.Failed:
-		return item.Title + " failed: " + e.Text
-	case checklist.PassedOver, checklist.Reopened, checklist.Overridden:
-		return fmt.Sprintf("%s %s: %s", item.Title, e.Kind, e.Text)
-	case checklist.RolledBack, checklist.Abandoned:
-		return string(e.Kind) + " " + e.Text
-	case checklist.Noted:
-		return "note: " + e.Text
-	case checklist.Drifted:
-		var words []string
-		for _, d := range e.Drift {
-			words = append(words, d.String())
-		}
-		return "changed outside the session: " + strings.Join(words, "; ")
+	case checklist.Planned, checklist.Agreed, checklist.Declined, checklist.Started, checklist.Intended, checklist.Answered,
+		checklist.Measured, checklist.Left, checklist.Waiting, checklist.Observed:
+		return false
 	}
-	return ""
+	return true
+}
+
+// paperEffects are the effects that write paper: the items say so too.
+var paperEffects = []checklist.EffectCode{
+	checklist.DocumentDecisions, checklist.DocumentIncident, checklist.DocumentPostMortem, checklist.DocumentCalendar,
 }
 
 // mostSenders bounds the list of who used a key.

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -80,7 +81,7 @@ type scheduleNext struct{ *Outside }
 
 func (n scheduleNext) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	return checklist.Plan{Summary: "Schedule the next rotation", Risk: checklist.Look, Actions: []checklist.Action{
-		{Words: fmt.Sprintf("%d days after the new key was added to production", sc.Session.Opening.RotationDays)},
+		{Words: fmt.Sprintf("%d days after the new key was added to production", sc.Session.Setup().RotationDays)},
 		{Words: "write it to " + n.calendarPath(sc)},
 	}}, nil
 }
@@ -101,21 +102,20 @@ func (n scheduleNext) Verify(_ context.Context, sc *checklist.Scope) (checklist.
 	if !there {
 		return checklist.Evidence{}, fmt.Errorf("%s does not have the next rotation", n.calendarPath(sc))
 	}
-	next := due(sc.Session)
+	next := NextRotation(sc.Session)
+	if next.IsZero() {
+		return checklist.Evidence{}, checklist.WithHint(errors.New("not proved: the new key was not added to production, from when its days are counted"),
+			"do that item first, then this one again; where the checklist has none, pass this one over and say why")
+	}
 	return checklist.Evidence{
 		Summary: "the next rotation is due on " + next.Format("Monday 2 January 2006") + "; import " + n.calendarPath(sc) + " into your calendar",
-		Facts:   map[string]string{"next-rotation": next.Format("2006-01-02")},
+		Facts:   map[string]string{FactNextRotation: next.Format("2006-01-02")},
 	}, nil
 }
 
 // reviewMeeting keeps what the review meeting decided, and tells the team that
 // the rotation is complete.
 type reviewMeeting struct{ *Outside }
-
-const (
-	issuesQuestion = "What should the next rotation look at? (empty for nothing)"
-	completionTo   = "the team"
-)
 
 func (m reviewMeeting) Plan(context.Context, *checklist.Scope) (checklist.Plan, error) {
 	return checklist.Plan{Summary: "Keep what the review meeting decided", Risk: checklist.Look, Actions: []checklist.Action{
@@ -125,11 +125,13 @@ func (m reviewMeeting) Plan(context.Context, *checklist.Scope) (checklist.Plan, 
 }
 
 func (m reviewMeeting) Check(_ context.Context, sc *checklist.Scope) (bool, error) {
-	return posted(sc, completionTo), nil
+	return posted(sc, toTeam), nil
 }
 
 func (m reviewMeeting) Do(ctx context.Context, sc *checklist.Scope) error {
-	a, err := sc.Ask(ctx, checklist.Question{Kind: checklist.Write, Title: issuesQuestion, Optional: true})
+	a, err := sc.Ask(ctx, checklist.Question{
+		Kind: checklist.Write, Asked: checklist.Asked{ID: askIssues}, Title: "What should the next rotation look at? (empty for nothing)", Optional: true,
+	})
 	if err != nil {
 		return err
 	}
@@ -137,12 +139,12 @@ func (m reviewMeeting) Do(ctx context.Context, sc *checklist.Scope) error {
 	if text := strings.TrimSpace(a.Text); text != "" {
 		issues = append(issues, text)
 	}
-	return m.tell(ctx, sc, completionTo, completionMessage(sc, issues))
+	return m.tell(ctx, sc, toTeam, completionMessage(sc, issues))
 }
 
 func (m reviewMeeting) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	issues := answered(sc, issuesQuestion)
+	issues := answered(sc, askIssues)
 	return checklist.Evidence{
-		Summary: fmt.Sprintf("open issues left by the review meeting: %d; %s", len(issues), toldWords(sc, completionTo)), Issues: issues,
+		Summary: fmt.Sprintf("open issues left by the review meeting: %d; %s", len(issues), toldWords(sc, toTeam)), Issues: issues,
 	}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"keyturn/checklist"
 	"keyturn/keygen"
 	"keyturn/steps/probe"
+	"keyturn/vault"
 )
 
 // prove runs the probe suite against every target: the keys as expected, and
@@ -169,7 +170,7 @@ func (p prove) evidence(sc *checklist.Scope, cells []cell, proofs []proof) check
 			evidence.Facts[checklist.Fact(before, e, k.role)] = ""
 			evidence.Facts[checklist.Fact(now, e, k.role)] = ""
 			if asked && whole {
-				evidence.Facts[checklist.Fact(now, e, k.role)] = by(proved[e])
+				evidence.Facts[checklist.Fact(now, e, k.role)] = provedBy(proved[e])
 			}
 		}
 	}
@@ -185,17 +186,22 @@ func (p prove) evidence(sc *checklist.Scope, cells []cell, proofs []proof) check
 	return evidence
 }
 
-func by(deployments []string) string {
-	if len(deployments) == 0 { // a service need not say
-		return "by the serving deployment"
+// yes is the value of a fact that says nothing but that it holds.
+const yes = "yes"
+
+// provedBy is the value of a fact that deployments proved: their ids, separated by
+// commas.
+func provedBy(deployments []string) string {
+	if len(deployments) == 0 { // a service need not say which one it is
+		return yes
 	}
-	return "by " + strings.Join(deployments, ", ")
+	return strings.Join(deployments, ",")
 }
 
 // suite returns the probe suite for one target in one environment.
 func (o *Outside) suite(ctx context.Context, sc *checklist.Scope, c cell, keys []expectedKey) (probe.Suite, error) {
 	suite := probe.Suite{Prober: o.Prober, Name: c.String(), URL: c.target.URLs[c.environment], Bypass: c.target.Bypass}
-	if o.Hand == nil && sc.Session.Facts[deploymentFact(c)] != "" {
+	if o.Hand == nil {
 		// The session's own, or a newer one: a service is deployed by others too.
 		serving, err := o.latestReady(ctx, c.site())
 		if err != nil {
@@ -229,11 +235,22 @@ func (p prove) suite(ctx context.Context, sc *checklist.Scope, c cell) (probe.Su
 }
 
 // otherEnvironment returns the secret that the new key has in the other
-// environment, where the session made one: it must not be accepted here.
+// environment, where the session made one: it must not be accepted here. The vault
+// says so where no item has recorded it yet.
 func (o *Outside) otherEnvironment(ctx context.Context, sc *checklist.Scope, here checklist.Environment) (keygen.Secret, error) {
 	for _, e := range sc.Session.Environments() {
-		if e != here && sc.Session.Fingerprint(e, checklist.NewKey) != "" {
+		if e == here {
+			continue
+		}
+		if sc.Session.Fingerprint(e, checklist.NewKey) != "" {
 			return o.secret(ctx, sc.Session, e, checklist.NewKey)
+		}
+		secret, entry, err := o.Vault.Get(ctx, secretName(e, sc.Session.Key(checklist.NewKey)))
+		switch {
+		case err == nil && generatedIn(sc.Session, entry):
+			return secret, nil
+		case err != nil && !errors.Is(err, vault.ErrNotFound) && !errors.Is(err, vault.ErrSealed):
+			return keygen.Secret{}, fmt.Errorf("look for %s in the vault: %w", secretName(e, sc.Session.Key(checklist.NewKey)), err)
 		}
 	}
 	return keygen.Secret{}, nil
@@ -258,16 +275,34 @@ func statusText(status int) string {
 // vault does, and in what they differ.
 type StoredValueError struct {
 	Where, Words string
-	// Item is the one that stored the value; "" where it is the one that adds the
-	// new key.
+	// Item is the id of the one that stored the value; "" where the checklist has
+	// none.
 	Item string
 	hint string
 }
+
+var _ checklist.Redoer = (*StoredValueError)(nil)
 
 func (e *StoredValueError) Error() string { return e.Where + ": " + e.Words }
 
 // Hint says what to do next.
 func (e *StoredValueError) Hint() string { return e.hint }
+
+// Redo implements checklist.Redoer.
+func (e *StoredValueError) Redo() string { return e.Item }
+
+// redoError is any other error of which an item is known that puts its cause
+// right when it is done again.
+type redoError struct {
+	error
+	item, hint string
+}
+
+var _ checklist.Redoer = (*redoError)(nil)
+
+func (e *redoError) Unwrap() error { return e.error }
+func (e *redoError) Hint() string  { return e.hint }
+func (e *redoError) Redo() string  { return e.item }
 
 // probeFailure says what a failed suite found, and what to do about it.
 func probeFailure(sc *checklist.Scope, c cell, r probe.Report) error {
@@ -278,13 +313,14 @@ func probeFailure(sc *checklist.Scope, c cell, r probe.Report) error {
 func failure(sc *checklist.Scope, where string, e checklist.Environment, r probe.Report) error {
 	if d := r.Diagnosis; d != nil {
 		hint := d.Fix
-		if item, ok := addedBy(sc, e); ok {
+		item, ok := addedBy(sc, e)
+		if ok {
 			hint += fmt.Sprintf(" — do %q again, which replaces the value", item.Title)
 			if item.Step == ReAddOldKey {
 				hint += " where this session put it; any other row is removed at Vercel first"
 			}
 		}
-		return &StoredValueError{Where: where, Words: d.Words, hint: orRollBack(sc, hint)}
+		return &StoredValueError{Where: where, Words: d.Words, Item: item.ID, hint: orRollBack(sc, hint)}
 	}
 	for _, row := range r.Rows {
 		if row.Verdict == probe.OK {

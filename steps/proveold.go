@@ -100,7 +100,7 @@ func tellNewKey(sc *checklist.Scope, sites []site, found []newKeyFinding, eviden
 		fact := checklist.Fact(checklist.FactAccepted, e, checklist.NewKey)
 		evidence.Facts[fact] = ""
 		if accepted {
-			evidence.Facts[fact] = "tried once, by the serving deployment"
+			evidence.Facts[fact] = yes
 		}
 	}
 	if len(refused) > 0 {

@@ -34,6 +34,7 @@ func (p proveRevoked) Plan(_ context.Context, sc *checklist.Scope) (checklist.Pl
 type revocation struct {
 	report probe.Report
 	asked  bool           // a request was signed with the compromised key
+	seen   bool           // and the same value was accepted before the removal
 	anchor checklist.Role // of the key that is accepted; "" for none
 	own    []ownProof     // of the deployments that serve the cell's slots
 	notes  []string
@@ -65,9 +66,11 @@ func (p proveRevoked) stillGone(ctx context.Context, sc *checklist.Scope) error 
 	}
 	rows, err := removeCompromised{p.Outside}.doomed(ctx, sc)
 	if err == nil && len(rows) > 0 {
-		err = checklist.WithHint(
-			fmt.Errorf("%s has %d rows again", sc.Session.Key(checklist.OldKey).Variable(), len(rows)),
-			"somebody put it back: find out who, and do the removal again")
+		removal, _, _ := sc.Session.StepState(stepRemoveCompromised)
+		err = &redoError{
+			error: fmt.Errorf("%s has %d rows again", sc.Session.Key(checklist.OldKey).Variable(), len(rows)),
+			item:  removal.ID, hint: "somebody put it back: find out who, and do the removal again",
+		}
 	}
 	return err
 }
@@ -95,6 +98,8 @@ func (p proveRevoked) one(ctx context.Context, sc *checklist.Scope, c cell) (rev
 		r.notes = append(r.notes, fmt.Sprintf("the vault cannot give %s: that its rows are gone and a later deployment serves is all that shows the revocation", id))
 	case sc.Session.Facts[seenFact(c.environment)] == "":
 		r.notes = append(r.notes, fmt.Sprintf("that the vault's copy of %s was the one in service was not seen before the removal", id))
+	default:
+		r.seen = true
 	}
 	if suite.Old == nil && suite.New == nil {
 		return r, nil
@@ -189,7 +194,7 @@ func (p proveRevoked) evidence(sc *checklist.Scope, cells []cell, found []revoca
 	evidence := tablesOf(cells, found)
 	notProved := evidence.Summary // what tellOwn says of slots
 	proved := map[checklist.Environment][]string{}
-	var unproved, anchorless []string
+	var unproved, unseen, anchorless []string
 	for i, c := range cells {
 		switch {
 		case !found[i].asked:
@@ -198,19 +203,32 @@ func (p proveRevoked) evidence(sc *checklist.Scope, cells []cell, found []revoca
 		case found[i].anchor == "":
 			anchorless = append(anchorless, c.String())
 		}
+		if !found[i].seen { // a refusal proves something only of a value that was accepted before
+			unseen = append(unseen, c.String())
+			continue
+		}
 		proved[c.environment] = append(proved[c.environment], found[i].report.Deployments()...)
 	}
 	evidence.Summary = fmt.Sprintf("%s is refused by %d services%s", id, len(cells)-len(unproved), notProved)
-	if len(unproved) > 0 {
-		words := fmt.Sprintf("that %s refuse %s is not proved by a signed request", strings.Join(unproved, " and "), id)
+	for _, missing := range []struct {
+		cells []string
+		why   string
+	}{
+		{unproved, "by a signed request"},
+		{unseen, "by a refusal, since the vault's copy was not seen to be accepted before the removal: check that the deployments which serve were made after it"},
+	} {
+		if len(missing.cells) == 0 {
+			continue
+		}
+		words := fmt.Sprintf("that %s refuse %s is not proved %s", strings.Join(missing.cells, " and "), id, missing.why)
 		evidence.Summary += "; " + words
 		evidence.Issues = append(evidence.Issues, words)
 	}
 	if len(anchorless) > 0 {
 		evidence.Summary += "; no other key is accepted yet by " + strings.Join(anchorless, " and ")
 	}
-	for i, c := range cells {
-		if slices.ContainsFunc(found[i].own, ownProof.unproved) {
+	for i, c := range cells { // an environment's services are proved together or not at all
+		if !found[i].asked || !found[i].seen || slices.ContainsFunc(found[i].own, ownProof.unproved) {
 			delete(proved, c.environment)
 		}
 	}
@@ -218,7 +236,7 @@ func (p proveRevoked) evidence(sc *checklist.Scope, cells []cell, found []revoca
 		evidence.Facts[checklist.Fact(checklist.FactAccepted, c.environment, checklist.OldKey)] = ""
 		evidence.Facts[checklist.Fact(checklist.FactRefused, c.environment, checklist.OldKey)] = ""
 		if deployments, ok := proved[c.environment]; ok {
-			evidence.Facts[checklist.Fact(checklist.FactRefused, c.environment, checklist.OldKey)] = by(deployments)
+			evidence.Facts[checklist.Fact(checklist.FactRefused, c.environment, checklist.OldKey)] = provedBy(deployments)
 		}
 	}
 	return evidence

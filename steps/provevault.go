@@ -34,8 +34,13 @@ func (p proveVault) Verify(ctx context.Context, sc *checklist.Scope) (checklist.
 	}}}
 	old := sc.Session.Key(checklist.OldKey)
 	for _, e := range sc.Environments() {
-		if _, err := p.secret(ctx, sc.Session, e, checklist.NewKey); err != nil {
+		made, err := p.secret(ctx, sc.Session, e, checklist.NewKey)
+		if err != nil {
 			return evidence, err
+		}
+		proof := "read back, fingerprint equal"
+		if sc.Session.Fingerprint(e, checklist.NewKey) == "" { // nothing to compare with
+			proof = "read back, its fingerprint recorded"
 		}
 		secret, err := p.secret(ctx, sc.Session, e, checklist.OldKey)
 		if err != nil {
@@ -54,10 +59,12 @@ func (p proveVault) Verify(ctx context.Context, sc *checklist.Scope) (checklist.
 			}
 		}
 		fingerprint := secret.Fingerprint(sc.Session.Opening.Trail)
+		newFingerprint := made.Fingerprint(sc.Session.Opening.Trail)
+		evidence.Facts[checklist.Fact(checklist.FactFingerprint, e, checklist.NewKey)] = string(newFingerprint)
 		evidence.Facts[checklist.Fact(checklist.FactFingerprint, e, checklist.OldKey)] = string(fingerprint)
-		evidence.Facts[checklist.Fact(checklist.FactRecoverable, e, checklist.OldKey)] = "read back and accepted by every target"
+		evidence.Facts[checklist.Fact(checklist.FactRecoverable, e, checklist.OldKey)] = yes
 		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows,
-			[]string{string(sc.Session.Key(checklist.NewKey)), string(e), sc.Session.Fingerprint(e, checklist.NewKey).Short(), "read back, fingerprint equal"},
+			[]string{string(sc.Session.Key(checklist.NewKey)), string(e), newFingerprint.Short(), proof},
 			[]string{string(old), string(e), fingerprint.Short(), fmt.Sprintf("read back, accepted by %d targets", len(p.verifiers()))})
 	}
 	evidence.Summary = "both keys were read back from " + p.Vault.Describe()

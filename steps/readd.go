@@ -12,9 +12,6 @@ import (
 	"keyturn/vault"
 )
 
-// ReAddOldKey is the step that a failed probe of a rollback points back to.
-const ReAddOldKey = "re-add-old-key"
-
 // reAddKey puts the old key's variables back, from the vault. Rows that are
 // still there are left alone and count; a key that was revoked as compromised
 // never comes back.
@@ -122,10 +119,10 @@ func (a reAddKey) reinstate(ctx context.Context, sc *checklist.Scope, e checklis
 	if err != nil || entry.Status != vault.Archived {
 		return err
 	}
-	effect := checklist.Effect{Name: "vault.put", Environment: e, Words: fmt.Sprintf("mark %s as in use again", name)}
-	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
+	effect := vaultEffect(checklist.VaultReinstate, e, sc.Session.Key(checklist.OldKey))
+	return sc.Effect(ctx, effect, func(ctx context.Context) (checklist.Result, error) {
 		_, err := a.Vault.Put(ctx, name, secret, vault.PutOptions{Fingerprint: secret.Fingerprint(sc.Session.Opening.Trail), Note: entry.Note})
-		return "", unknown(err)
+		return checklist.Result{}, unknown(err)
 	})
 }
 

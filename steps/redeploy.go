@@ -62,7 +62,13 @@ func (s site) field() string {
 }
 
 // mark is that of the item, and names the slot unless it is the cell's first.
-func (s site) mark(sc *checklist.Scope) string { return mark(sc) + s.aside() }
+func (s site) mark(sc *checklist.Scope) string {
+	m := markOf(sc)
+	if !s.first() {
+		m.slot = s.slot.String()
+	}
+	return m.String()
+}
 
 func (s site) String() string { return s.target.Name + " " + s.where() }
 
@@ -155,12 +161,6 @@ func (o *Outside) cells(environments []checklist.Environment) []cell {
 		}
 	}
 	return cells
-}
-
-// mark names what an item made in its present round, wherever a text can be
-// left beside it.
-func mark(sc *checklist.Scope) string {
-	return fmt.Sprintf("%s %s #%d", sc.Session.ID(), sc.Item.ID, sc.Session.State(sc.Item.ID).Round+1)
 }
 
 func (r redeploy) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -265,29 +265,33 @@ func (r redeploy) one(ctx context.Context, sc *checklist.Scope, c site, board *b
 
 func (r redeploy) start(ctx context.Context, sc *checklist.Scope, c site) (vercel.Deployment, error) {
 	var d vercel.Deployment
-	effect := checklist.Effect{
-		Name: "vercel.redeploy", Target: c.target.Name, Environment: c.environment, Words: "redeploy " + c.String(),
-	}
-	err := sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
+	err := sc.Effect(ctx, c.redeployment(), func(ctx context.Context) (checklist.Result, error) {
 		from, err := r.latestReady(ctx, c)
 		if err != nil {
-			return "", err
+			return checklist.Result{}, err
 		}
 		d, err = r.Vercel.RedeployMarked(ctx, c.target.Project, from, c.deployTarget(), c.mark(sc))
 		if lost := (*vercel.UnknownOutcomeError)(nil); errors.As(err, &lost) {
 			found, ok, readErr := r.made(ctx, sc, c)
 			switch {
 			case readErr != nil:
-				return "", errors.Join(unknown(err), readErr)
+				return checklist.Result{}, errors.Join(unknown(err), readErr)
 			case !ok:
-				return "", checklist.WithHint(fmt.Errorf("%w; no deployment was made", err), "run the item again")
+				return checklist.Result{}, checklist.WithHint(fmt.Errorf("%w; no deployment was made", err), "run the item again")
 			}
 			d = found
-			return "deployment " + d.ID + ", found after its answer was lost", nil
+			return checklist.Result{How: checklist.Found, ID: d.ID}, nil
 		}
-		return "deployment " + d.ID, err
+		return checklist.Result{ID: d.ID}, err
 	})
 	return d, err
+}
+
+// redeployment is what the journal says of the site's new deployment.
+func (s site) redeployment() checklist.Effect {
+	return checklist.Effect{
+		Code: checklist.DeploymentCreate, Target: s.target.Name, Environment: s.environment, Place: s.slot.String(),
+	}
 }
 
 func (r redeploy) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {

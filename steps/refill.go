@@ -68,7 +68,7 @@ func (a addKey) verifyRefill(ctx context.Context, sc *checklist.Scope) (checklis
 			return evidence, fmt.Errorf("%s has no row %s after it was put back", r, id.Variable())
 		}
 		how := "was there"
-		if v.Comment == comment(sc) {
+		if v.Comment == markOf(sc).comment() {
 			how = "put back"
 			added++
 		}

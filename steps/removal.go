@@ -16,6 +16,7 @@ import (
 type doomed struct {
 	row
 	variable vercel.Variable
+	places   []string // the slots that are lost; row.vercel is for people
 	// keep are the Vercel targets that the row goes on serving, with the value
 	// that it has; none: the row is deleted.
 	keep []string
@@ -60,11 +61,23 @@ func doomedRows(now holding, id keygen.KeyID, environments []checklist.Environme
 						"split the row at Vercel into one for each custom environment, then run the item again")
 				}
 				left[v.ID] = keep
-				all = append(all, doomed{row{target: t, environment: e, vercel: strings.Join(append(takes, takesCustom...), "+")}, v, keep})
+				all = append(all, doomed{
+					row:      row{target: t, environment: e, vercel: strings.Join(append(takes, takesCustom...), "+")},
+					variable: v, places: append(slotsIn(takes, v.GitBranch), takesCustom...), keep: keep,
+				})
 			}
 		}
 	}
 	return all, nil
+}
+
+// slotsIn names the slots of Vercel targets, of a branch where there is one.
+func slotsIn(targets []string, branch string) []string {
+	var names []string
+	for _, target := range targets {
+		names = append(names, Slot{Target: target, Branch: branch}.String())
+	}
+	return names
 }
 
 // split divides the Vercel targets of a row into those that belong to an
@@ -118,39 +131,55 @@ func (o *Outside) removeRows(ctx context.Context, sc *checklist.Scope, rows []do
 	return o.deleteRows(ctx, sc, whole)
 }
 
-// deleteRows deletes rows of one key in one environment of one target.
-func (o *Outside) deleteRows(ctx context.Context, sc *checklist.Scope, rows []doomed) error {
-	var ids, words []string
+// loss is what the journal says of rows of one key in one environment of one
+// target.
+func loss(code checklist.EffectCode, rows ...doomed) checklist.Effect {
+	var ids, places []string
 	for _, d := range rows {
 		ids = append(ids, d.variable.ID)
-		words = append(words, fmt.Sprintf("row %s for %s", d.variable.ID, d.vercel))
+		for _, place := range d.places {
+			if !slices.Contains(places, place) {
+				places = append(places, place)
+			}
+		}
 	}
-	first := rows[0]
-	effect := checklist.Effect{
-		Name: "vercel.env.delete", Target: first.target.Name, Environment: first.environment,
-		Words: fmt.Sprintf("delete %s from %s: %s", first.variable.Key, first.target.Name, strings.Join(words, ", ")),
+	id, _ := keygen.ParseVariable(rows[0].variable.Key) // it was listed by the key
+	return checklist.Effect{
+		Code: code, Target: rows[0].target.Name, Environment: rows[0].environment, Key: id,
+		Place: strings.Join(places, ","), Object: strings.Join(ids, ","),
 	}
-	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
-		deleted, err := o.Vercel.DeleteVariables(ctx, first.target.Project, ids)
+}
+
+// deleteRows deletes rows of one key in one environment of one target.
+func (o *Outside) deleteRows(ctx context.Context, sc *checklist.Scope, rows []doomed) error {
+	var ids []string
+	for _, d := range rows {
+		ids = append(ids, d.variable.ID)
+	}
+	return sc.Effect(ctx, loss(checklist.VariableDelete, rows...), func(ctx context.Context) (checklist.Result, error) {
+		deleted, err := o.Vercel.DeleteVariables(ctx, rows[0].target.Project, ids)
 		if lost := (*vercel.UnknownOutcomeError)(nil); errors.As(err, &lost) {
-			return o.findLostRemoval(ctx, first.target, ids, err)
+			return o.findLostRemoval(ctx, rows[0].target, ids, err)
 		}
 		if err != nil {
-			return "", err
+			return checklist.Result{}, err
 		}
-		gone := slices.DeleteFunc(ids, func(id string) bool { return slices.Contains(deleted, id) })
-		if len(gone) > 0 {
-			return fmt.Sprintf("row %s was gone already", strings.Join(gone, ", ")), nil
+		gone := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return slices.Contains(deleted, id) })
+		switch {
+		case len(gone) == len(ids):
+			return checklist.Result{How: checklist.Gone}, nil
+		case len(gone) > 0:
+			return checklist.Result{Note: fmt.Sprintf("row %s was gone already", strings.Join(gone, ", "))}, nil
 		}
-		return "deleted", nil
+		return checklist.Result{}, nil
 	})
 }
 
 // findLostRemoval looks whether a deletion whose answer was lost has taken place.
-func (o *Outside) findLostRemoval(ctx context.Context, t Target, ids []string, cause error) (string, error) {
+func (o *Outside) findLostRemoval(ctx context.Context, t Target, ids []string, cause error) (checklist.Result, error) {
 	variables, err := o.Vercel.Variables(ctx, t.Project)
 	if err != nil {
-		return "", errors.Join(unknown(cause), err)
+		return checklist.Result{}, errors.Join(unknown(cause), err)
 	}
 	var still []string
 	for _, v := range variables {
@@ -160,44 +189,41 @@ func (o *Outside) findLostRemoval(ctx context.Context, t Target, ids []string, c
 	}
 	switch {
 	case len(still) == 0:
-		return "found gone after the answer was lost", nil
+		return checklist.Result{How: checklist.Found}, nil
 	case len(still) < len(ids): // none or all, unless somebody meddles
-		return "", fmt.Errorf("%w; of the rows, %s is still there", unknown(cause), strings.Join(still, ", "))
+		return checklist.Result{}, fmt.Errorf("%w; of the rows, %s is still there", unknown(cause), strings.Join(still, ", "))
 	}
-	return "", checklist.WithHint(fmt.Errorf("%w; the row is still there", cause), "run the item again")
+	return checklist.Result{}, checklist.WithHint(fmt.Errorf("%w; the row is still there", cause), "run the item again")
 }
-
-// effectNarrow names what narrow does to a row.
-const effectNarrow = "vercel.env.narrow"
 
 // narrow takes an environment's targets from a row that also serves others, and
 // lists again to see that it serves those and nothing else.
 func (o *Outside) narrow(ctx context.Context, sc *checklist.Scope, d doomed) error {
-	effect := checklist.Effect{
-		Name: effectNarrow, Target: d.target.Name, Environment: d.environment,
-		Words: fmt.Sprintf("take %s from row %s of %s in %s", d.vercel, d.variable.ID, d.variable.Key, d.target.Name),
-	}
-	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
+	return sc.Effect(ctx, loss(checklist.VariableNarrow, d), func(ctx context.Context) (checklist.Result, error) {
 		cause := o.Vercel.NarrowVariable(ctx, d.target.Project, d.variable, d.keep)
 		lost := (*vercel.UnknownOutcomeError)(nil)
 		if cause != nil && !errors.As(cause, &lost) {
-			return "", cause
+			return checklist.Result{}, cause
 		}
 		variables, err := o.Vercel.Variables(ctx, d.target.Project)
 		if err != nil {
-			return "", errors.Join(unknown(cause), err)
+			return checklist.Result{}, errors.Join(unknown(cause), err)
 		}
 		i := slices.IndexFunc(variables, func(v vercel.Variable) bool { return v.ID == d.variable.ID })
 		switch {
 		case i < 0:
-			return "", checklist.WithHint(fmt.Errorf("row %s is gone: somebody removed it in the same moment", d.variable.ID),
+			return checklist.Result{}, checklist.WithHint(fmt.Errorf("row %s is gone: somebody removed it in the same moment", d.variable.ID),
 				"see whether %s still needs it, then run the item again", strings.Join(d.keep, " and "))
 		case sameTargets(variables[i].Target, d.keep):
-			return fmt.Sprintf("row %s serves %s alone, as listed", d.variable.ID, strings.Join(d.keep, "+")), nil
+			result := checklist.Result{Note: fmt.Sprintf("it serves %s alone, as listed", strings.Join(d.keep, "+"))}
+			if cause != nil {
+				result.How = checklist.Found
+			}
+			return result, nil
 		case cause != nil:
-			return "", checklist.WithHint(fmt.Errorf("%w; the row serves %s as before", cause, reach(variables[i])), "run the item again")
+			return checklist.Result{}, checklist.WithHint(fmt.Errorf("%w; the row serves %s as before", cause, reach(variables[i])), "run the item again")
 		}
-		return "", fmt.Errorf("row %s serves %s, want %s alone", d.variable.ID, reach(variables[i]), strings.Join(d.keep, "+"))
+		return checklist.Result{}, fmt.Errorf("row %s serves %s, want %s alone", d.variable.ID, reach(variables[i]), strings.Join(d.keep, "+"))
 	})
 }
 

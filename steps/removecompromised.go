@@ -21,6 +21,7 @@ type removeCompromised struct{ *Outside }
 type share struct {
 	environments []checklist.Environment // that the places belong to, in the order of the row
 	targets      []string                // Vercel targets
+	branch       string                  // of preview
 	customs      []string                // custom environments, as slots
 }
 
@@ -31,9 +32,12 @@ func (s *share) add(place Slot, e checklist.Environment) {
 	if place.CustomEnvironment != "" {
 		s.customs = append(s.customs, place.String())
 	} else {
-		s.targets = append(s.targets, place.Target)
+		s.targets, s.branch = append(s.targets, place.Target), place.Branch
 	}
 }
+
+// places names the slots.
+func (s share) places() []string { return append(slotsIn(s.targets, s.branch), s.customs...) }
 
 func (s share) String() string { return strings.Join(slices.Concat(s.targets, s.customs), "+") }
 
@@ -91,7 +95,7 @@ func compromisedRows(now holding, id keygen.KeyID, environments []checklist.Envi
 					fmt.Errorf("row %s of %s in %s serves %s, of which the session may take only %s", v.ID, v.Key, t.Name, reach(v), takes),
 					"split the row at Vercel into one for each custom environment, or start an emergency for every environment")
 			}
-			d := doomed{row: row{target: t, environment: takes.environments[0], vercel: reach(v)}, variable: v, keep: keeps.targets}
+			d := doomed{row: row{target: t, environment: takes.environments[0], vercel: reach(v)}, variable: v, places: takes.places(), keep: keeps.targets}
 			if slices.Contains(takes.environments, checklist.Production) {
 				d.environment = checklist.Production
 			}
@@ -170,7 +174,7 @@ func (r removeCompromised) Verify(ctx context.Context, sc *checklist.Scope) (che
 	}
 	state := sc.Session.State(sc.Item.ID)
 	for _, e := range slices.Concat(state.Effects, state.Pending) { // what was left pending is seen to be done
-		if e.Name == effectNarrow {
+		if e.Code == checklist.VariableNarrow {
 			evidence.Issues = append(evidence.Issues, fmt.Sprintf("the compromised secret stays in service elsewhere: %s", e))
 		}
 	}

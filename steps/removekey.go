@@ -92,14 +92,21 @@ func (r removeKey) Do(ctx context.Context, sc *checklist.Scope) error {
 }
 
 // proveAgain asks every target to accept the new key, and the vault to give
-// the old one, right before the old one is removed.
+// the old one, right before the old one is removed. Where no item has proved that
+// the vault's copy is the one in service, the targets are asked now: once the rows
+// are gone, nobody can find out any more.
 func (r removeKey) proveAgain(ctx context.Context, sc *checklist.Scope) error {
+	recoverable := true
 	for _, e := range sc.Environments() {
 		if _, err := r.secret(ctx, sc.Session, e, checklist.OldKey); err != nil {
 			return err
 		}
+		recoverable = recoverable && sc.Session.Facts[checklist.Fact(checklist.FactRecoverable, e, checklist.OldKey)] != ""
 	}
-	return r.acceptedEverywhere(ctx, sc, checklist.NewKey)
+	if err := r.acceptedEverywhere(ctx, sc, checklist.NewKey); err != nil || recoverable {
+		return err
+	}
+	return r.acceptedEverywhere(ctx, sc, checklist.OldKey)
 }
 
 // acceptedEverywhere asks every target to accept the key that is to stay, right

@@ -16,11 +16,13 @@ type Trail interface {
 	Exported(ctx context.Context, session string) (exported Exported, ok bool, err error)
 	// Export signs and appends the record of a session.
 	Export(ctx context.Context, s *checklist.Session) (Exported, error)
-	// ApproveLate puts a second person's consent beside the record of a session.
-	ApproveLate(ctx context.Context, session string, a checklist.Approval) error
-	// ApprovedLate verifies the record of a session with the consent beside it; ok
-	// is false when there is none.
-	ApprovedLate(ctx context.Context, session string) (a checklist.Approval, ok bool, err error)
+	// ApproveLate puts the consent of second persons beside the record of a session:
+	// the request, and their signatures of it. It replaces what is there.
+	ApproveLate(ctx context.Context, session string, request checklist.Request, approvals []checklist.Approval) error
+	// ApprovedLate verifies the record of a session with the consent beside it, and
+	// returns who gave it. ok is true when as many people agreed as the session
+	// requires, and all that is there verifies.
+	ApprovedLate(ctx context.Context, session string) (by []string, ok bool, err error)
 }
 
 // Reviewed is a record that has been verified.
@@ -100,10 +102,9 @@ func (x exportRecord) Check(ctx context.Context, sc *checklist.Scope) (bool, err
 }
 
 func (x exportRecord) Do(ctx context.Context, sc *checklist.Scope) error {
-	effect := checklist.Effect{Name: "record.export", Words: "append the signed record to the trail"}
-	return sc.Effect(ctx, effect, func(ctx context.Context) (string, error) {
+	return sc.Effect(ctx, checklist.Effect{Code: checklist.RecordExport}, func(ctx context.Context) (checklist.Result, error) {
 		exported, err := x.Trail.Export(ctx, sc.Session)
-		return exported.Dir, err
+		return checklist.Result{ID: exported.Dir}, err
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"keyturn/checklist"
@@ -15,16 +14,35 @@ import (
 // webhookItem is where the vault keeps the address of the team's webhook.
 const webhookItem vault.Name = "slack/webhook"
 
+// audience is whom a message is for, as a code.
+type audience string
+
+const (
+	toTeam     audience = "team"
+	toSecurity audience = "security"
+)
+
+// String names the audience for people.
+func (a audience) String() string {
+	switch a {
+	case toTeam:
+		return "the team"
+	case toSecurity:
+		return "#security and on-call"
+	}
+	return string(a)
+}
+
 // notice is a message to people, as a step: posted to the team's webhook where
 // there is one, else by the operator.
 type notice struct {
 	*Outside
-	to      string // whom it is for
+	to      audience
 	message func(*checklist.Scope) notify.Message
 }
 
 func (n notice) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
-	return checklist.Plan{Summary: "Tell " + n.to, Risk: checklist.Look, Actions: []checklist.Action{
+	return checklist.Plan{Summary: "Tell " + n.to.String(), Risk: checklist.Look, Actions: []checklist.Action{
 		{Words: "draft a message for you to post, or to post to Slack once you agree:\n" + n.message(sc).String()},
 	}}, nil
 }
@@ -50,37 +68,34 @@ const (
 	arrivedNo  = "no"
 )
 
-const sendQuestion = "Post this to Slack?"
+// The questions of a message.
+const (
+	askSend    = "send"    // how it is sent
+	askArrived = "arrived" // whether it is in the channel
+	askPosted  = "posted"  // whether the operator has posted it
+)
 
 // postEffect is the posting of an item's message. Each round of an item has its
 // own, so that one that was posted is not taken for the next.
-func postEffect(sc *checklist.Scope, to string) checklist.Effect {
-	e := checklist.Effect{Name: "slack.post", Words: "post the message for " + to + " to Slack"}
-	if round := sc.Session.State(sc.Item.ID).Round; round > 0 {
-		e.Words += fmt.Sprintf(", round %d", round+1)
-	}
-	return e
-}
-
-func among(effects []checklist.Effect, e checklist.Effect) bool {
-	return slices.ContainsFunc(effects, func(o checklist.Effect) bool { return o.Name == e.Name && o.Words == e.Words })
+func postEffect(sc *checklist.Scope, to audience) checklist.Effect {
+	return checklist.Effect{Code: checklist.MessagePost, Object: string(to), Round: sc.Session.State(sc.Item.ID).Round}
 }
 
 // posted reports whether Slack took the item's message.
-func posted(sc *checklist.Scope, to string) bool {
-	return among(sc.Session.State(sc.Item.ID).Effects, postEffect(sc, to))
+func posted(sc *checklist.Scope, to audience) bool {
+	return postEffect(sc, to).Among(sc.Session.State(sc.Item.ID).Effects)
 }
 
 // toldWords says how people were told.
-func toldWords(sc *checklist.Scope, to string) string {
+func toldWords(sc *checklist.Scope, to audience) string {
 	if posted(sc, to) {
-		return to + " were told: the message is in Slack"
+		return fmt.Sprintf("the message for %s is in Slack", to)
 	}
-	return sc.Session.Opening.Operator + " says that " + to + " were told"
+	return fmt.Sprintf("%s says that the message for %s was posted", sc.Session.Opening.Operator, to)
 }
 
 // tell sends a message, or lets the operator send it.
-func (o *Outside) tell(ctx context.Context, sc *checklist.Scope, to string, m notify.Message) error {
+func (o *Outside) tell(ctx context.Context, sc *checklist.Scope, to audience, m notify.Message) error {
 	hook, err := o.webhook(ctx, sc)
 	if hook == nil {
 		note := ""
@@ -89,13 +104,13 @@ func (o *Outside) tell(ctx context.Context, sc *checklist.Scope, to string, m no
 		}
 		return o.byHand(ctx, sc, to, note, m)
 	}
-	if among(sc.Session.State(sc.Item.ID).Pending, postEffect(sc, to)) {
+	if postEffect(sc, to).Among(sc.Session.State(sc.Item.ID).Pending) {
 		if arrived, err := o.lookInChannel(ctx, sc, m); err != nil || arrived {
 			return err
 		}
 	}
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Choose, Title: sendQuestion, Body: m.String(), Copy: m.String(), Default: sendPost,
+		Kind: checklist.Choose, Asked: checklist.Asked{ID: askSend}, Title: "Post this to Slack?", Body: m.String(), Copy: m.String(), Default: sendPost,
 		Choices: []checklist.Choice{
 			{ID: sendPost, Label: "Post it now", Help: "through the webhook that the vault keeps"},
 			{ID: sendByHand, Label: "Post it by hand", Help: "such as to another channel; you confirm that you have"},
@@ -114,10 +129,10 @@ func (o *Outside) tell(ctx context.Context, sc *checklist.Scope, to string, m no
 
 // post posts a message. Where its answer is lost, the operator looks in the
 // channel; it is not posted again before they have said that it is not there.
-func (o *Outside) post(ctx context.Context, sc *checklist.Scope, hook *notify.Slack, to string, m notify.Message) error {
+func (o *Outside) post(ctx context.Context, sc *checklist.Scope, hook *notify.Slack, to audience, m notify.Message) error {
 	for {
-		err := sc.Effect(ctx, postEffect(sc, to), func(ctx context.Context) (string, error) {
-			return "delivered", unknown(hook.Post(ctx, m))
+		err := sc.Effect(ctx, postEffect(sc, to), func(ctx context.Context) (checklist.Result, error) {
+			return checklist.Result{}, unknown(hook.Post(ctx, m))
 		})
 		switch {
 		case err == nil, ctx.Err() != nil:
@@ -134,7 +149,7 @@ func (o *Outside) post(ctx context.Context, sc *checklist.Scope, hook *notify.Sl
 // lookInChannel asks whether a message arrived whose answer was lost.
 func (o *Outside) lookInChannel(ctx context.Context, sc *checklist.Scope, m notify.Message) (arrived bool, err error) {
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Choose, Title: "Is the message in the channel?",
+		Kind: checklist.Choose, Asked: checklist.Asked{ID: askArrived}, Title: "Is the message in the channel?",
 		Body: "It was sent to Slack, and the answer was lost. Look in the channel for:\n\n" + m.String(),
 		Choices: []checklist.Choice{
 			{ID: arrivedYes, Label: "Yes, it is there"},
@@ -148,16 +163,17 @@ func (o *Outside) lookInChannel(ctx context.Context, sc *checklist.Scope, m noti
 }
 
 // byHand lets the operator send a message and say so.
-func (o *Outside) byHand(ctx context.Context, sc *checklist.Scope, to, note string, m notify.Message) error {
+func (o *Outside) byHand(ctx context.Context, sc *checklist.Scope, to audience, note string, m notify.Message) error {
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Confirm, Default: checklist.No, Title: "Have you posted this to " + to + "?",
-		Body: note + m.String(), Copy: m.String(),
+		Kind: checklist.Confirm, Asked: checklist.Asked{ID: askPosted}, Default: checklist.No,
+		Title: fmt.Sprintf("Have you posted this to %s?", to),
+		Body:  note + m.String(), Copy: m.String(),
 	})
 	if err != nil {
 		return err
 	}
 	if a.Text != checklist.Yes {
-		return checklist.WithHint(fmt.Errorf("%s have not been told", to), "post the message, then run the item again")
+		return checklist.WithHint(fmt.Errorf("the message for %s has not been posted", to), "post the message, then run the item again")
 	}
 	return nil
 }
@@ -183,7 +199,7 @@ func (o *Outside) webhook(ctx context.Context, sc *checklist.Scope) (*notify.Sla
 // about is what every message says.
 func about(s *checklist.Session) notify.About {
 	a := notify.About{
-		Service: s.Opening.Service, Session: s.ID(), Sandbox: s.Opening.Sandbox, Operator: s.Opening.Operator, Targets: s.Opening.Targets,
+		Service: s.Setup().Service, Session: s.ID(), Sandbox: s.Opening.Sandbox, Operator: s.Opening.Operator, Targets: s.Setup().TargetNames(),
 	}
 	for _, e := range s.Environments() {
 		a.Environments = append(a.Environments, string(e))
@@ -203,7 +219,7 @@ func completionMessage(sc *checklist.Scope, issues []string) notify.Message {
 	s := sc.Session
 	return notify.Completed(notify.Completion{
 		About: about(s), Old: s.Opening.Old, New: s.Opening.New,
-		Refused: s.State("verify-removal").PassedAt, Next: due(s), Issues: issues,
+		Refused: s.State(itemVerifyRemoval).PassedAt, Next: NextRotation(s), Issues: issues,
 	})
 }
 
@@ -211,12 +227,12 @@ func emergencyMessage(sc *checklist.Scope) notify.Message {
 	s := sc.Session
 	c := notify.Compromise{
 		About: about(s), Key: s.Opening.Old, New: s.Opening.New, Declared: s.OpenedAt,
-		Refused: s.State("prove-revoked").PassedAt, Accepted: s.State("new-key-in-service").PassedAt,
+		Refused: s.State(itemProveRevoked).PassedAt, Accepted: s.State(itemInService).PassedAt,
 	}
 	if known := compromise(s); known != nil {
 		c.Since, c.KnownBy = known.Since, s.Facts[FactKnownBy]
 	}
-	if st := s.State("older-deployments"); st.Evidence != nil {
+	if st := s.State(itemOlderDeployments); st.Evidence != nil {
 		c.Findings = append(c.Findings, "older deployments: "+cut(st.Evidence.Summary))
 	}
 	return notify.Emergency(c)
@@ -226,12 +242,12 @@ func rollbackMessage(sc *checklist.Scope) notify.Message {
 	s := sc.Session
 	r := notify.Return{
 		About: about(s), Parent: s.Opening.Parent, Old: s.Opening.Old, New: s.Opening.New,
-		Accepted: s.State("verify-old").PassedAt, Trouble: s.Opening.Reason,
+		Accepted: s.State(itemVerifyOld).PassedAt, Trouble: s.Opening.Reason,
 	}
-	if st := s.State("name-trouble"); st.Evidence != nil {
+	if st := s.State(itemNameTrouble); st.Evidence != nil {
 		r.Trouble = cut(st.Evidence.Summary)
 	}
-	if st := s.State("decide"); st.Evidence != nil {
+	if st := s.State(itemDecide); st.Evidence != nil {
 		r.Decision = cut(st.Evidence.Summary)
 	}
 	return notify.RolledBack(r)

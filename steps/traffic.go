@@ -41,6 +41,21 @@ func speaks(log requestlog.Log, now time.Time) error {
 		"see that the log is being written, then run the item again")
 }
 
+// passedAt returns when an item passed from which the log is read. Without that
+// nothing can be told from the log.
+func passedAt(sc *checklist.Scope, itemID string) (time.Time, error) {
+	at := sc.Session.State(itemID).PassedAt
+	if !at.IsZero() {
+		return at, nil
+	}
+	title := itemID
+	if item, _, ok := sc.Session.Checklist.Item(itemID); ok {
+		title = item.Title
+	}
+	return at, checklist.WithHint(fmt.Errorf("not proved: the log is read from when %q passed, and it has not", title),
+		"do that item first, then this one again; where the checklist has none, pass this one over and say why")
+}
+
 // day is how far back usage is counted.
 const day = 24 * time.Hour
 
@@ -202,7 +217,7 @@ func (u updateClients) Plan(ctx context.Context, sc *checklist.Scope) (checklist
 
 func (u updateClients) Do(ctx context.Context, sc *checklist.Scope) error {
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Confirm, Default: checklist.No,
+		Kind: checklist.Confirm, Asked: checklist.Asked{ID: "clients-told"}, Default: checklist.No,
 		Title: fmt.Sprintf("Have the owners of all clients been told to sign with %s?", sc.Session.Key(checklist.NewKey)),
 		Body:  "The request log will show who has moved. Nobody needs to have moved yet.",
 	})
@@ -244,7 +259,10 @@ func (m monitor) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, e
 
 func (m monitor) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	now := sc.Now()
-	served := sc.Session.State("verify-production").PassedAt
+	served, err := passedAt(sc, itemVerifyProduction)
+	if err != nil {
+		return checklist.Evidence{}, err
+	}
 	log, err := m.traffic(ctx, checklist.Production, served, now)
 	if err != nil {
 		return checklist.Evidence{}, err
@@ -264,7 +282,7 @@ func (m monitor) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evi
 	if failures := requestlog.FailuresOf(log.Since(now.Add(-day))); failures.Alert() {
 		return evidence, &AlertError{Hour: failures.Worst, hint: orRollBack(sc, "find the cause before the old key goes")}
 	}
-	over := served.AddDate(0, 0, sc.Session.Opening.DualKeyDays)
+	over := served.AddDate(0, 0, sc.Session.Opening.Setup.DualKeyDays)
 	if now.Before(over) {
 		return evidence, &checklist.NotYet{
 			Why:   fmt.Sprintf("the dual-key period lasts until %s; %s", over.UTC().Format("Mon 2 Jan 15:04"), evidence.Summary),
@@ -293,7 +311,10 @@ func (v verifyUsage) Plan(_ context.Context, sc *checklist.Scope) (checklist.Pla
 
 func (v verifyUsage) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	now, old := sc.Now(), sc.Session.Key(checklist.OldKey)
-	removed := sc.Session.State("redeploy-removal").PassedAt
+	removed, err := passedAt(sc, itemRedeployRemoval)
+	if err != nil {
+		return checklist.Evidence{}, err
+	}
 	log, err := v.traffic(ctx, checklist.Production, removed, now)
 	if err != nil {
 		return checklist.Evidence{}, err

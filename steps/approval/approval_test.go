@@ -35,14 +35,21 @@ func mustKey(t testing.TB, name string) sshsig.Key {
 	return key
 }
 
-// mustRequest is a request by alice to add v2 to production.
+func fingerprints(key string) approval.Fingerprints {
+	return approval.Fingerprints{
+		Staging: keygen.Fingerprint(digest("staging " + key)), Production: keygen.Fingerprint(digest("production " + key)),
+	}
+}
+
+// mustRequest is a request by alice to remove v1.
 func mustRequest(t testing.TB) approval.Request {
 	t.Helper()
 	r, err := approval.Issue(bytes.NewReader(bytes.Repeat([]byte{0xa5, 0x17}, 8)), noon, approval.Request{
 		Trail: "7b9c7a4e-6f55-4b0e-9d3a-1f2e3d4c5b6a", Records: 4, Head: digest("record 4"),
 		Rotation: "rot-7f3a", Events: 31, Journal: digest("event 31"),
-		Environment: "production", Action: "add new key, redeploy",
-		OldKey: "v1", OldFp: keygen.Fingerprint(digest("v1")), NewKey: "v2", NewFp: keygen.Fingerprint(digest("v2")),
+		Service: "orders", Team: "acme", Environments: []string{"staging", "production"}, Action: approval.Items,
+		Items:  []string{"redeploy-removal=redeploy", "remove-old=remove-old-key"},
+		OldKey: "v1", OldFp: fingerprints("v1"), NewKey: "v2", NewFp: fingerprints("v2"),
 		Targets: []string{"payments-api", "orders-api"}, Plan: digest("plan"),
 		Requester: "alice@example.com", RequesterKey: mustKey(t, "alice").Fingerprint(), Reason: "scheduled rotation",
 	})
@@ -61,7 +68,7 @@ func TestRequestText(t *testing.T) {
 	t.Parallel()
 	r := mustRequest(t)
 	text := mustText(t, r)
-	assert.Equal(t, `keyturn approval request v1
+	assert.Equal(t, `keyturn approval request v2
 Request: uul2-kf5f-c6sr-pjix-uul2-kf5f-c4
 Trail: 7b9c7a4e-6f55-4b0e-9d3a-1f2e3d4c5b6a
 Records: 4
@@ -69,12 +76,20 @@ Head: `+digest("record 4")+`
 Rotation: rot-7f3a
 Events: 31
 Journal: `+digest("event 31")+`
-Environment: production
-Action: add new key, redeploy
+Service: orders
+Team: acme
+Environments: staging production
+Action: items
+Items: redeploy-removal=redeploy remove-old=remove-old-key
+Items-Sum: `+digest("redeploy-removal=redeploy\nremove-old=remove-old-key\n")+`
+Gate: none
+Target: none
 Old-Key: v1
-Old-Key-Fp: `+digest("v1")+`
+Old-Stg-Fp: `+digest("staging v1")+`
+Old-Prd-Fp: `+digest("production v1")+`
 New-Key: v2
-New-Key-Fp: `+digest("v2")+`
+New-Stg-Fp: `+digest("staging v2")+`
+New-Prd-Fp: `+digest("production v2")+`
 Targets: 2 orders-api payments-api
 Target-Sum: `+digest("orders-api\npayments-api\n")+`
 Plan: `+digest("plan")+`
@@ -96,7 +111,8 @@ Signing this text approves exactly the action above
 	fields, err := approval.Fields(text)
 	require.NoError(t, err)
 	assert.Equal(t, "rot-7f3a", fields["Rotation"])
-	assert.Len(t, fields, 21)
+	assert.Equal(t, "none", fields["Gate"])
+	assert.Len(t, fields, 29)
 	_, err = approval.Fields(text + " ")
 	require.ErrorIs(t, err, approval.ErrMalformed)
 }
@@ -117,8 +133,42 @@ func TestIssue(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, parsed.Targets)
 		assert.Equal(t, 14, parsed.TargetCount)
-		assert.Equal(t, approval.SumTargets(base.Targets), parsed.TargetSum)
+		assert.Equal(t, approval.Sum(base.Targets), parsed.TargetSum)
 		assert.Equal(t, text, mustText(t, parsed))
+	})
+
+	t.Run("binds items that do not fit into a line by their sum", func(t *testing.T) {
+		base := mustRequest(t)
+		base.Items = append(base.Items, "find-and-remove-what-was-left-behind=manual")
+		r, err := approval.Issue(bytes.NewReader(make([]byte, 16)), noon, base)
+		require.NoError(t, err)
+		text := mustText(t, r)
+		assert.Contains(t, text, "\nItems: 3 (listed in the plan)\n")
+		parsed, err := approval.Parse(text)
+		require.NoError(t, err)
+		assert.Empty(t, parsed.Items)
+		assert.Equal(t, 3, parsed.ItemCount)
+		assert.Equal(t, approval.Sum(base.Items), parsed.ItemSum)
+		assert.Equal(t, text, mustText(t, parsed))
+	})
+
+	t.Run("names the gate and the target of a deviation", func(t *testing.T) {
+		base := mustRequest(t)
+		base.Action, base.Gate = approval.Overridden, "soak:verify-production"
+		r, err := approval.Issue(bytes.NewReader(make([]byte, 16)), noon, base)
+		require.NoError(t, err)
+		assert.Contains(t, mustText(t, r), "\nAction: overridden\n")
+		assert.Contains(t, mustText(t, r), "\nGate: soak:verify-production\nTarget: none\n")
+
+		base.Action, base.Gate, base.Target = approval.Narrowed, "", "_payments-api"
+		r, err = approval.Issue(bytes.NewReader(make([]byte, 16)), noon, base)
+		require.NoError(t, err)
+		assert.Contains(t, mustText(t, r), "\nGate: none\nTarget: _payments-api\n")
+
+		base.Target = strings.Repeat("long-", 20)
+		r, err = approval.Issue(bytes.NewReader(make([]byte, 16)), noon, base)
+		require.NoError(t, err)
+		assert.Contains(t, mustText(t, r), "\nTarget: "+digest(base.Target)+"\n", "a name that does not fit")
 	})
 
 	t.Run("makes free text fit", func(t *testing.T) {
@@ -132,10 +182,10 @@ func TestIssue(t *testing.T) {
 
 	t.Run("a drill has no old key", func(t *testing.T) {
 		base := mustRequest(t)
-		base.OldKey, base.OldFp = "", ""
+		base.OldKey, base.OldFp = "", approval.Fingerprints{}
 		r, err := approval.Issue(bytes.NewReader(make([]byte, 16)), noon, base)
 		require.NoError(t, err)
-		assert.Contains(t, mustText(t, r), "\nOld-Key: none\nOld-Key-Fp: none\n")
+		assert.Contains(t, mustText(t, r), "\nOld-Key: none\nOld-Stg-Fp: none\nOld-Prd-Fp: none\n")
 	})
 
 	t.Run("needs randomness", func(t *testing.T) {
@@ -144,9 +194,21 @@ func TestIssue(t *testing.T) {
 	})
 
 	for name, spoil := range map[string]func(*approval.Request){
-		"line feed in a name":   func(r *approval.Request) { r.Rotation = "rot\nEnvironment: staging" },
+		"line feed in a name":   func(r *approval.Request) { r.Rotation = "rot\nEnvironments: staging" },
 		"space in a target":     func(r *approval.Request) { r.Targets = []string{"a b"} },
 		"target given twice":    func(r *approval.Request) { r.Targets = []string{"a", "a"} },
+		"no target":             func(r *approval.Request) { r.Targets = nil },
+		"no item":               func(r *approval.Request) { r.Items = nil },
+		"an item alone":         func(r *approval.Request) { r.Items = []string{"remove-old"} },
+		"item given twice":      func(r *approval.Request) { r.Items = append(r.Items, r.Items[0]) },
+		"no environment":        func(r *approval.Request) { r.Environments = nil },
+		"environment twice":     func(r *approval.Request) { r.Environments = []string{"staging", "staging"} },
+		"no service":            func(r *approval.Request) { r.Service = "" },
+		"an unknown action":     func(r *approval.Request) { r.Action = "everything" },
+		"override without gate": func(r *approval.Request) { r.Action = approval.Overridden },
+		"gate of the items":     func(r *approval.Request) { r.Gate = "day" },
+		"narrowing of nothing":  func(r *approval.Request) { r.Action = approval.Narrowed },
+		"target of the items":   func(r *approval.Request) { r.Target = "orders-api" },
 		"no trail":              func(r *approval.Request) { r.Trail = "" },
 		"short digest":          func(r *approval.Request) { r.Plan = "abc" },
 		"capital digest":        func(r *approval.Request) { r.Plan = strings.ToUpper(digest("plan")) },
@@ -178,12 +240,14 @@ func TestParseRefuses(t *testing.T) {
 		"CRLF":                     strings.ReplaceAll(text, "\n", "\r\n"),
 		"text before":              "hello\n" + text,
 		"text after":               text + "hello\n",
-		"another version":          swap("request v1", "request v2"),
+		"no version":               swap("request v2", "request v"),
+		"a version with a zero":    swap("request v2", "request v02"),
+		"a version that is none":   swap("request v2", "request vx"),
 		"a line more":              swap("Plan: ", "Note: x\nPlan: "),
 		"a line less":              swap("Reason: scheduled rotation\n", ""),
 		"lines swapped":            swap("Records: 4\nHead: "+digest("record 4"), "Head: "+digest("record 4")+"\nRecords: 4"),
-		"other case":               swap("Environment:", "environment:"),
-		"two spaces":               swap("Environment: ", "Environment:  "),
+		"other case":               swap("Action:", "action:"),
+		"two spaces":               swap("Action: ", "Action:  "),
 		"blank at the end":         swap("production\n", "production \n"),
 		"empty value":              swap("Reason: scheduled rotation", "Reason: "),
 		"tab":                      swap("scheduled rotation", "scheduled\trotation"),
@@ -200,6 +264,10 @@ func TestParseRefuses(t *testing.T) {
 		"target exchanged":         swap("payments-api", "other-api"),
 		"count that is not so":     swap("2 orders-api", "3 orders-api"),
 		"names hidden in the plan": swap("2 orders-api payments-api", "x (listed in the plan)"),
+		"item exchanged":           swap("remove-old=remove-old-key", "remove-old=manual"),
+		"item taken out":           swap(" remove-old=remove-old-key", ""),
+		"items of no number":       swap("redeploy-removal=redeploy remove-old=remove-old-key", " (listed in the plan)"),
+		"sum of other items":       swap("Items-Sum: ", "Items-Sum: 0"),
 		"id with a spare bit":      swap("-c4\n", "-c5\n"),
 		"id in capitals":           swap("uul2-kf5f", "UUL2-kf5f"),
 		"no closing line":          swap("Signing this text approves", "Reading this text approves"),
@@ -210,6 +278,24 @@ func TestParseRefuses(t *testing.T) {
 			require.ErrorIs(t, err, approval.ErrMalformed)
 		})
 	}
+}
+
+// A request of another version is no damage, and none that counts.
+func TestRequestsOfOtherVersions(t *testing.T) {
+	t.Parallel()
+	text := mustText(t, mustRequest(t))
+	for version, want := range map[string]error{"v1": approval.ErrPreRelease, "v0": approval.ErrNewer, "v3": approval.ErrNewer, "v12": approval.ErrNewer} {
+		other := strings.Replace(text, "request v2", "request "+version, 1)
+		_, err := approval.Parse(other)
+		require.ErrorIs(t, err, want, version)
+		require.NotErrorIs(t, err, approval.ErrMalformed)
+		_, err = approval.Fields(other)
+		require.ErrorIs(t, err, want, version)
+		_, err = approval.Sign(mustKey(t, "bob"), other)
+		require.ErrorIs(t, err, want, version)
+	}
+	_, err := approval.Parse("keyturn approval request v1\n")
+	require.ErrorContains(t, err, "made by a pre-release version of Keyturn")
 }
 
 func TestVerify(t *testing.T) {
@@ -264,9 +350,10 @@ func TestVerify(t *testing.T) {
 		"before the window":                  {text, sign(bob), noon.Add(-time.Second), want, approval.ErrTooEarly, ""},
 		"in another namespace":               {text, inRecord, later, want, approval.ErrBadSignature, "another purpose"},
 		"no signature":                       {text, "yes", later, want, approval.ErrBadSignature, "armor"},
-		"text changed after signing":         {strings.Replace(text, "v2", "v3", 1), sign(bob), later, want, approval.ErrTextDiffers, `"New-Key: v3", want "New-Key: v2"`},
-		"another environment was asked":      {text, sign(bob), later, with(func(r *approval.Request) { r.Environment = "staging" }), approval.ErrTextDiffers, "Environment"},
+		"text changed after signing":         {strings.Replace(text, "New-Key: v2", "New-Key: v3", 1), sign(bob), later, want, approval.ErrTextDiffers, `"New-Key: v3", want "New-Key: v2"`},
+		"another environment was asked":      {text, sign(bob), later, with(func(r *approval.Request) { r.Environments = []string{"staging"} }), approval.ErrTextDiffers, "Environments"},
 		"one more target was asked":          {text, sign(bob), later, with(func(r *approval.Request) { r.TargetCount = 3 }), approval.ErrTextDiffers, "Targets"},
+		"another action was asked":           {text, sign(bob), later, with(func(r *approval.Request) { r.Action = approval.PassedOver }), approval.ErrTextDiffers, "Action"},
 		"another plan was asked":             {text, sign(bob), later, with(func(r *approval.Request) { r.Plan = digest("x") }), approval.ErrTextDiffers, "Plan"},
 		"replayed: another request was sent": {text, sign(bob), later, with(func(r *approval.Request) { r.ID = "x" }), approval.ErrTextDiffers, "Request"},
 		"the trail went on meanwhile":        {text, sign(bob), later, with(func(r *approval.Request) { r.Head = digest("record 5") }), approval.ErrTextDiffers, "Head"},
@@ -343,6 +430,8 @@ func FuzzParse(f *testing.F) {
 	text := mustText(f, mustRequest(f))
 	f.Add(text)
 	f.Add(strings.Replace(text, "2 orders-api payments-api", "14 (listed in the plan)", 1))
+	f.Add(strings.Replace(text, "redeploy-removal=redeploy remove-old=remove-old-key", "9 (listed in the plan)", 1))
+	f.Add(strings.Replace(text, "request v2", "request v1", 1))
 	f.Add(strings.ReplaceAll(text, "\n", "\r\n"))
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := approval.Parse(text)

@@ -19,6 +19,18 @@ const DefaultValidity = 2 * time.Hour
 
 const idBytes = 16 // 128 random bits, for a request is used once
 
+// The actions that a request is about, as codes.
+const (
+	Items      = "items"       // what the items named do
+	PassedOver = "passed-over" // an item is left out
+	Overridden = "overridden"  // an item's gate is passed
+	Narrowed   = "narrowed"    // a target is taken out of the session
+	Afterwards = "afterwards"  // what was done already, as its record tells it
+)
+
+// Fingerprints are those of one key.
+type Fingerprints struct{ Staging, Production keygen.Fingerprint } // empty where there is none
+
 // Request is what a second person is asked to approve.
 type Request struct {
 	ID string // random, single use: see Issue
@@ -31,29 +43,41 @@ type Request struct {
 	Events   int    // how many events of the journal Journal covers
 	Journal  string // SHA-256 of line Events of the journal, with its line feed
 
-	Environment    string
-	Action         string             // one line for people; Plan is what binds
-	OldKey, NewKey keygen.KeyID       // empty where there is none
-	OldFp, NewFp   keygen.Fingerprint // in Environment; empty where there is none
+	Service      string
+	Team         string   // empty for a personal account
+	Environments []string // where the session may act
+	Action       string   // one of the codes above
 
-	// Targets are the names, sorted. A parsed request has none when they did
-	// not fit into a line; TargetCount and TargetSum bind them all the same.
+	// Items are "ID=STEP", in the checklist's order. A parsed request has none
+	// when they did not fit into a line; ItemCount and ItemSum bind them all the
+	// same.
+	Items     []string
+	ItemCount int
+	ItemSum   string // SHA-256 of the sorted items, each with a line feed
+
+	Gate   string // of Overridden
+	Target string // of Narrowed: the name, or its SHA-256 in hex where it does not fit
+
+	OldKey, NewKey keygen.KeyID // empty where there is none
+	OldFp, NewFp   Fingerprints
+
+	// Targets are the names, sorted. What is said of Items holds for them too.
 	Targets     []string
 	TargetCount int
 	TargetSum   string // SHA-256 of the sorted names, each with a line feed
 
-	Plan string // SHA-256 of the exact plan
+	Plan string // SHA-256 of all that is approved
 
 	Requester    string // principal
 	RequesterKey string // fingerprint "SHA256:…"
 	Requested    time.Time
 	Expires      time.Time
-	Reason       string
+	Reason       string // for people; Plan binds it to its last letter
 }
 
 // Issue completes a request: it draws the id, fills in what follows from other
 // fields, sets Requested to now and, unless set, Expires to DefaultValidity
-// later, and makes Action and Reason fit into their lines (see Fit).
+// later, and makes Reason and Target fit into their lines (see Fit).
 func Issue(random io.Reader, now time.Time, r Request) (Request, error) {
 	raw := make([]byte, idBytes)
 	if _, err := io.ReadFull(random, raw); err != nil {
@@ -66,8 +90,12 @@ func Issue(random io.Reader, now time.Time, r Request) (Request, error) {
 	}
 	r.Expires = r.Expires.UTC().Truncate(time.Second)
 	r.Targets = slices.Sorted(slices.Values(r.Targets))
-	r.TargetCount, r.TargetSum = len(r.Targets), SumTargets(r.Targets)
-	r.Action = Fit(r.Action, lineWidth-len("Action: "))
+	r.TargetCount, r.TargetSum = len(r.Targets), Sum(r.Targets)
+	r.ItemCount, r.ItemSum = len(r.Items), Sum(r.Items)
+	if len("Target: ")+len(r.Target) > lineWidth {
+		sum := sha256.Sum256([]byte(r.Target))
+		r.Target = hex.EncodeToString(sum[:])
+	}
 	r.Reason = Fit(r.Reason, lineWidth-len("Reason: "))
 	if _, err := r.Text(); err != nil {
 		return Request{}, fmt.Errorf("issue approval request: %w", err)
@@ -75,8 +103,9 @@ func Issue(random io.Reader, now time.Time, r Request) (Request, error) {
 	return r, nil
 }
 
-// SumTargets returns the digest that binds any number of target names.
-func SumTargets(names []string) string {
+// Sum returns the digest that binds any number of names: the SHA-256 of the
+// sorted names, each with a line feed, in hex.
+func Sum(names []string) string {
 	h := sha256.New()
 	for _, name := range slices.Sorted(slices.Values(names)) {
 		_, _ = io.WriteString(h, name+"\n") // a hash never returns an error

@@ -14,16 +14,24 @@ import (
 )
 
 const (
-	title   = "keyturn approval request v1"
+	version = "2" // of the text; the first was never released
+	heading = "keyturn approval request v"
 	closing = "Signing this text approves exactly the action above"
 	none    = "none"
+	unfit   = " (listed in the plan)" // after the count of names that do not fit into a line
 
 	lineWidth = 76   // columns, so that no mail program wraps a line
 	maxText   = 4096 // bytes; the fixed lines come to less than half of it
 )
 
-// ErrMalformed marks a text that is not exactly a request as Text writes it.
-var ErrMalformed = errors.New("malformed approval request")
+// Why a text is no request that this version can read.
+var (
+	// ErrMalformed marks a text that is not exactly a request as Text writes it.
+	ErrMalformed = errors.New("malformed approval request")
+	// ErrPreRelease and ErrNewer mark requests of other versions.
+	ErrPreRelease = errors.New("the approval request was made by a pre-release version of Keyturn; verify it with that version")
+	ErrNewer      = errors.New("the approval request was made by a newer Keyturn; verify it with that version")
+)
 
 // field is one line of the text. set may check form only; get must write what
 // set has read.
@@ -33,9 +41,9 @@ type field struct {
 	set  func(*Request, string) error
 }
 
-// fields are the lines between title and closing, in their order. The order,
-// the names and the closing line are part of what is signed: a change of any is
-// a new version.
+// fields are the lines between the first and the closing one, in their order.
+// The order, the names and the closing line are part of what is signed: a change
+// of any is a new version.
 func fields() []field {
 	return []field{
 		{"Request", func(r *Request) string { return r.ID }, func(r *Request, s string) error { r.ID = s; return checkID(s) }},
@@ -45,12 +53,20 @@ func fields() []field {
 		{"Rotation", func(r *Request) string { return r.Rotation }, func(r *Request, s string) error { r.Rotation = s; return checkName(s) }},
 		{"Events", func(r *Request) string { return strconv.Itoa(r.Events) }, func(r *Request, s string) error { return setCount(&r.Events, s) }},
 		{"Journal", func(r *Request) string { return r.Journal }, func(r *Request, s string) error { r.Journal = s; return checkDigest(s) }},
-		{"Environment", func(r *Request) string { return r.Environment }, func(r *Request, s string) error { r.Environment = s; return checkName(s) }},
-		{"Action", func(r *Request) string { return r.Action }, func(r *Request, s string) error { r.Action = s; return nil }},
+		{"Service", func(r *Request) string { return r.Service }, func(r *Request, s string) error { r.Service = s; return checkName(s) }},
+		{"Team", func(r *Request) string { return orNone(r.Team) }, func(r *Request, s string) error { return setName(&r.Team, s) }},
+		{"Environments", func(r *Request) string { return strings.Join(r.Environments, " ") }, setEnvironments},
+		{"Action", func(r *Request) string { return r.Action }, setAction},
+		{"Items", itemsLine, setItems},
+		{"Items-Sum", func(r *Request) string { return r.ItemSum }, func(r *Request, s string) error { r.ItemSum = s; return checkDigest(s) }},
+		{"Gate", func(r *Request) string { return orNone(r.Gate) }, func(r *Request, s string) error { return setName(&r.Gate, s) }},
+		{"Target", func(r *Request) string { return orNone(r.Target) }, setTarget},
 		{"Old-Key", func(r *Request) string { return orNone(string(r.OldKey)) }, func(r *Request, s string) error { return setKeyID(&r.OldKey, s) }},
-		{"Old-Key-Fp", func(r *Request) string { return orNone(string(r.OldFp)) }, func(r *Request, s string) error { return setFingerprint(&r.OldFp, s) }},
+		{"Old-Stg-Fp", func(r *Request) string { return orNone(string(r.OldFp.Staging)) }, func(r *Request, s string) error { return setFingerprint(&r.OldFp.Staging, s) }},
+		{"Old-Prd-Fp", func(r *Request) string { return orNone(string(r.OldFp.Production)) }, func(r *Request, s string) error { return setFingerprint(&r.OldFp.Production, s) }},
 		{"New-Key", func(r *Request) string { return orNone(string(r.NewKey)) }, func(r *Request, s string) error { return setKeyID(&r.NewKey, s) }},
-		{"New-Key-Fp", func(r *Request) string { return orNone(string(r.NewFp)) }, func(r *Request, s string) error { return setFingerprint(&r.NewFp, s) }},
+		{"New-Stg-Fp", func(r *Request) string { return orNone(string(r.NewFp.Staging)) }, func(r *Request, s string) error { return setFingerprint(&r.NewFp.Staging, s) }},
+		{"New-Prd-Fp", func(r *Request) string { return orNone(string(r.NewFp.Production)) }, func(r *Request, s string) error { return setFingerprint(&r.NewFp.Production, s) }},
 		{"Targets", targetsLine, setTargets},
 		{"Target-Sum", func(r *Request) string { return r.TargetSum }, func(r *Request, s string) error { r.TargetSum = s; return checkDigest(s) }},
 		{"Plan", func(r *Request) string { return r.Plan }, func(r *Request, s string) error { r.Plan = s; return checkDigest(s) }},
@@ -66,6 +82,9 @@ func fields() []field {
 // lines of printable ASCII, at most 76 columns wide, each ending in a line
 // feed. It returns an error for a request that Parse would refuse.
 func (r Request) Text() (string, error) {
+	if err := r.check(); err != nil { // names that do not fit are not in the text
+		return "", fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
 	text := r.render()
 	if _, err := Parse(text); err != nil {
 		return "", err
@@ -75,7 +94,7 @@ func (r Request) Text() (string, error) {
 
 func (r Request) render() string {
 	var b strings.Builder
-	b.WriteString(title + "\n")
+	b.WriteString(heading + version + "\n")
 	for _, f := range fields() {
 		b.WriteString(f.name + ": " + f.get(&r) + "\n")
 	}
@@ -84,8 +103,12 @@ func (r Request) render() string {
 }
 
 // Parse reads exactly what Text writes, and nothing else. Repair a pasted text
-// with sshsig.NormalizePasted first. The error wraps ErrMalformed.
+// with sshsig.NormalizePasted first. The error is ErrPreRelease or ErrNewer for
+// the request of another version, and wraps ErrMalformed otherwise.
 func Parse(text string) (Request, error) {
+	if err := checkVersion(text); err != nil {
+		return Request{}, err
+	}
 	values, err := split(text)
 	if err != nil {
 		return Request{}, fmt.Errorf("%w: %w", ErrMalformed, err)
@@ -106,8 +129,21 @@ func Parse(text string) (Request, error) {
 	return r, nil
 }
 
+// checkVersion tells a request of another version from a text that is none.
+func checkVersion(text string) error {
+	first, _, _ := strings.Cut(text, "\n")
+	of, ok := strings.CutPrefix(first, heading)
+	switch n, err := strconv.Atoi(of); {
+	case !ok || err != nil || strconv.Itoa(n) != of || of == version:
+		return nil // Parse says what is wrong with it, if anything is
+	case of == "1":
+		return ErrPreRelease
+	}
+	return ErrNewer
+}
+
 // Fields parses text as Parse does and returns its values by their names in
-// the text, such as "Old-Key-Fp", for a verifier that compares them with what a
+// the text, such as "Old-Prd-Fp", for a verifier that compares them with what a
 // record says.
 func Fields(text string) (map[string]string, error) {
 	if _, err := Parse(text); err != nil {
@@ -147,8 +183,8 @@ func split(text string) ([]string, error) {
 			return nil, fmt.Errorf("line %d has a character that is not printable ASCII", i+1)
 		}
 	}
-	if lines[0] != title || lines[len(lines)-1] != closing {
-		return nil, fmt.Errorf("want %q as the first line and %q as the last", title, closing)
+	if lines[0] != heading+version || lines[len(lines)-1] != closing {
+		return nil, fmt.Errorf("want %q as the first line and %q as the last", heading+version, closing)
 	}
 	values := make([]string, len(layout))
 	for i, f := range layout {
@@ -169,17 +205,32 @@ func (r Request) check() error {
 	switch {
 	case !r.Expires.After(r.Requested):
 		return errors.New("it expires before it is requested")
-	case (r.OldFp != "" && r.OldKey == "") || (r.NewFp != "" && r.NewKey == ""):
+	case (r.OldFp != Fingerprints{} && r.OldKey == "") || (r.NewFp != Fingerprints{} && r.NewKey == ""):
 		return errors.New("a fingerprint without a key id")
-	case len(r.Targets) > 0 && (r.TargetSum != SumTargets(r.Targets) || r.TargetCount != len(r.Targets)):
+	case (r.Gate != "") != (r.Action == Overridden), (r.Target != "") != (r.Action == Narrowed):
+		return fmt.Errorf("action %q does not go with gate %q and target %q", r.Action, orNone(r.Gate), orNone(r.Target))
+	case r.ItemCount == 0 || r.TargetCount == 0:
+		return errors.New("it is about no item or no target")
+	case len(r.Items) > 0 && (r.ItemSum != Sum(r.Items) || r.ItemCount != len(r.Items)):
+		return errors.New("the items and their sum do not belong together")
+	case len(r.Targets) > 0 && (r.TargetSum != Sum(r.Targets) || r.TargetCount != len(r.Targets)):
 		return errors.New("the target names and their sum do not belong together")
+	case !slices.IsSorted(r.Targets):
+		return errors.New("the target names are not sorted")
+	}
+	if err := checkNames(r.Items, itemPattern); err != nil {
+		return fmt.Errorf("items: %w", err)
+	}
+	if err := checkNames(r.Targets, targetPattern); err != nil {
+		return fmt.Errorf("targets: %w", err)
 	}
 	return nil
 }
 
 var (
-	namePattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:+/=@-]*$`)
-	targetPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	namePattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:+/=@%-]*$`)
+	targetPattern = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*$`) // as projects are called in the configuration
+	itemPattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*=[A-Za-z0-9][A-Za-z0-9._-]*$`)
 )
 
 func checkName(s string) error {
@@ -201,6 +252,50 @@ func orNone(s string) string {
 		return none
 	}
 	return s
+}
+
+// setName reads a name that need not be there. A name that is "none" reads as
+// none: Plan tells the two apart.
+func setName(name *string, s string) error {
+	if s == none {
+		return nil
+	}
+	*name = s
+	return checkName(s)
+}
+
+func setEnvironments(r *Request, s string) error {
+	r.Environments = strings.Split(s, " ")
+	return checkNames(r.Environments, namePattern)
+}
+
+func setAction(r *Request, s string) error {
+	r.Action = s
+	if !slices.Contains([]string{Items, PassedOver, Overridden, Narrowed, Afterwards}, s) {
+		return fmt.Errorf("%q is no action that this version knows", s)
+	}
+	return nil
+}
+
+func setTarget(r *Request, s string) error {
+	if s == none {
+		return nil
+	}
+	r.Target = s
+	return checkNames([]string{s}, targetPattern)
+}
+
+// checkNames checks names that follow each other in a line, or are counted.
+func checkNames(names []string, pattern *regexp.Regexp) error {
+	for _, name := range names {
+		if !pattern.MatchString(name) {
+			return fmt.Errorf("%q has characters that it may not have", name)
+		}
+	}
+	if len(slices.Compact(slices.Sorted(slices.Values(names)))) != len(names) {
+		return errors.New("want each name once")
+	}
+	return nil
 }
 
 func setKeyID(id *keygen.KeyID, s string) (err error) {
@@ -236,33 +331,47 @@ func setTime(t *time.Time, s string) (err error) {
 	return nil
 }
 
+// itemsLine is "add-production=add-new-key redeploy-production=redeploy", or the
+// count alone when the items do not fit.
+func itemsLine(r *Request) string {
+	listed := strings.Join(r.Items, " ")
+	if len(r.Items) == 0 || len("Items: ")+len(listed) > lineWidth {
+		return strconv.Itoa(r.ItemCount) + unfit
+	}
+	return listed
+}
+
+func setItems(r *Request, s string) error {
+	if count, ok := strings.CutSuffix(s, unfit); ok {
+		return setCount(&r.ItemCount, count)
+	}
+	r.Items = strings.Split(s, " ")
+	r.ItemCount = len(r.Items)
+	return nil
+}
+
 // targetsLine is "2 orders-api payments-api", or the count alone when the
 // names do not fit.
 func targetsLine(r *Request) string {
 	count := strconv.Itoa(r.TargetCount)
 	listed := strings.Join(append([]string{count}, r.Targets...), " ")
 	if len(r.Targets) == 0 || len("Targets: ")+len(listed) > lineWidth {
-		return count + " (listed in the plan)"
+		return count + unfit
 	}
 	return listed
 }
 
 func setTargets(r *Request, s string) error {
+	if count, ok := strings.CutSuffix(s, unfit); ok {
+		return setCount(&r.TargetCount, count)
+	}
 	words := strings.Split(s, " ")
 	if err := setCount(&r.TargetCount, words[0]); err != nil {
 		return err
 	}
-	if s == words[0]+" (listed in the plan)" {
-		return nil
-	}
 	r.Targets = words[1:]
-	for _, name := range r.Targets {
-		if !targetPattern.MatchString(name) {
-			return fmt.Errorf("%q has characters that a target may not have", name)
-		}
-	}
-	if len(r.Targets) != r.TargetCount || !slices.IsSorted(r.Targets) || len(slices.Compact(slices.Clone(r.Targets))) != len(r.Targets) {
-		return fmt.Errorf("want %d sorted names, each once", r.TargetCount)
+	if len(r.Targets) != r.TargetCount {
+		return fmt.Errorf("want %d names", r.TargetCount)
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ type Document struct {
 	Findings      []Finding
 	Impact        *Impact // nil where nobody asked the request log
 	Deviations    []Deviation
-	Issues        []Text // what went wrong on the way, as the session met it
+	Issues        []Text // what the next rotation should look at
 	Noticed       Text   // what the person added; empty for nothing
 	TimeLine      []Event
 }
@@ -87,10 +87,11 @@ type Finding struct{ Item, Result Text }
 
 // Deviation is something done otherwise than the checklist says.
 type Deviation struct {
-	At           time.Time
-	By           Text
-	What, Reason Text
-	Approved     Text // the second person, where one agreed
+	At       time.Time
+	By       Text
+	What     Text
+	Reason   Text // empty where there is none but what was done
+	Approved Text // the second persons who agreed, if any had to
 }
 
 // Event is one line of the time line.

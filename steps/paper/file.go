@@ -16,9 +16,10 @@ var ErrChanged = errors.New("the file has changed since it was shown")
 // ErrExists says that there is a file of the name already, with another text.
 var ErrExists = errors.New("there is another file of this name")
 
-// Mark returns the comment by which the entry of a session is found again.
-// Markdown does not show it. A session whose item is done anew (round 1, 2, …)
-// has an entry for each round.
+// Mark returns the comment by which the entry of a session is found again, on a
+// line of its own. Markdown does not show it. It is format: entries that an
+// earlier version wrote are found by it. A session whose item is done anew
+// (round 1, 2, …) has an entry for each round.
 func Mark(session string, round int) string {
 	id := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.' {
@@ -38,7 +39,17 @@ func Marked(path, mark string) (bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return strings.Contains(string(text), mark), err
+	return has(string(text), mark), err
+}
+
+// has reports whether a line of the text is the mark, and nothing else.
+func has(text, mark string) bool {
+	for line := range strings.Lines(text) {
+		if strings.TrimSpace(line) == mark {
+			return true
+		}
+	}
+	return false
 }
 
 // Draft is a change of one file that can be looked at before it is written.
@@ -59,7 +70,7 @@ func PlanAppend(path, title, mark, entry string) (Draft, error) {
 	if err != nil {
 		return d, err
 	}
-	if d.exists && strings.Contains(d.old, mark) {
+	if d.exists && has(d.old, mark) {
 		d.Written, d.new = true, d.old
 		return d, nil
 	}
@@ -85,7 +96,7 @@ func PlanCreate(path, mark, text string) (Draft, error) {
 	switch {
 	case err != nil:
 		return d, err
-	case d.exists && strings.Contains(d.old, mark):
+	case d.exists && has(d.old, mark):
 		d.Written, d.new = true, d.old
 		return d, nil
 	case d.exists:

@@ -69,16 +69,6 @@ type Variable struct {
 	CreatedBy, UpdatedBy string // ids of users, where the API tells
 }
 
-// LastChange says when the row was changed last, and by whom where that is
-// known.
-func (v Variable) LastChange() string {
-	words := time.UnixMilli(max(v.CreatedAt, v.UpdatedAt)).UTC().Format(time.RFC3339)
-	if who := cmp.Or(v.UpdatedBy, v.CreatedBy); who != "" {
-		words += " by " + who
-	}
-	return words
-}
-
 // Serves reports whether deployments of the target can see the row.
 func (v Variable) Serves(target string) bool { return slices.Contains(v.Target, target) }
 

@@ -1,0 +1,134 @@
+package checklist
+
+import (
+	"slices"
+	"strings"
+)
+
+// EventWords tells an event to somebody who was not there. It names the item, so
+// that it stands alone in a time line, but neither the time nor who did it. Not
+// every event is worth telling: callers choose by kind.
+func (s *Session) EventWords(e Event) string {
+	words := s.effectWords(e)
+	if words == "" {
+		words = s.itemWords(e)
+	}
+	if words == "" {
+		words = s.sessionWords(e)
+	}
+	if words == "" {
+		words = string(e.Kind) + suffix(": ", e.Text)
+	}
+	return words
+}
+
+// effectWords tells what came of an effect; "" for any other event.
+func (s *Session) effectWords(e Event) string {
+	if e.Effect == nil {
+		return ""
+	}
+	switch e.Kind {
+	case Intended:
+		return "about to " + e.Effect.Words()
+	case Done:
+		return e.Effect.String()
+	case Unmade:
+		return "refused: " + e.Effect.Words() + suffix(": ", e.Text)
+	case Unknown:
+		return "not known whether this was made: " + e.Effect.Words() + suffix(": ", e.Text)
+	}
+	return ""
+}
+
+// itemWords tells how an item goes on; "" for any other event.
+func (s *Session) itemWords(e Event) string {
+	title := s.title(e.Item)
+	switch e.Kind {
+	case Planned:
+		if e.Plan != nil {
+			return title + ": " + e.Plan.Summary
+		}
+	case Agreed:
+		return title + ": agreed"
+	case Declined:
+		return title + ": not agreed to"
+	case Started:
+		return title + ": started"
+	case Answered:
+		return title + ": answered" + suffix(" ", e.Text)
+	case Measured, Passed:
+		if e.Evidence != nil {
+			return title + ": " + e.Evidence.Summary
+		}
+	case Left:
+		return title + " was left: " + e.Text + suffix("; ", e.Changed)
+	case Waiting:
+		return title + " waits: " + e.Text
+	case Failed:
+		return title + " failed: " + e.Text + suffix("; ", e.Changed)
+	case Requested:
+		if e.Request != nil {
+			return "a second person was asked to agree: " + s.consentWords(e.Request.Consent)
+		}
+	case Approved:
+		if e.Approval != nil {
+			return e.Approval.By + " agreed: " + s.ApprovedWords(*e.Approval)
+		}
+	}
+	return ""
+}
+
+// sessionWords tells what became of the session as a whole, and what was done
+// otherwise than the checklist says; "" for any other event.
+func (s *Session) sessionWords(e Event) string {
+	switch e.Kind {
+	case Opened:
+		if e.Opening != nil {
+			return "opened: " + e.Opening.Reason
+		}
+	case Recovered:
+		return "the journal's torn last line was dropped"
+	case Turned:
+		if e.Until != nil {
+			return "the sandbox's clock was turned to " + e.Until.UTC().Format("2006-01-02 15:04:05")
+		}
+	case Observed:
+		return "looked at the outside"
+	case Noted:
+		return "note" + suffix(" on ", s.title(e.Item)) + ": " + e.Text
+	case Drifted, Configured:
+		words := "changed outside the session: "
+		if e.Kind == Configured {
+			words = "the configuration changed: "
+		}
+		return words + strings.Join(driftWords(e.Drift), "; ") + suffix("; ", e.Text)
+	case PassedOver, Deferred, Overridden, Reopened, RolledBack, Narrowed, Abandoned:
+		words := s.Words(Deviation{Kind: e.Kind, Item: e.Item, Gate: e.Gate, Session: e.Session, Target: e.Target, Leaves: e.Leaves})
+		if people := s.Approvers(e.Approvals); len(people) > 0 {
+			words += ", with the consent of " + names(people)
+		}
+		return words + suffix(": ", e.Text)
+	}
+	return ""
+}
+
+// consentWords says what a second person is asked for.
+func (s *Session) consentWords(c Consent) string {
+	switch {
+	case c.Record != "":
+		return "what was done, as the record tells it"
+	case c.Deviation != "":
+		words := s.Words(Deviation{Kind: c.Deviation, Item: c.Item, Gate: c.Gate, Target: c.Target})
+		return words + suffix(": ", c.Reason)
+	}
+	return s.title(c.Item)
+}
+
+// ApprovedWords says what an approval was given for.
+func (s *Session) ApprovedWords(a Approval) string {
+	i := slices.IndexFunc(s.Requests, func(r Request) bool { return r.ID == a.Request })
+	if i < 0 {
+		return s.title(a.Item)
+	}
+	return s.consentWords(s.Requests[i].Consent)
+}
