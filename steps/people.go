@@ -130,7 +130,7 @@ func (m reviewMeeting) Check(_ context.Context, sc *checklist.Scope) (bool, erro
 
 func (m reviewMeeting) Do(ctx context.Context, sc *checklist.Scope) error {
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Write, Asked: checklist.Asked{ID: askIssues}, Title: "What should the next rotation look at? (empty for nothing)", Optional: true,
+		Kind: checklist.Write, Asked: askedIssues(), Title: "What should the next rotation look at? (empty for nothing)", Optional: true,
 	})
 	if err != nil {
 		return err
@@ -143,7 +143,7 @@ func (m reviewMeeting) Do(ctx context.Context, sc *checklist.Scope) error {
 }
 
 func (m reviewMeeting) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	issues := answered(sc, askIssues)
+	issues := answered(sc, askedIssues())
 	return checklist.Evidence{
 		Summary: fmt.Sprintf("open issues left by the review meeting: %d; %s", len(issues), toldWords(sc, toTeam)), Issues: issues,
 	}, nil
