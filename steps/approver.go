@@ -224,7 +224,7 @@ type SandboxSecond struct {
 // Sign implements Second.
 func (s SandboxSecond) Sign(ctx context.Context, text string, ask checklist.Asker) (string, error) {
 	a, err := ask(ctx, checklist.Question{
-		Kind: checklist.Confirm, Default: checklist.No,
+		Kind: checklist.Confirm, Asked: checklist.Asked{ID: "second-signs"}, Default: checklist.No,
 		Title: "Sandbox: sign this as " + s.Principal + ", the second person?", Body: text,
 	})
 	if err != nil {
@@ -255,7 +255,8 @@ func (f FileSecond) Sign(ctx context.Context, text string, ask checklist.Asker) 
 		return "", fmt.Errorf("write the request: %w", err)
 	}
 	a, err := ask(ctx, checklist.Question{
-		Kind: checklist.Write, Title: "Where is the second person's signature? (path of the .sig file)", Default: path + ".sig", Copy: text,
+		Kind: checklist.Write, Asked: checklist.Asked{ID: "second-signature"},
+		Title: "Where is the second person's signature? (path of the .sig file)", Default: path + ".sig", Copy: text,
 		Body: "Send them " + path + ". They sign exactly that text with\n\n  ssh-keygen -Y sign -f KEY -n " +
 			sshsig.NamespaceApproval + " " + filepath.Base(path) + "\n\n" + text,
 	})
