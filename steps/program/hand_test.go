@@ -125,7 +125,7 @@ func TestARotationByHand(t *testing.T) {
 	assert.Empty(t, overview.Problems)
 	for _, k := range overview.Keys {
 		if k.ID == "v2" {
-			assert.Equal(t, "in service", k.Status)
+			assert.Equal(t, "in service", k.Words())
 		}
 	}
 }
@@ -385,7 +385,7 @@ func TestAnAgeThatIsNotKnown(t *testing.T) {
 	p := h.open()
 	require.NoError(t, p.Vault().Delete(t.Context(), "staging/v1"))
 	assert.Contains(t, strings.Join(store(program.ForeignKey{}), " "), "When it was made is not known")
-	assert.Equal(t, "in service, age not known", key().Status)
+	assert.Equal(t, "in service, age not known", key().Words())
 	assert.True(t, key().RotateBy.IsZero())
 
 	op := h.person()
@@ -396,7 +396,7 @@ func TestAnAgeThatIsNotKnown(t *testing.T) {
 
 	made := h.world.SeededAt()
 	store(program.ForeignKey{Made: made, Replace: true})
-	assert.Equal(t, "in service", key().Status)
+	assert.Equal(t, "in service", key().Words())
 	assert.Equal(t, made.AddDate(0, 0, 90), key().RotateBy)
 }
 

@@ -63,9 +63,9 @@ func requireOverview(t *testing.T, p *program.Program, s *checklist.Session) {
 
 	status := map[string]string{}
 	for _, k := range o.Keys {
-		status[string(k.Environment)+"/"+string(k.ID)] = k.Status
+		status[string(k.Environment)+"/"+string(k.ID)] = k.Words()
 		assert.NotEmpty(t, k.Fingerprint, "%s %s is in the vault", k.Environment, k.ID)
-		if k.Status == "in service" {
+		if k.State == checklist.KeyInService {
 			assert.Equal(t, k.Created.AddDate(0, 0, 90), k.RotateBy)
 		} else {
 			assert.Zero(t, k.RotateBy)
@@ -128,7 +128,7 @@ func TestTheNextRotationGoesOnFromTheLast(t *testing.T) {
 	require.NoError(t, err)
 	var inService []string
 	for _, k := range o.Keys {
-		if k.Status == "in service" {
+		if k.State == checklist.KeyInService {
 			inService = append(inService, string(k.Environment)+"/"+string(k.ID))
 		}
 	}

@@ -49,7 +49,7 @@ func keyRow(k checklist.KeyStatus, o checklist.Overview) []string {
 	if fingerprint == "" {
 		fingerprint = "-"
 	}
-	return []string{string(k.ID), string(k.Environment), fingerprint, k.Status, age, due}
+	return []string{string(k.ID), string(k.Environment), fingerprint, k.Words(), age, due}
 }
 
 func sessionWords(s checklist.Summary, o checklist.Overview) string {

@@ -65,13 +65,13 @@ func (d *Desk) Overview(context.Context) (checklist.Overview, error) {
 	created := Start.AddDate(0, 0, -78)
 	key := func(e checklist.Environment, print string) checklist.KeyStatus {
 		return checklist.KeyStatus{ID: "v1", Environment: e, Fingerprint: keygen.Fingerprint(strings.Repeat(print, 4)),
-			Status: "in service", Created: created, RotateBy: created.AddDate(0, 0, 90)}
+			State: checklist.KeyInService, Created: created, RotateBy: created.AddDate(0, 0, 90)}
 	}
 	o := checklist.Overview{
 		Sandbox: true, Service: "orders", Now: now, Vault: "age file vault in ~/.local/state/keyturn",
 		Keys: []checklist.KeyStatus{
 			key(checklist.Staging, "3f9a0c4177deb210"), key(checklist.Production, "c07d11e2904fa6b3"),
-			{ID: "default", Environment: checklist.Production, Status: "archived", Created: created.AddDate(0, 0, -90)},
+			{ID: "default", Environment: checklist.Production, State: checklist.KeyArchived, Created: created.AddDate(0, 0, -90)},
 		},
 		NextRotation: created.AddDate(0, 0, 90),
 	}
