@@ -84,7 +84,13 @@ func toldWords(sc *checklist.Scope, to audience) string {
 	if posted(sc, to) {
 		return fmt.Sprintf("the message for %s is in Slack", to)
 	}
-	return fmt.Sprintf("%s says that the message for %s was posted", sc.Session.Opening.Operator, to)
+	by := sc.Session.Opening.Operator
+	for _, a := range sc.Session.State(sc.Item.ID).Answers {
+		if *a.Question == askedPosted() {
+			by = a.By // who may have taken the session over
+		}
+	}
+	return fmt.Sprintf("%s says that the message for %s was posted", by, to)
 }
 
 // tell sends a message, or lets the operator send it.
@@ -155,10 +161,13 @@ func (o *Outside) lookInChannel(ctx context.Context, sc *checklist.Scope, m noti
 	return a.Text == arrivedYes, err
 }
 
+// askedPosted is the question whether the operator has posted a message.
+func askedPosted() checklist.Asked { return checklist.Asked{ID: "posted"} }
+
 // byHand lets the operator send a message and say so.
 func (o *Outside) byHand(ctx context.Context, sc *checklist.Scope, to audience, note string, m notify.Message) error {
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Confirm, Asked: checklist.Asked{ID: "posted"}, Default: checklist.No,
+		Kind: checklist.Confirm, Asked: askedPosted(), Default: checklist.No,
 		Title: fmt.Sprintf("Have you posted this to %s?", to),
 		Body:  note + m.String(), Copy: m.String(),
 	})
