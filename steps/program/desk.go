@@ -318,7 +318,7 @@ func (p *Program) engine(j *journal.File) (*checklist.Engine, error) {
 	outside.Trail = trail
 	config := checklist.Config{
 		Journal: p.wrapped(j), Steps: steps.NewCatalog(&outside), Setup: p.setup(), Run: p.run,
-		Meter: &outside, Observer: &outside, Approver: outside.Approver, Recorder: recorder{trail}, Explainer: explainer{p}, Clock: p.clock, Operator: p.operator,
+		Meter: &outside, Observer: &outside, Approver: p.approver, Recorder: recorder{trail}, Explainer: explainer{p}, Clock: p.clock, Operator: p.operator,
 	}
 	if p.byHand() { // nobody can look
 		config.Observer = nil
