@@ -250,7 +250,7 @@ func TestSeveralPeopleMustAgree(t *testing.T) {
 		s.look(t, "approve-production")
 		session := s.engine.Session()
 		require.Len(t, session.Requests, 2)
-		assert.NotEqual(t, session.Requests[0].ID, session.Requests[1].ID, "each signs a text of their own")
+		assert.Equal(t, session.Requests[0], session.Requests[1], "all are sent the same text")
 		assert.Contains(t, session.State("approve-production").Evidence.Summary, "approved by "+grace+" at ")
 		assert.Contains(t, session.State("approve-production").Evidence.Summary, " and "+linus+" at ")
 		assert.Equal(t, "Ask 2 people other than you", session.State("approve-production").Plan.Summary)
@@ -267,7 +267,7 @@ func TestSeveralPeopleMustAgree(t *testing.T) {
 		s.look(t, "approve-production")
 		st := s.engine.Session().State("approve-production")
 		require.Len(t, st.Plan.Warnings, 1)
-		assert.Equal(t, "1 of the 2 people who must agree have: "+grace+". The next signature must be somebody else's.", st.Plan.Warnings[0])
+		assert.Equal(t, "1 of the 2 people who must agree have: "+grace+". The next signature must be somebody else's, over the same text.", st.Plan.Warnings[0])
 	})
 
 	t.Run("and whoever is asked second learns who was first", func(t *testing.T) {
@@ -290,10 +290,30 @@ func TestSeveralPeopleMustAgree(t *testing.T) {
 			checklisttest.Reply{Contains: "1 of the 2 people who must agree have: " + grace, Err: checklist.ErrCancelled})
 		require.ErrorIs(t, s.engine.Run(t.Context(), "approve-production", script), checklist.ErrCancelled)
 		session := s.engine.Session()
-		assert.Equal(t, text, session.Requests[1].Text, "what nobody had answered is asked again as it was")
 		require.Len(t, session.Approvals, 1)
-		assert.NotEqual(t, text, session.Requests[2].Text)
+		for _, r := range session.Requests {
+			assert.Equal(t, text, r.Text)
+		}
+		assert.Empty(t, script.Asked()[1].Default, "the first person's signature is no suggestion")
 	})
+}
+
+// A request that ran out is not asked again: a new one is made.
+func TestARequestThatRanOutIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	s, p := newStage(t, "approve-production"), newPeople(t)
+	s.begin(t, approved(t))
+	s.approver(t, p, signing(p.ada, p.ada, p.grace)) // ada's do not count
+	for range 2 {
+		require.ErrorContains(t, s.engine.Run(t.Context(), "approve-production", checklisttest.NewScript(t)), "nobody approves their own request")
+	}
+	s.after(t, approval.DefaultValidity)
+	s.look(t, "approve-production")
+	requests := s.engine.Session().Requests
+	require.Len(t, requests, 3)
+	assert.Equal(t, requests[0].ID, requests[1].ID)
+	assert.NotEqual(t, requests[1].ID, requests[2].ID)
+	assert.Equal(t, requests[2].ID, s.engine.Session().Approvals[0].Request)
 }
 
 // What was asked for before an item was opened again is asked for anew.
