@@ -57,7 +57,11 @@ func (t *trail) Review(ctx context.Context) (steps.Reviewed, bool, error) {
 	}
 	reviewed := steps.Reviewed{Name: last.Name(), Words: last.Summary()}
 	for _, issue := range last.Issues {
-		reviewed.Issues = append(reviewed.Issues, issue.Words())
+		words := issue.Text
+		if issue.Failed {
+			words = issue.Item + " failed: " + words
+		}
+		reviewed.Issues = append(reviewed.Issues, words)
 	}
 	return reviewed, true, nil
 }
@@ -78,10 +82,10 @@ func (t *trail) Exported(_ context.Context, session string) (steps.Exported, boo
 }
 
 // ApproveLate implements steps.Trail.
-func (t *trail) ApproveLate(ctx context.Context, session string, request checklist.Request, approvals []checklist.Approval) error {
+func (t *trail) ApproveLate(ctx context.Context, session string, all []steps.Signed) error {
 	var late []record.Late
-	for _, a := range approvals {
-		late = append(late, record.Late{Request: request.Text, Signature: a.Signature})
+	for _, signed := range all {
+		late = append(late, record.Late(signed))
 	}
 	return t.records.ApproveLate(ctx, session, late)
 }
