@@ -101,13 +101,11 @@ func (s *Session) apply(e Event) error {
 		return err
 	}
 	s.LastEvent = e
-	known := s.applyToItem(e) || s.applyToSession(e)
+	if s.applyToItem(e) || s.applyToSession(e) {
+		return nil
+	}
 	switch e.Kind {
 	case Resumed, Recovered, Turned, Agreed, Declined, Unknown:
-		known = true
-	}
-	if known {
-		s.watchApproval(e)
 		return nil
 	}
 	return &NewerError{What: fmt.Sprintf("event %d", e.Seq), Reason: fmt.Sprintf("its kind is %q", e.Kind)}

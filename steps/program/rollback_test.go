@@ -55,7 +55,7 @@ func session(t testing.TB, p *program.Program, checklistID string) (*checklist.S
 	for _, id := range ids {
 		events, err := journal.Read(dir, id)
 		require.NoError(t, err)
-		s, err := checklist.Fold(events, checklist.Find)
+		s, err := checklist.Fold(events)
 		require.NoError(t, err)
 		if s.Checklist.ID == checklistID && (newest == nil || s.OpenedAt.After(newest.OpenedAt)) {
 			newest, of = s, events
@@ -354,7 +354,7 @@ func TestRollbackFloor(t *testing.T) {
 		require.NoError(t, err, "clients use v2, which older deployments do not know")
 		assert.True(t, floor.Before(served), "the deployment with both keys can be returned to: %s is before %s", floor, served)
 	}
-	assert.True(t, slices.ContainsFunc(s.Issues, func(i string) bool { return strings.HasPrefix(i, "do not return production") }), "%v", s.Issues)
+	assert.True(t, slices.ContainsFunc(issuesOf(s), func(i string) bool { return strings.HasPrefix(i, "do not return production") }), "%v", issuesOf(s))
 }
 
 // Without a rotation in progress, a rollback asks for the keys.
