@@ -2,7 +2,7 @@ package record
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -10,131 +10,139 @@ import (
 	"keyturn/checklist"
 )
 
-// The outcomes of a session.
-const (
-	outcomeCompleted  = "completed"
-	outcomeAbandoned  = "abandoned"
-	outcomeInProgress = "in progress"
-)
-
-// statusThis is the status of the item that writes the record: it is under way
-// when the journal is copied.
-const statusThis = "this record"
-
-// unapproved is the deviation of an emergency that changed production before a
-// second person approved: nobody waits for one then, and the record says so
-// first. The reason is the one that the session was opened with.
-func unapproved(s *checklist.Session, c copied, r Record) (Deviation, bool) {
-	changed := slices.Contains(s.Environments(), checklist.Production)
-	if s.Outcome == checklist.Abandoned {
-		changed = slices.ContainsFunc(c.events, changesProduction) // it may have ended before that
-	}
-	if s.Checklist.ID != kindEmergency || !changed || len(r.Approvals) > 0 {
-		return Deviation{}, false
-	}
-	return Deviation{
-		At: r.Rotation.FinishedAt, By: s.Opening.Operator, Item: "approve-afterwards",
-		What: "production was changed and no second person had approved when this record was made", Reason: s.Opening.Reason,
-	}, true
-}
+// errUnfinished says that a session is still under way: its record would leave
+// open what is done in it afterwards.
+var errUnfinished = errors.New("the session has neither been abandoned nor reached the item that exports its record")
 
 // compose derives what a record says from its journal. Everything else in a
 // record is its place, its policy, its signer and the digests of its files.
-func compose(c copied) (Record, error) {
-	s, err := checklist.Fold(c.events, checklist.Find)
+func compose(c copied) (Record, *checklist.Session, error) {
+	s, err := checklist.Fold(c.events)
 	if err != nil {
-		return Record{}, err
+		return Record{}, nil, err
 	}
-	last := c.events[len(c.events)-1]
-	o := s.Opening
+	outcome, writer := Abandoned, ""
+	if s.Outcome != checklist.Abandoned {
+		// What comes after the item that writes the record is no part of it.
+		next, ok := s.Next()
+		if !ok || !writes(s, next) {
+			return Record{}, nil, errUnfinished
+		}
+		outcome, writer = Completed, next.ID
+	}
 	r := Record{
-		Schema: schema,
-		Rotation: Rotation{
-			ID: s.ID(), Kind: o.Checklist, Title: s.Checklist.Title, World: WorldReal, Environments: []string{},
-			Service: o.Service, Operator: o.Operator, Reason: o.Reason,
-			StartedAt: stamp(s.OpenedAt), FinishedAt: stamp(last.At), Outcome: outcome(s, last),
-			ChecklistSHA256: o.Digest,
-		},
-		Deviations: []Deviation{}, Keys: []Keys{}, Targets: append([]string{}, o.Targets...),
-		Approvals: c.approvals(), Items: items(s, last), Issues: append([]string{}, s.Issues...),
-		Journal: Journal{Name: journalFile, Events: len(c.events), HeadSHA256: c.head()},
+		Schema: Schema, Rotation: rotation(s, outcome), Deviations: deviations(s), Milestones: milestones(s),
+		Checklist: Checklist{Added: []string{}}, Keys: keys(s), Targets: targets(c), Approvals: c.approvals(),
+		Items: items(s, writer), Issues: []Issue{},
+		Journal: Journal{Name: journalFile, Format: checklist.Format, Events: len(c.events), HeadSHA256: c.head()},
+	}
+	for _, i := range s.Checklist.Added() {
+		r.Checklist.Added = append(r.Checklist.Added, i.ID)
+	}
+	for _, i := range s.Issues() {
+		r.Issues = append(r.Issues, Issue(i))
+	}
+	return r, s, nil
+}
+
+func rotation(s *checklist.Session, outcome string) Rotation {
+	o := s.Opening
+	r := Rotation{
+		ID: s.ID(), Kind: s.Checklist.ID, Grace: o.Grace, World: WorldReal, Environments: []string{},
+		Service: o.Setup.Service, Team: o.Setup.Team, Hosting: o.Setup.Hosting,
+		Operator: o.Operator, Reason: o.Reason, Parent: o.Parent,
+		StartedAt: stamp(s.OpenedAt), FinishedAt: stamp(s.LastEvent.At), Outcome: outcome, DualKeyDays: o.Setup.DualKeyDays,
 	}
 	if o.Sandbox {
-		r.Rotation.World = WorldSandbox
+		r.World = WorldSandbox
 	}
 	for _, e := range s.Environments() {
-		r.Rotation.Environments = append(r.Rotation.Environments, string(e))
-		r.Keys = append(r.Keys, Keys{
-			Environment: string(e),
-			OldID:       string(o.Old), OldFp: string(s.Fingerprint(e, checklist.OldKey)),
-			NewID: string(o.New), NewFp: string(s.Fingerprint(e, checklist.NewKey)),
-		})
+		r.Environments = append(r.Environments, string(e))
 	}
+	return r
+}
+
+func deviations(s *checklist.Session) []Deviation {
+	all := []Deviation{}
 	for _, d := range s.Deviations {
-		r.Deviations = append(r.Deviations, Deviation{
-			At: stamp(d.At), By: d.By, Item: d.Item, What: d.What, Reason: d.Reason, ApprovedBy: d.Approved,
+		all = append(all, Deviation{
+			At: stamp(d.At), By: d.By, Kind: d.Kind, Item: d.Item, Gate: d.Gate, Session: d.Session, Target: d.Target,
+			Drift: d.Drift, Leaves: d.Leaves, Reason: d.Reason, ApprovedBy: append([]string{}, d.Approved...),
 		})
 	}
-	if d, missing := unapproved(s, c, r); missing {
-		r.Deviations = append(r.Deviations, d)
-	}
-	r.Milestones = milestones(s)
-	return r, nil
+	return all
 }
 
 func milestones(s *checklist.Session) []Milestone {
 	var all []Milestone
 	for _, m := range s.Milestones() {
 		all = append(all, Milestone{
-			Name: m.Name, LimitSeconds: int(s.Checklist.Limit / time.Second), ReachedAt: stamp(m.At),
+			Item: m.Item, LimitSeconds: int(s.Checklist.Limit / time.Second), ReachedAt: stamp(m.At),
 			AfterSeconds: int(m.After / time.Second), LateSeconds: int(m.Late / time.Second),
 		})
 	}
 	return all
 }
 
-func items(s *checklist.Session, last checklist.Event) []Item {
-	items := []Item{}
-	for _, p := range s.Checklist.Phases {
-		for _, i := range p.Items {
-			st := s.State(i.ID)
-			item := Item{
-				ID: i.ID, Phase: fmt.Sprintf("%s, day %d", p.Title, p.Day), Title: i.Title,
-				Status: string(st.Status), At: stamp(st.At), By: st.By, Reason: st.Text, Changes: []string{},
+func keys(s *checklist.Session) []Keys {
+	all := []Keys{}
+	for _, e := range s.Environments() {
+		all = append(all, Keys{
+			Environment: string(e),
+			OldID:       string(s.Opening.Old), OldFp: string(s.Fingerprint(e, checklist.OldKey)),
+			NewID: string(s.Opening.New), NewFp: string(s.Fingerprint(e, checklist.NewKey)),
+		})
+	}
+	return all
+}
+
+// targets are all that the session was ever about, as they were bound last.
+func targets(c copied) []Target {
+	all := []Target{}
+	at := map[string]int{}
+	bind := func(s checklist.Setup) {
+		for _, t := range s.Targets {
+			i, known := at[t.Name]
+			if !known {
+				i, at[t.Name] = len(all), len(all)
+				all = append(all, Target{})
 			}
-			if st.Evidence != nil {
-				item.Evidence = st.Evidence.Summary
-			}
-			for _, e := range st.Effects {
-				item.Changes = append(item.Changes, e.String())
-			}
-			if writes(i, st, last) {
-				item.Status = statusThis
-			}
-			items = append(items, item)
+			all[i].Name, all[i].Platform, all[i].Project, all[i].Role = t.Name, t.Platform, t.Project, t.Role
 		}
 	}
-	return items
-}
-
-// writes reports whether the item is the one that is writing the record.
-func writes(i checklist.Item, st checklist.ItemState, last checklist.Event) bool {
-	return st.Status == checklist.StatusUnknown && i.ID == last.Item
-}
-
-func outcome(s *checklist.Session, last checklist.Event) string {
-	if s.Outcome == checklist.Abandoned {
-		return outcomeAbandoned
+	bind(c.opening().Setup)
+	for _, e := range c.events {
+		switch i, known := at[e.Target]; {
+		case e.Kind == checklist.Configured:
+			bind(*e.Setup)
+		case e.Kind == checklist.Narrowed && known:
+			all[i].NotChangedSince = stamp(e.At)
+		}
 	}
+	return all
+}
+
+func items(s *checklist.Session, writer string) []Item {
+	all := []Item{}
 	for _, i := range s.Checklist.Items() {
-		switch st := s.State(i.ID); {
-		case writes(i, st, last):
-			return outcomeCompleted // what comes behind the record is no part of it
-		case !st.Status.Settled():
-			return outcomeInProgress
+		st := s.State(i.ID)
+		item := Item{
+			ID: i.ID, Step: i.Step, Status: string(st.Status), At: stamp(st.At), By: st.By, Reason: st.Text,
+			Changes: append([]checklist.Effect{}, st.Effects...), Pending: st.Pending,
 		}
+		if i.ID == writer {
+			item.Status, item.Pending = Recording, nil
+		}
+		all = append(all, item)
 	}
-	return outcomeCompleted
+	return all
+}
+
+// writes reports whether the item is writing the session's record.
+func writes(s *checklist.Session, i checklist.Item) bool {
+	st := s.State(i.ID)
+	return st.Status == checklist.StatusUnknown &&
+		slices.ContainsFunc(st.Pending, func(e checklist.Effect) bool { return e.Code == checklist.RecordExport })
 }
 
 // differs names the first part of the record that its journal does not bear

@@ -7,14 +7,11 @@ import (
 	"keyturn/keygen/sshsig"
 )
 
-// Forge changes the record in dir as its signer could: with a report that fits
-// and a good signature. It returns the digest of the forged record.json.
-func Forge(dir string, key sshsig.Key, change func(*Record)) (string, error) {
+// Forge signs the record in a folder anew, as its signer could: with another
+// journal, from which it is derived again if it can be, and with a change of its
+// own. It returns the digest of the new record.json.
+func Forge(dir string, key sshsig.Key, journal []byte, change func(*Record)) (string, error) {
 	text, err := os.ReadFile(filepath.Join(dir, recordFile))
-	if err != nil {
-		return "", err
-	}
-	journal, err := os.ReadFile(filepath.Join(dir, journalFile))
 	if err != nil {
 		return "", err
 	}
@@ -22,31 +19,40 @@ func Forge(dir string, key sshsig.Key, change func(*Record)) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	c, err := readJournal(journal)
+	if journal == nil {
+		if journal, err = os.ReadFile(filepath.Join(dir, journalFile)); err != nil {
+			return "", err
+		}
+	}
+	report, err := os.ReadFile(filepath.Join(dir, reportFile))
 	if err != nil {
 		return "", err
 	}
-	change(&r)
-	twin := r.Report.Renderer
-	files, err := seal(&r, journal, c, key)
+	r.Journal.FileSHA256 = digestOf(journal)
+	if c, err := readJournal(journal); err == nil {
+		r.Journal.Events, r.Journal.HeadSHA256 = len(c.events), c.head()
+		if derived, s, err := compose(c); err == nil {
+			derived.Trail, derived.Policy, derived.Signer, derived.CreatedAt, derived.Tool = r.Trail, r.Policy, r.Signer, r.CreatedAt, r.Tool
+			derived.Journal.FileSHA256 = r.Journal.FileSHA256
+			r = derived
+			report = (&page{Record: r, session: s, events: c.events}).render()
+		}
+	}
+	r.Report = Twin{Name: reportFile, SHA256: digestOf(report)}
+	if change != nil {
+		change(&r)
+	}
+	if text, err = r.encode(); err != nil {
+		return "", err
+	}
+	armor, err := sshsig.Sign(key, sshsig.NamespaceRecord, text)
 	if err != nil {
 		return "", err
 	}
-	if twin != renderer {
-		r.Report.Renderer = twin
-		if files[recordFile], err = r.encode(); err != nil {
-			return "", err
-		}
-		armor, err := sshsig.Sign(key, sshsig.NamespaceRecord, files[recordFile])
-		if err != nil {
-			return "", err
-		}
-		files[signatureFile] = []byte(armor)
-	}
-	for name, content := range files {
+	for name, content := range map[string][]byte{recordFile: text, signatureFile: []byte(armor), reportFile: report, journalFile: journal} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			return "", err
 		}
 	}
-	return digestOf(files[recordFile]), nil
+	return digestOf(text), nil
 }

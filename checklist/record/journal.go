@@ -2,9 +2,9 @@ package record
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"keyturn/checklist"
 )
@@ -25,57 +25,61 @@ func (c copied) headAt(events int) string {
 	return c.digests[events-1]
 }
 
-// readJournal reads a journal and checks its chain: every line names the
-// SHA-256 of the line before it, line feed included.
+func (c copied) opening() checklist.Opening { return *c.events[0].Opening }
+
+// readJournal reads a journal exactly as Keyturn writes it. What another version
+// wrote is a *checklist.NewerError, or wraps checklist.ErrPreRelease.
 func readJournal(text []byte) (copied, error) {
 	if len(text) == 0 {
 		return copied{}, errors.New("it is empty")
 	}
 	var c copied
+	chain := checklist.NewChain()
 	for line := range bytes.Lines(text) {
-		number := len(c.events) + 1
 		if line[len(line)-1] != '\n' {
-			return copied{}, fmt.Errorf("line %d: the line feed is missing", number)
+			return copied{}, fmt.Errorf("line %d: the line feed is missing", chain.Seq+1)
 		}
-		var e checklist.Event
-		dec := json.NewDecoder(bytes.NewReader(line))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&e); err != nil {
-			return copied{}, fmt.Errorf("line %d: %w", number, err)
-		}
+		e, next, err := chain.Follow(line)
+		var newer *checklist.NewerError
 		switch {
-		case e.Seq != number:
-			return copied{}, fmt.Errorf("line %d: its seq is %d", number, e.Seq)
-		case e.Prev != c.head():
-			return copied{}, fmt.Errorf("line %d: prev is not the digest of the line before it", number)
+		case errors.As(err, &newer):
+			return copied{}, &checklist.NewerError{What: "the journal", Reason: fmt.Sprintf("line %d: %s", chain.Seq+1, newer.Reason)}
+		case errors.Is(err, checklist.ErrPreRelease):
+			return copied{}, preRelease("the journal")
+		case err != nil:
+			return copied{}, fmt.Errorf("line %d: %w", chain.Seq+1, err)
 		}
-		c.events = append(c.events, e)
-		c.digests = append(c.digests, digestOf(line))
+		chain = next
+		c.events, c.digests = append(c.events, e), append(c.digests, chain.Head)
 	}
-	if c.events[0].Opening == nil {
+	if c.events[0].Kind != checklist.Opened || c.events[0].Opening == nil {
 		return copied{}, fmt.Errorf("line 1: want an %q event", checklist.Opened)
 	}
 	return c, nil
 }
 
-// approvals returns every consent that the journal holds, in order, whether it
-// was asked for by an item or for a deviation.
+// requested returns the index of the event that made a request, and -1 where
+// there is none.
+func (c copied) requested(id string) int {
+	return slices.IndexFunc(c.events, func(e checklist.Event) bool { return e.Request != nil && e.Request.ID == id })
+}
+
+// approvals returns every consent that the journal holds, in order.
 func (c copied) approvals() []Approval {
 	approvals := []Approval{}
 	for _, e := range c.events {
-		if a := approvalIn(e); a != nil {
-			approvals = append(approvals, Approval{
-				Item: a.Item, Principal: a.By, AcceptedAt: stamp(a.At), PlanSHA256: a.Action,
-				Request: a.Request, Signature: a.Signature,
-			})
+		if e.Approval == nil {
+			continue
 		}
+		a := Approval{
+			ID: e.Approval.Request, Item: e.Approval.Item, Principal: e.Approval.By,
+			AcceptedAt: stamp(e.Approval.At), Mandate: e.Approval.Mandate, Signature: e.Approval.Signature,
+		}
+		if i := c.requested(a.ID); i >= 0 {
+			r := c.events[i].Request
+			a.Request, a.Deviation, a.Gate, a.Target = r.Text, r.Consent.Deviation, r.Consent.Gate, r.Consent.Target
+		}
+		approvals = append(approvals, a)
 	}
 	return approvals
-}
-
-func approvalIn(e checklist.Event) *checklist.Approval {
-	if e.Evidence != nil && e.Evidence.Approval != nil {
-		return e.Evidence.Approval
-	}
-	return e.Approval
 }

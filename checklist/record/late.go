@@ -7,30 +7,45 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 
-	"github.com/gofrs/flock"
-
+	"keyturn/checklist"
 	"keyturn/keygen/sshsig"
 )
 
 // An emergency does not wait for a second person. Their consent is put beside
 // the record, which is signed by then: the exact text of a request that names
-// the record as the trail's head, and its signature.
-const (
-	lateFile          = "approval-late.txt"
-	lateSignatureFile = "approval-late.txt.sig"
-)
+// the record as the trail's head, and one signature or several over it,
+//
+//	approval-late.txt, approval-late.txt.1.sig, approval-late.txt.2.sig …
+//
+// A second text, for those who were asked by another request, is
+// approval-late-2.txt, with its own signatures.
+var latePattern = regexp.MustCompile(`^(approval-late(?:-(?:[2-9]|[1-9][0-9]+))?\.txt)(?:\.([1-9][0-9]*)\.sig)?$`)
 
-// ApproveLate puts a second person's consent beside the record of a session,
-// durably. It replaces one that is there. Nothing of it is checked: VerifyTrail
-// does that.
-func (t *Trail) ApproveLate(ctx context.Context, rotation, request, signature string) (err error) {
-	lock := flock.New(filepath.Join(t.dir, lockFile))
-	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
-		return fmt.Errorf("lock trail %s: %w", t.dir, err)
+func lateText(n int) string {
+	if n == 1 {
+		return "approval-late.txt"
 	}
-	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	return fmt.Sprintf("approval-late-%d.txt", n)
+}
+
+func lateSignature(text string, n int) string { return fmt.Sprintf("%s.%d.sig", text, n) }
+
+// Late is a consent that is put beside a record.
+type Late struct{ Request, Signature string }
+
+// ApproveLate puts all consents to the record of a session beside it, durably, in
+// place of those that are there. Nothing of them is checked: VerifyTrail does
+// that.
+func (t *Trail) ApproveLate(ctx context.Context, rotation string, all []Late) (err error) {
+	unlock, err := t.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	if err := t.load(); err != nil {
 		return err
 	}
@@ -41,151 +56,187 @@ func (t *Trail) ApproveLate(ctx context.Context, rotation, request, signature st
 	if !ok {
 		return fmt.Errorf("trail %s has no record of %s", t.dir, rotation)
 	}
-	// The text comes last: without it there is no approval yet.
-	if err := replaceFile(filepath.Join(exported.Dir, lateSignatureFile), []byte(signature)); err != nil {
-		return fmt.Errorf("write %s: %w", lateSignatureFile, err)
-	}
-	if err := replaceFile(filepath.Join(exported.Dir, lateFile), []byte(request)); err != nil {
-		return fmt.Errorf("write %s: %w", lateFile, err)
+	if err := replaceLate(exported.Dir, all); err != nil {
+		return fmt.Errorf("put the approval beside record %s: %w", filepath.Base(exported.Dir), err)
 	}
 	return nil
 }
 
-// Late is a consent that was put beside a record.
-type Late struct{ Request, Signature string }
-
-// ApprovedLate returns the consent beside the record of a session, without
-// verifying it; ok is false when there is none.
-func (t *Trail) ApprovedLate(rotation string) (late Late, ok bool, err error) {
-	exported, ok, err := t.Find(rotation)
-	if err != nil || !ok {
-		return Late{}, false, err
-	}
-	request, err := readFile(filepath.Join(exported.Dir, lateFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Late{}, false, nil
-	}
+// replaceLate takes texts away first and writes them last: without its text, no
+// signature is an approval.
+func replaceLate(dir string, all []Late) error {
+	old, err := lateFiles(dir)
 	if err != nil {
-		return Late{}, false, err
+		return err
 	}
-	signature, err := readFile(filepath.Join(exported.Dir, lateSignatureFile))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // without one it does not verify
-		return Late{}, false, err
+	for _, f := range old {
+		if err := os.Remove(filepath.Join(dir, f.text)); err != nil {
+			return err
+		}
+		for _, s := range f.signatures {
+			if err := os.Remove(filepath.Join(dir, s)); err != nil {
+				return err
+			}
+		}
 	}
-	return Late{string(request), string(signature)}, true, nil
+	var texts []string
+	signatures := map[string][]string{}
+	for _, l := range all {
+		if !slices.Contains(texts, l.Request) {
+			texts = append(texts, l.Request)
+		}
+		signatures[l.Request] = append(signatures[l.Request], l.Signature)
+	}
+	for i, text := range texts {
+		for j, s := range signatures[text] {
+			if err := replaceFile(filepath.Join(dir, lateSignature(lateText(i+1), j+1)), []byte(s)); err != nil {
+				return err
+			}
+		}
+		if err := replaceFile(filepath.Join(dir, lateText(i+1)), []byte(text)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// checkLate checks the consent beside the record of an emergency, if it is
-// there: who signed, that it is a second person, and that it names this record.
-func (c *checked) checkLate(dir string, o Options) {
+// lateFile is a request beside a record, with the files of its signatures.
+type lateFile struct {
+	text       string
+	signatures []string
+}
+
+// lateFiles lists the requests beside a record.
+func lateFiles(dir string) ([]lateFile, error) {
+	names, err := folderAt(dir).files()
+	if err != nil {
+		return nil, err
+	}
+	return lateAmong(names), nil
+}
+
+func lateAmong(names []string) []lateFile {
+	var all []lateFile
+	of := map[string][]string{}
+	for _, name := range names {
+		switch m := latePattern.FindStringSubmatch(name); {
+		case m == nil:
+		case m[2] == "":
+			all = append(all, lateFile{text: name})
+		default:
+			of[m[1]] = append(of[m[1]], name)
+		}
+	}
+	number := func(name string) int {
+		n, _ := strconv.Atoi(latePattern.FindStringSubmatch(name)[2])
+		return n
+	}
+	for i := range all {
+		all[i].signatures = of[all[i].text]
+		slices.SortFunc(all[i].signatures, func(a, b string) int { return number(a) - number(b) })
+	}
+	return all
+}
+
+// ApprovedLate returns the consents beside the record of a session, without
+// verifying them.
+func (t *Trail) ApprovedLate(rotation string) ([]Late, error) {
+	exported, ok, err := t.Find(rotation)
+	if err != nil || !ok {
+		return nil, err
+	}
+	files, err := lateFiles(exported.Dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []Late
+	for _, f := range files {
+		text, err := readFile(filepath.Join(exported.Dir, f.text))
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range f.signatures {
+			signature, err := readFile(filepath.Join(exported.Dir, name))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+			all = append(all, Late{string(text), string(signature)})
+		}
+	}
+	return all, nil
+}
+
+// checkLate checks the consents beside the record of an emergency: who signed,
+// that they are second persons, and that they name this record.
+func (v *verifier) checkLate(c *checked) {
 	if c.record.Rotation.Kind != kindEmergency {
 		return
 	}
-	if _, err := os.Stat(filepath.Join(dir, lateFile)); errors.Is(err, fs.ErrNotExist) {
+	c.required = max(c.required, c.session.Required())
+	names, err := c.files()
+	if err != nil {
+		c.fail("", "", "%v", err)
 		return
 	}
-	text, armor := c.read(dir, lateFile), c.read(dir, lateSignatureFile)
+	for _, f := range lateAmong(names) {
+		if v.checkLateText(c, f); c.failure != nil {
+			return
+		}
+	}
+	c.consents += len(c.approvedLate)
+}
+
+func (v *verifier) checkLateText(c *checked, f lateFile) {
+	text := c.file(f.text)
 	if c.failure != nil {
 		return
 	}
-	values, err := o.Requests(string(text))
+	values, err := v.Requests(string(text))
 	if err != nil {
-		c.fail(lateFile, "", "%v", err)
+		c.failWith(f.text, "", err)
 		return
 	}
 	requested, err := parseStamp(values["Requested"])
 	if err != nil {
-		c.fail(lateFile, "Requested", "%v", err)
+		c.fail(f.text, "Requested", "%v", err)
 		return
 	}
-	member, err := o.Roster.Verify(string(armor), sshsig.NamespaceApproval, text, requested)
+	m := mandate{
+		session: c.session, consent: checklist.Consent{Item: approveAfterwardsItem(c.session), Record: c.digest},
+		records: c.record.Trail.Seq, head: c.digest, events: c.record.Journal.Events, journal: c.record.Journal.HeadSHA256,
+	}
+	wrong := m.differs(values)
 	switch {
-	case errors.Is(err, sshsig.ErrSignature):
-		c.fail(lateFile, "", "it is not what was signed in %s: one of the two was changed", lateSignatureFile)
-	case errors.Is(err, sshsig.ErrNotValid):
-		c.fail(lateFile, "Requested", "%v", err)
-	case err != nil:
-		c.fail(lateSignatureFile, "", "%v", err)
-	case !c.second(member, values, o.Roster):
-		c.fail(lateSignatureFile, "", "%s approved their own request or record", member.Principal)
-	default:
-		c.checkLateBound(values)
+	case wrong != nil:
+		c.fail(f.text, wrong.field, "%s", wrong.reason)
+	case values["Requested"] < c.record.CreatedAt: // times of one form compare as text
+		c.fail(f.text, "Requested", "it is %s, before the record was made", values["Requested"])
+	case len(f.signatures) == 0:
+		c.fail(lateSignature(f.text, 1), "", "the file is missing")
 	}
-	if c.failure == nil {
-		c.late = &agreed{id: values["Request"], by: member.Principal, records: c.record.Trail.Seq, head: c.digest}
-	}
-}
-
-// checkLateBound compares what was approved with the record. Its digest is the
-// head and the plan, so that the rest is for people, and must be true.
-func (c *checked) checkLateBound(values map[string]string) {
-	r := c.record
-	var keys Keys
-	for _, k := range r.Keys {
-		if k.Environment == values["Environment"] {
-			keys = k
-		}
-	}
-	for _, bound := range [][2]string{
-		{"Trail", r.Trail.ID},
-		{"Records", strconv.Itoa(r.Trail.Seq)},
-		{"Head", c.digest},
-		{"Rotation", r.Rotation.ID},
-		{"Events", strconv.Itoa(r.Journal.Events)},
-		{"Journal", r.Journal.HeadSHA256},
-		{"Environment", "production"},
-		{"Old-Key", orNone(keys.OldID)},
-		{"Old-Key-Fp", orNone(keys.OldFp)},
-		{"New-Key", orNone(keys.NewID)},
-		{"New-Key-Fp", orNone(keys.NewFp)},
-		{"Target-Sum", sumNames(r.Targets)},
-		{"Plan", c.digest},
-	} {
-		if got := values[bound[0]]; got != bound[1] {
-			c.fail(lateFile, bound[0], "it is %q, and the record says %q", got, bound[1])
+	for _, name := range f.signatures {
+		armor := c.file(name)
+		if c.failure != nil {
 			return
 		}
+		member, err := v.Roster.Verify(string(armor), sshsig.NamespaceApproval, text, requested)
+		switch {
+		case errors.Is(err, sshsig.ErrSignature):
+			c.fail(f.text, "", "it is not what was signed in %s: one of the two was changed", name)
+		case errors.Is(err, sshsig.ErrNotValid):
+			c.fail(f.text, "Requested", "%v", err)
+		case err != nil:
+			c.fail(name, "", "%v", err)
+		default:
+			v.checkSecond(c, name, "", member, values)
+		}
+		if c.failure == nil && !slices.Contains(c.approvedLate, member.Principal) {
+			c.approvedLate = append(c.approvedLate, member.Principal)
+		}
 	}
-	if values["Requested"] < r.CreatedAt { // times of one form compare as text
-		c.fail(lateFile, "Requested", "it is %s, before the record was made", values["Requested"])
-	}
-}
-
-// checkAfterwards checks what an emergency owes in place of an approval before.
-func (c *checked) checkAfterwards(o Options) {
-	if c.checkGates(); c.failure != nil {
-		return
-	}
-	switch want := max(1, o.ApprovalsRequired); {
-	case c.late == nil:
-		c.unapproved = true
-		c.note("the approval by a second person is missing: production was changed in an emergency, and nobody else has approved it since")
-	case want > 1:
-		c.unapproved = true
-		c.note(fmt.Sprintf("the approval by a second person is missing: %d are wanted, and %s alone approved", want, c.late.by))
-	default:
-		c.note(fmt.Sprintf("Break-glass: production was changed before anybody approved, and %s approved the record afterwards", c.late.by))
-	}
+	c.used = append(c.used, used{values["Request"], f.text, "Request"})
 }
 
 // OfLateApproval reports whether it is the consent beside the record that does
 // not hold, and not the record.
-func (f *Failure) OfLateApproval() bool { return f.File == lateFile || f.File == lateSignatureFile }
-
-// approvedLate returns who approved afterwards; "" for nobody.
-func (c *checked) approvedLate() string {
-	if c.late == nil {
-		return ""
-	}
-	return c.late.by
-}
-
-// consents counts the approvals that hold.
-func (c *checked) consents() int { return len(c.approvals) + btoi(c.late != nil) }
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
+func (f *Failure) OfLateApproval() bool { return latePattern.MatchString(f.File) }

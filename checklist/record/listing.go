@@ -18,8 +18,9 @@ type listing struct {
 
 var folderPattern = regexp.MustCompile(`^([0-9]{6,9})-(.+)$`)
 
-// listTrail lists the records, which must be numbered from 1 without a gap.
-func listTrail(dir string) (listing, error) {
+// listTrail lists the records, which must be numbered without a gap from the one
+// after base.
+func listTrail(dir string, base int) (listing, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return listing{}, err
@@ -36,17 +37,26 @@ func listTrail(dir string) (listing, error) {
 			}
 			l.folders = append(l.folders, folder{seq: seq, rotation: m[2], name: name})
 		case name == idFile, name == headFile, name == lockFile:
+		case base > 0 && slices.Contains(predecessorFiles(), name):
 		default:
 			l.foreign = append(l.foreign, name)
 		}
 	}
 	slices.SortStableFunc(l.folders, func(a, b folder) int { return a.seq - b.seq })
 	for i, f := range l.folders {
-		if f.seq != i+1 {
-			return listing{}, fmt.Errorf("%w: want record %d and found folder %q", ErrDamaged, i+1, f.name)
+		if f.seq != base+i+1 {
+			return listing{}, fmt.Errorf("%w: want record %d and found folder %q", ErrDamaged, base+i+1, f.name)
 		}
 	}
 	return l, nil
+}
+
+// hasRecords reports whether a folder holds any record.
+func hasRecords(dir string) (bool, error) {
+	entries, err := os.ReadDir(dir)
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		return e.IsDir() && folderPattern.MatchString(e.Name())
+	}), err
 }
 
 // removeUnfinished removes folders that a crash left before they got their

@@ -1,22 +1,20 @@
 package record
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"strings"
-	"time"
+
+	"keyturn/checklist"
 )
 
-const (
-	schema   = "keyturn.record/v1"
-	renderer = "keyturn.report/v1"
+// Schema names the version of record.json. Within it, members are only added,
+// and every added one is optional.
+const Schema = "keyturn.record/v2"
 
+const (
 	recordFile    = "record.json"
 	signatureFile = "record.json.sig"
 	reportFile    = "report.md"
@@ -33,8 +31,19 @@ const (
 	WorldSandbox = "sandbox"
 )
 
-// Record is the content of record.json. It has strings and whole numbers only,
-// in this order; times are UTC in whole seconds, digests are lower-case hex.
+// How a session ended.
+const (
+	Completed = "completed"
+	Abandoned = "abandoned"
+)
+
+// Recording is the status of the item that writes the record: it is under way
+// when the journal is copied.
+const Recording = "recording"
+
+// Record is the content of record.json: codes, parameters, and texts that people
+// wrote or that the journal recorded, in this order and with no sentence of the
+// program's. Times are UTC in whole seconds, digests are lower-case hex.
 type Record struct {
 	Schema     string      `json:"schema"`
 	Trail      Link        `json:"trail"`
@@ -42,11 +51,12 @@ type Record struct {
 	Deviations []Deviation `json:"deviations"`
 	// Milestones are what a session with a limit had to reach, in order.
 	Milestones []Milestone `json:"milestones,omitempty"`
+	Checklist  Checklist   `json:"checklist"`
 	Keys       []Keys      `json:"keys"`
-	Targets    []string    `json:"targets"`
+	Targets    []Target    `json:"targets"`
 	Approvals  []Approval  `json:"approvals"`
 	Items      []Item      `json:"items"`
-	Issues     []string    `json:"issues"` // for the next rotation to look at
+	Issues     []Issue     `json:"issues"` // for the next rotation to look at
 	Journal    Journal     `json:"journal"`
 	Report     Twin        `json:"report"`
 	Policy     Policy      `json:"policy"`
@@ -64,38 +74,52 @@ type Link struct {
 
 // Rotation says what the session was about and how it ended.
 type Rotation struct {
-	ID              string   `json:"id"`
-	Kind            string   `json:"kind"`  // the checklist's id
-	Title           string   `json:"title"` // the checklist's
-	World           string   `json:"world"`
-	Environments    []string `json:"environments"`
-	Service         string   `json:"service"`
-	Operator        string   `json:"operator"`
-	Reason          string   `json:"reason"`
-	StartedAt       string   `json:"started_at"`
-	FinishedAt      string   `json:"finished_at"`
-	Outcome         string   `json:"outcome"`
-	ChecklistSHA256 string   `json:"checklist_sha256"`
+	ID           string   `json:"id"`
+	Kind         string   `json:"kind"` // the checklist's id
+	Grace        bool     `json:"grace"`
+	World        string   `json:"world"`
+	Environments []string `json:"environments"`
+	Service      string   `json:"service"`
+	Team         string   `json:"team"`
+	Hosting      string   `json:"hosting"`
+	Operator     string   `json:"operator"`
+	Reason       string   `json:"reason"`
+	Parent       string   `json:"parent"` // the session that a rollback is about
+	StartedAt    string   `json:"started_at"`
+	FinishedAt   string   `json:"finished_at"`
+	Outcome      string   `json:"outcome"`
+	DualKeyDays  int      `json:"dual_key_days"`
 }
 
-// Deviation is something done otherwise than the checklist says.
+// Deviation is something done otherwise than the checklist says: see
+// checklist.Deviation.
 type Deviation struct {
-	At         string `json:"at"`
-	By         string `json:"by"`
-	Item       string `json:"item"`
-	What       string `json:"what"`
-	Reason     string `json:"reason"`
-	ApprovedBy string `json:"approved_by"`
+	At         string               `json:"at"`
+	By         string               `json:"by"`
+	Kind       checklist.Kind       `json:"kind"`
+	Item       string               `json:"item"`
+	Gate       string               `json:"gate,omitempty"`
+	Session    string               `json:"session,omitempty"`
+	Target     string               `json:"target,omitempty"`
+	Drift      *checklist.Drift     `json:"drift,omitempty"`
+	Leaves     []checklist.Presence `json:"leaves,omitempty"`
+	Reason     string               `json:"reason"`
+	ApprovedBy []string             `json:"approved_by"`
 }
 
 // Milestone is something that had to be reached within a limit. Counts are whole
 // seconds, from the start of the session.
 type Milestone struct {
-	Name         string `json:"name"`
+	Item         string `json:"item"`
 	LimitSeconds int    `json:"limit_seconds"`
 	ReachedAt    string `json:"reached_at"`    // empty: it was not
 	AfterSeconds int    `json:"after_seconds"` // 0 where it was not reached
 	LateSeconds  int    `json:"late_seconds"`  // over the limit; below 0, what was left of it
+}
+
+// Checklist says what the session's checklist has beside what its kind demands.
+type Checklist struct {
+	Added []string `json:"added"` // ids of items that people added
 }
 
 // Keys are the ids and fingerprints in one environment; empty where there is
@@ -108,33 +132,57 @@ type Keys struct {
 	NewFp       string `json:"new_fp"`
 }
 
-// Approval is a second person's signed consent.
+// Target is a place that the session was about.
+type Target struct {
+	Name     string `json:"name"`
+	Platform string `json:"platform"`
+	Project  string `json:"project"`
+	Role     string `json:"role"`
+	// NotChangedSince is when it was taken out of the session; empty for one that
+	// was not.
+	NotChangedSince string `json:"not_changed_since"`
+}
+
+// Approval is a second person's signed consent. Several people may have answered
+// one request.
 type Approval struct {
-	Item       string `json:"item"`
-	Principal  string `json:"principal"`
-	AcceptedAt string `json:"accepted_at"`
-	PlanSHA256 string `json:"plan_sha256"`
-	Request    string `json:"request"`   // the exact text that was signed
-	Signature  string `json:"signature"` // its armor
+	ID         string         `json:"id"` // of the request
+	Item       string         `json:"item"`
+	Deviation  checklist.Kind `json:"deviation,omitempty"`
+	Gate       string         `json:"gate,omitempty"`
+	Target     string         `json:"target,omitempty"`
+	Principal  string         `json:"principal"`
+	AcceptedAt string         `json:"accepted_at"`
+	Mandate    string         `json:"mandate"`
+	Request    string         `json:"request"`   // the exact text that was signed
+	Signature  string         `json:"signature"` // its armor
 }
 
 // Item is one line of the checklist and how it went.
 type Item struct {
-	ID       string   `json:"id"`
-	Phase    string   `json:"phase"`
-	Title    string   `json:"title"`
-	Status   string   `json:"status"`
-	At       string   `json:"at"`
-	By       string   `json:"by"`
-	Evidence string   `json:"evidence"`
-	Reason   string   `json:"reason"`
-	Changes  []string `json:"changes"` // made outside
+	ID     string `json:"id"`
+	Step   string `json:"step"`
+	Status string `json:"status"` // a checklist.Status, or Recording
+	At     string `json:"at"`
+	By     string `json:"by"`
+	Reason string `json:"reason"` // as recorded: why it failed, waits or was passed over
+	// Changes were made outside. Of Pending nobody knows whether they were.
+	Changes []checklist.Effect `json:"changes"`
+	Pending []checklist.Effect `json:"pending,omitempty"`
+}
+
+// Issue is something for the next rotation to look at.
+type Issue struct {
+	Item   string `json:"item"`
+	Failed bool   `json:"failed"` // the item failed, and did not pass since
+	Text   string `json:"text"`   // as recorded
 }
 
 // Journal pins the journal's copy: its bytes, its length and its last line. A
 // chain alone would not show that lines are missing from its end.
 type Journal struct {
 	Name       string `json:"name"`
+	Format     string `json:"format"`
 	Events     int    `json:"events"`
 	HeadSHA256 string `json:"head_sha256"` // of the last line with its line feed
 	FileSHA256 string `json:"file_sha256"`
@@ -142,9 +190,8 @@ type Journal struct {
 
 // Twin pins the report for people.
 type Twin struct {
-	Name     string `json:"name"`
-	SHA256   string `json:"sha256"`
-	Renderer string `json:"renderer"`
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
 }
 
 // Policy is what the signer went by. A verifier goes by its own.
@@ -190,70 +237,3 @@ func (r Record) Summary() string {
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
 func folderName(seq int, id string) string { return fmt.Sprintf("%06d-%s", seq, id) }
-
-// encode is the one encoding of a record.
-func (r Record) encode() ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(r); err != nil {
-		return nil, fmt.Errorf("encode record: %w", err)
-	}
-	return b.Bytes(), nil
-}
-
-// decode reads exactly what encode writes. Go's decoder takes the last of two
-// equal members and matches names in any case; other readers take the first.
-// What encodes to the same bytes again leaves no room for two readings.
-func decode(text []byte) (Record, error) {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
-	var r Record
-	if err := dec.Decode(&r); err != nil {
-		return Record{}, fmt.Errorf("decode record: %w", err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return Record{}, errors.New("decode record: something follows it")
-	}
-	again, err := r.encode()
-	if err != nil {
-		return Record{}, err
-	}
-	if !bytes.Equal(again, text) {
-		return Record{}, fmt.Errorf("decode record: it is not written as Keyturn writes it, from byte %d", firstDifference(again, text)+1)
-	}
-	return r, nil
-}
-
-func firstDifference(a, b []byte) int {
-	n := min(len(a), len(b))
-	for i := range n {
-		if a[i] != b[i] {
-			return i
-		}
-	}
-	return n
-}
-
-func digestOf(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
-}
-
-const stampLayout = "2006-01-02T15:04:05Z"
-
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(stampLayout)
-}
-
-func parseStamp(s string) (time.Time, error) {
-	t, err := time.Parse(stampLayout, s)
-	if err != nil || stamp(t) != s {
-		return time.Time{}, fmt.Errorf("%q is no time like 2026-01-05T16:21:00Z", s)
-	}
-	return t, nil
-}

@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,51 +24,93 @@ around it. The two-person rule is evidence here, not enforcement: somebody with
 access to a target could have gone around it.
 `
 
-// render writes the report for people. It depends on the record and its
-// journal only, so that a verifier renders it again and compares the bytes; it
-// cannot name the record's own digest, since the record names the report's.
-func render(r Record, c copied) []byte {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# %s %s\n\n", escape(r.Rotation.Title), escape(r.Rotation.ID))
-	if r.Rotation.World == WorldSandbox {
-		b.WriteString("> **SANDBOX.** Nothing outside the embedded sandbox was changed. This is no record of a real rotation.\n\n")
+// Render writes a record for people, in the words of this version: its codes are
+// told as texts, with the evidence and the notes that its journal holds.
+func Render(r Record, journal []byte) ([]byte, error) {
+	c, err := readJournal(journal)
+	if err != nil {
+		return nil, fmt.Errorf("render record %s: read the journal: %w", r.Name(), err)
 	}
-	renderDeviations(&b, r)
-	renderMilestones(&b, r)
-	renderSummary(&b, r)
-	renderKeys(&b, r)
-	renderApprovals(&b, r)
-	renderItems(&b, r)
-	renderEvidence(&b, r, c)
-	renderNotes(&b, c)
-	renderIssues(&b, r)
-	renderFiles(&b, r)
-	b.WriteString("## What this record can and cannot show\n\n" + limits)
-	return []byte(b.String())
+	s, err := checklist.Fold(c.events)
+	if err != nil {
+		return nil, fmt.Errorf("render record %s: %w", r.Name(), err)
+	}
+	return (&page{Record: r, session: s, events: c.events}).render(), nil
 }
 
-func renderDeviations(b *strings.Builder, r Record) {
-	b.WriteString("## Deviations\n\n")
-	if len(r.Deviations) == 0 {
-		b.WriteString("None: everything was done as the checklist says.\n\n")
-		return
-	}
-	var rows [][]string
-	for _, d := range r.Deviations {
-		rows = append(rows, []string{d.At, d.By, d.What, d.Reason, d.ApprovedBy})
-	}
-	writeTable(b, []string{"When", "By", "What", "Reason", "Approved by"}, rows)
-	b.WriteString("\n")
+// page is a report in the making.
+type page struct {
+	strings.Builder
+	Record
+	session *checklist.Session
+	events  []checklist.Event
 }
 
-func renderMilestones(b *strings.Builder, r Record) {
-	if len(r.Milestones) == 0 {
+// render cannot name the record's own digest, since the record names the
+// report's.
+func (p *page) render() []byte {
+	fmt.Fprintf(p, "# %s %s\n\n", escape(p.session.Checklist.Title), escape(p.Rotation.ID))
+	if p.Rotation.World == WorldSandbox {
+		p.WriteString("> **SANDBOX.** Nothing outside the embedded sandbox was changed. This is no record of a real rotation.\n\n")
+	}
+	p.deviations()
+	p.milestones()
+	p.summary()
+	p.keys()
+	p.targets()
+	p.approvals()
+	p.items()
+	p.evidence()
+	p.notes()
+	p.issues()
+	p.verification()
+	p.WriteString("## What this record can and cannot show\n\n" + limits)
+	return []byte(p.String())
+}
+
+func (p *page) table(columns []string, rows [][]string) {
+	writeTable(&p.Builder, columns, rows)
+	p.WriteString("\n")
+}
+
+func (p *page) deviations() {
+	p.WriteString("## Deviations\n\n")
+	if changedAlone(p.Rotation.Kind, p.Items) {
+		p.WriteString("Production was changed in an emergency, and nobody else had approved that when this record was made. " +
+			"An approval that came later is beside the record.\n\n")
+	}
+	var rows [][]string
+	for i, d := range p.session.Deviations {
+		approved := ""
+		if i < len(p.Deviations) { // the two are one list
+			approved = strings.Join(p.Deviations[i].ApprovedBy, ", ")
+		}
+		rows = append(rows, []string{stamp(d.At), d.By, p.session.Words(d), d.Reason, approved})
+	}
+	if len(rows) == 0 {
+		p.WriteString("None: everything was done as the checklist says.\n\n")
 		return
 	}
-	b.WriteString("## Milestones\n\n")
+	p.table([]string{"When", "By", "What", "Reason", "Approved by"}, rows)
+}
+
+// changedAlone reports an emergency that changed production: nobody waits for a
+// second person then.
+func changedAlone(kind string, items []Item) bool {
+	return kind == kindEmergency && slices.ContainsFunc(items, func(i Item) bool {
+		return slices.ContainsFunc(i.Changes, changesProduction) || slices.ContainsFunc(i.Pending, changesProduction)
+	})
+}
+
+func (p *page) milestones() {
+	if len(p.Milestones) == 0 {
+		return
+	}
+	p.WriteString("## Milestones\n\n")
 	var rows [][]string
-	for _, m := range r.Milestones {
-		row := []string{m.Name, "", "", inWords(m.LimitSeconds), "not reached"}
+	for _, m := range p.Milestones {
+		item, _, _ := p.session.Checklist.Item(m.Item)
+		row := []string{item.Milestone, "", "", inWords(m.LimitSeconds), "not reached"}
 		if m.ReachedAt != "" {
 			row[1], row[2] = m.ReachedAt, inWords(m.AfterSeconds)
 			row[4] = "met, " + inWords(-m.LateSeconds) + " before the limit"
@@ -77,133 +120,182 @@ func renderMilestones(b *strings.Builder, r Record) {
 		}
 		rows = append(rows, row)
 	}
-	writeTable(b, []string{"Milestone", "Reached", "After", "Limit", "Result"}, rows)
-	b.WriteString("\n")
+	p.table([]string{"Milestone", "Reached", "After", "Limit", "Result"}, rows)
 }
 
 // inWords writes a count of seconds such as 1h2m3s.
 func inWords(seconds int) string { return (time.Duration(seconds) * time.Second).String() }
 
-func renderSummary(b *strings.Builder, r Record) {
-	b.WriteString("## Who, when, why\n\n")
+func (p *page) summary() {
+	p.WriteString("## Who, when, why\n\n")
+	r := p.Rotation
 	for _, line := range [][2]string{
-		{"Operator", r.Rotation.Operator},
-		{"Reason", r.Rotation.Reason},
-		{"Service", r.Rotation.Service},
-		{"Environments", strings.Join(r.Rotation.Environments, ", ")},
-		{"Targets", strings.Join(r.Targets, ", ")},
-		{"Started", r.Rotation.StartedAt},
-		{"Finished", r.Rotation.FinishedAt},
-		{"Outcome", r.Rotation.Outcome},
-		{"World", r.Rotation.World},
-		{"Record", fmt.Sprintf("%d of trail %s, created %s", r.Trail.Seq, r.Trail.ID, r.CreatedAt)},
-		{"Signed by", r.Signer.Principal + " with " + r.Signer.Key},
-		{"Tool", r.Tool},
+		{"Operator", r.Operator},
+		{"Reason", r.Reason},
+		{"Service", r.Service},
+		{"Team", r.Team},
+		{"Environments", strings.Join(r.Environments, ", ")},
+		{"About", r.Parent},
+		{"Started", r.StartedAt},
+		{"Finished", r.FinishedAt},
+		{"Outcome", r.Outcome},
+		{"World", r.World},
+		{"Record", fmt.Sprintf("%d of trail %s, created %s", p.Trail.Seq, p.Trail.ID, p.CreatedAt)},
+		{"Signed by", p.Signer.Principal + " with " + p.Signer.Key},
+		{"Tool", p.Tool},
 	} {
-		fmt.Fprintf(b, "- **%s:** %s\n", line[0], escape(line[1]))
+		if line[1] != "" {
+			fmt.Fprintf(p, "- **%s:** %s\n", line[0], escape(line[1]))
+		}
 	}
-	b.WriteString("\n")
+	p.WriteString("\n")
 }
 
-func renderKeys(b *strings.Builder, r Record) {
-	b.WriteString("## Keys\n\n")
+func (p *page) keys() {
+	p.WriteString("## Keys\n\n")
 	var rows [][]string
-	for _, k := range r.Keys {
+	for _, k := range p.Keys {
 		rows = append(rows, []string{k.Environment, k.OldID, k.OldFp, k.NewID, k.NewFp})
 	}
-	writeTable(b, []string{"Environment", "Old key", "Old fingerprint", "New key", "New fingerprint"}, rows)
-	b.WriteString("\n")
+	p.table([]string{"Environment", "Old key", "Old fingerprint", "New key", "New fingerprint"}, rows)
 }
 
-func renderApprovals(b *strings.Builder, r Record) {
-	b.WriteString("## Approvals\n\n")
-	if len(r.Approvals) == 0 {
-		b.WriteString("None.\n\n")
-	}
-	for _, a := range r.Approvals {
-		fmt.Fprintf(b, "%s approved %s at %s, by signing this text:\n\n", escape(a.Principal), escape(a.Item), escape(a.AcceptedAt))
-		writeCode(b, a.Request)
-		b.WriteString("\n")
-	}
-}
-
-func renderItems(b *strings.Builder, r Record) {
-	b.WriteString("## Checklist\n\n")
+func (p *page) targets() {
+	p.WriteString("## Targets\n\n")
 	var rows [][]string
-	for _, i := range r.Items {
-		evidence := i.Evidence
-		if i.Reason != "" {
-			evidence = strings.TrimPrefix(evidence+"; "+i.Reason, "; ")
+	for _, t := range p.Targets {
+		out := ""
+		if t.NotChangedSince != "" {
+			out = "taken out at " + t.NotChangedSince + ", and not changed since"
 		}
-		rows = append(rows, []string{i.Phase, i.Title, i.Status, i.At, i.By, evidence, strings.Join(i.Changes, "; ")})
+		rows = append(rows, []string{t.Name, t.Platform, t.Project, t.Role, out})
 	}
-	writeTable(b, []string{"Phase", "Item", "Status", "When", "By", "Evidence", "Changes"}, rows)
-	b.WriteString("\n")
+	p.table([]string{"Target", "Platform", "Project", "Role", "Remark"}, rows)
 }
 
-// renderEvidence writes the tables and commands of the evidence with which each
-// item ended, which the journal holds and the record does not repeat.
-func renderEvidence(b *strings.Builder, r Record, c copied) {
+func (p *page) approvals() {
+	p.WriteString("## Approvals\n\n")
+	if len(p.Approvals) == 0 {
+		p.WriteString("None.\n\n")
+	}
+	for _, a := range p.Approvals {
+		fmt.Fprintf(p, "%s approved %s at %s, by signing this text:\n\n", escape(a.Principal), escape(a.Item), escape(a.AcceptedAt))
+		writeCode(&p.Builder, a.Request)
+		p.WriteString("\n")
+	}
+}
+
+func (p *page) items() {
+	p.WriteString("## Checklist\n\n")
+	recorded := map[string]Item{}
+	for _, i := range p.Items {
+		recorded[i.ID] = i
+	}
+	var rows [][]string
+	for _, phase := range p.session.Checklist.Phases {
+		for _, i := range phase.Items {
+			item, said := recorded[i.ID], ""
+			if st := p.session.State(i.ID); st.Evidence != nil {
+				said = st.Evidence.Summary
+			}
+			if item.Reason != "" {
+				said = strings.TrimPrefix(said+"; "+item.Reason, "; ")
+			}
+			rows = append(rows, []string{
+				fmt.Sprintf("%s, day %d", phase.Title, phase.Day), i.Title, statusWords(item.Status), item.At, item.By, said, changes(item),
+			})
+		}
+	}
+	p.table([]string{"Phase", "Item", "Status", "When", "By", "Evidence", "Changes"}, rows)
+	if added := p.session.Checklist.Added(); len(added) > 0 {
+		var titles []string
+		for _, i := range added {
+			titles = append(titles, escape(i.Title))
+		}
+		fmt.Fprintf(p, "Added to the checklist by hand: %s.\n\n", strings.Join(titles, ", "))
+	}
+}
+
+func statusWords(status string) string {
+	switch status {
+	case Recording:
+		return "this record"
+	case string(checklist.StatusPassedOver):
+		return "skipped"
+	}
+	return status
+}
+
+func changes(i Item) string {
+	var words []string
+	for _, e := range i.Changes {
+		words = append(words, e.String())
+	}
+	for _, e := range i.Pending {
+		words = append(words, "not known whether this was made: "+e.Words())
+	}
+	return strings.Join(words, "; ")
+}
+
+// evidence writes the tables and commands of the evidence with which each item
+// ended, which the journal holds and the record does not repeat.
+func (p *page) evidence() {
 	last := map[string]*checklist.Evidence{}
-	for _, e := range c.events {
+	for _, e := range p.events {
 		if e.Evidence != nil && e.Kind != checklist.Measured {
 			last[e.Item] = e.Evidence
 		}
 	}
 	heading := "## Evidence\n\n"
-	for _, i := range r.Items {
+	for _, i := range p.session.Checklist.Items() {
 		evidence := last[i.ID]
 		if evidence == nil || len(evidence.Tables)+len(evidence.Commands) == 0 {
 			continue
 		}
-		fmt.Fprintf(b, "%s### %s\n\n", heading, escape(i.Title))
+		fmt.Fprintf(p, "%s### %s\n\n", heading, escape(i.Title))
 		heading = ""
 		for _, t := range evidence.Tables {
-			fmt.Fprintf(b, "%s\n\n", escape(t.Title))
-			writeTable(b, t.Columns, t.Rows)
-			b.WriteString("\n")
+			fmt.Fprintf(p, "%s\n\n", escape(t.Title))
+			p.table(t.Columns, t.Rows)
 		}
 		if len(evidence.Commands) > 0 {
-			b.WriteString("By hand:\n\n")
-			writeCode(b, strings.Join(evidence.Commands, "\n"))
-			b.WriteString("\n")
+			p.WriteString("By hand:\n\n")
+			writeCode(&p.Builder, strings.Join(evidence.Commands, "\n"))
+			p.WriteString("\n")
 		}
 	}
 }
 
-// renderNotes gives what people remarked on the way, in the journal's order.
-func renderNotes(b *strings.Builder, c copied) {
+// notes gives what people remarked on the way, in the journal's order.
+func (p *page) notes() {
 	var rows [][]string
-	for _, e := range c.events {
-		if e.Kind == checklist.Noted {
-			rows = append(rows, []string{stamp(e.At), e.By, e.Item, e.Text})
-		}
+	for _, e := range p.session.Notes {
+		rows = append(rows, []string{stamp(e.At), e.By, e.Item, e.Text})
 	}
 	if len(rows) == 0 {
 		return
 	}
-	b.WriteString("## Notes\n\n")
-	writeTable(b, []string{"When", "By", "Item", "Note"}, rows)
-	b.WriteString("\n")
+	p.WriteString("## Notes\n\n")
+	p.table([]string{"When", "By", "Item", "Note"}, rows)
 }
 
-func renderIssues(b *strings.Builder, r Record) {
-	b.WriteString("## Open issues\n\n")
-	if len(r.Issues) == 0 {
-		b.WriteString("None.\n")
+func (p *page) issues() {
+	p.WriteString("## Open issues\n\n")
+	if len(p.Issues) == 0 {
+		p.WriteString("None.\n")
 	}
-	for _, issue := range r.Issues {
-		b.WriteString("- " + escape(issue) + "\n")
+	for _, i := range p.Issues {
+		p.WriteString("- " + escape(p.session.IssueWords(checklist.Issue(i))) + "\n")
 	}
-	b.WriteString("\n")
+	p.WriteString("\n")
 }
 
-func renderFiles(b *strings.Builder, r Record) {
-	b.WriteString("## How to verify\n\n")
-	fmt.Fprintf(b, "The journal has %d events, its last line the SHA-256 %s, the file %s.\n",
-		r.Journal.Events, escape(r.Journal.HeadSHA256), escape(r.Journal.FileSHA256))
-	fmt.Fprintf(b, "The record before this one has the SHA-256 %s.\n\n", escape(r.Trail.PrevSHA256))
-	writeCode(b, fmt.Sprintf("ssh-keygen -Y verify -f allowed_signers -I %s -n keyturn-record -s %s -Overify-time=%s < %s",
-		r.Signer.Principal, signatureFile, strings.NewReplacer("-", "", ":", "", "T", "").Replace(r.CreatedAt), recordFile))
-	b.WriteString("\n")
+func (p *page) verification() {
+	p.WriteString("## How to verify\n\n")
+	fmt.Fprintf(p, "The journal has %d events, its last line the SHA-256 %s, the file %s.\n",
+		p.Journal.Events, escape(p.Journal.HeadSHA256), escape(p.Journal.FileSHA256))
+	fmt.Fprintf(p, "The record before this one has the SHA-256 %s.\n\n", escape(p.Trail.PrevSHA256))
+	writeCode(&p.Builder, fmt.Sprintf("ssh-keygen -Y verify -f allowed_signers -I %s -n keyturn-record -s %s -Overify-time=%s < %s",
+		p.Signer.Principal, signatureFile, strings.NewReplacer("-", "", ":", "", "T", "").Replace(p.CreatedAt), recordFile))
+	p.WriteString("\n")
 }

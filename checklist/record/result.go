@@ -2,133 +2,281 @@ package record
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// Report says what a verification proved, for people.
+// Class names something that a verification could not check.
+type Class string
+
+// The classes, as keyturn verify --allow names them. What is in one is no proof
+// of harm, and no proof of its absence either.
+const (
+	// ClassForeign is a file that no signature covers.
+	ClassForeign Class = "foreign"
+	// ClassHead is a trail whose HEAD is missing or names the last record but one.
+	ClassHead Class = "head"
+	// ClassWitness is a head seen outside that could be compared with no trail.
+	ClassWitness Class = "witness"
+	// ClassPredecessor is a trail that goes on after another, which was not given.
+	ClassPredecessor Class = "predecessor"
+)
+
+// Classes are all of them, with what each is.
+func Classes() map[Class]string {
+	return map[Class]string{
+		ClassForeign:     "a file among the records that no signature covers",
+		ClassHead:        "HEAD is missing, or names the record before the last",
+		ClassWitness:     "a witness is of a trail, or of a part of one, that was not given",
+		ClassPredecessor: "the trail goes on after another one that was not given",
+	}
+}
+
+// Report says what a verification found, for people.
 type Report struct{ Verified []Verified }
 
-// Verified is one trail, or one record, that holds.
+// Verified is one trail, or one record, of which nothing was refused.
 type Verified struct {
 	Path    string
 	Single  bool // a record without its trail
 	Trail   string
 	Records int
-	Head    Head
-	Last    Record // without its items and approvals
-	// Approvals counts those that hold, in all records.
+	// Base is the last record of the trail that this one goes on after, and
+	// SucceededBy are the two people who signed that it does; zero for none.
+	Base        Head
+	SucceededBy []string
+	Head        Head
+	Last        Record // without its items and approvals
+	// Approvals counts those that were checked, in all records.
 	Approvals int
-	// ApprovedLate is who approved a single record afterwards; "" for nobody.
-	ApprovedLate string
-	// Unapproved counts emergencies whose approval is missing.
-	Unapproved int
+	// ApprovedLate names who approved a single record afterwards.
+	ApprovedLate []string
+	// ApprovedBefore, Afterwards and PutBack count the records that changed
+	// production, by who had to agree: second persons before, afterwards, nobody.
+	ApprovedBefore, Afterwards, PutBack int
+	// Missing are emergencies whose approval afterwards is not there.
+	Missing []Missing
 	// Countersigned is the newest record that an approver's signature in a
 	// later record names: changing it, or one before it, breaks that signature.
 	Countersigned int
 	// Witnessed is the newest record that a head seen outside names.
-	Witnessed int
-	Sandbox   bool   // a record is of the sandbox
-	Notes     []Note // what could not be checked, or is unusual
+	Witnessed  int
+	Sandbox    bool      // a record is of the sandbox
+	Added      []Added   // items that people added to a checklist
+	NotChecked []Finding // by class
+	Remarks    []Remark  // what no verification of these files can show
 }
 
-// Note is a remark that is no failure.
-type Note struct {
+// Finding is something that was not checked.
+type Finding struct {
+	Class  Class
 	Record string // empty for the trail
 	Words  string
 }
 
-func (v *Verified) note(record, words string) {
-	if words != "" {
-		v.Notes = append(v.Notes, Note{Record: record, Words: words})
+// Missing is an approval that is still to come.
+type Missing struct {
+	Record     string
+	Want       int
+	ApprovedBy []string // those who have approved so far
+}
+
+// Added is an item that is none of the kind's.
+type Added struct{ Record, Item, Title string }
+
+// Remark is something unusual that is no failure.
+type Remark struct{ Record, Words string }
+
+func (v *Verified) notChecked(c Class, record, words string, args ...any) {
+	v.NotChecked = append(v.NotChecked, Finding{Class: c, Record: record, Words: fmt.Sprintf(words, args...)})
+}
+
+// add takes in what one record showed.
+func (v *Verified) add(c checked) {
+	v.Approvals += c.consents
+	v.Countersigned = max(v.Countersigned, c.approvedHead)
+	v.Sandbox = v.Sandbox || c.record.Rotation.World == WorldSandbox
+	v.Added = append(v.Added, c.added...)
+	v.NotChecked = append(v.NotChecked, c.notChecked...)
+	v.Remarks = append(v.Remarks, c.remarks...)
+	v.ApprovedLate = c.approvedLate
+	switch c.changed {
+	case before:
+		v.ApprovedBefore++
+	case afterwards:
+		v.Afterwards++
+	case nobody:
+		v.PutBack++
+	}
+	if c.changed == afterwards && len(c.approvedLate) < c.required {
+		v.Missing = append(v.Missing, Missing{Record: c.name, Want: c.required, ApprovedBy: c.approvedLate})
 	}
 }
 
-// witness compares heads that were seen outside with the trail's records.
-func (v *Verified) witness(checks []checked, witnesses []Head) error {
-	for _, w := range witnesses {
-		switch {
-		case w.Trail != v.Trail:
-			v.note("", fmt.Sprintf("A head seen outside is of trail %s: it says nothing about this one", w.Trail))
-		case w.Seq > len(checks):
-			return &Failure{File: v.Path, Reason: fmt.Sprintf("record %d was seen outside, and the last one is %d: records were removed from the end", w.Seq, len(checks))}
-		case w.Digest != digestAt(checks, w.Seq):
-			return &Failure{Record: checks[w.Seq-1].name, File: recordFile, Reason: "another record was seen outside in this place: this one was rewritten"}
-		default:
-			v.Witnessed = max(v.Witnessed, w.Seq)
+// Findings returns what was not checked and is in none of the classes.
+func (r Report) Findings(allowed ...Class) []Finding {
+	var all []Finding
+	for _, v := range r.Verified {
+		for _, f := range v.NotChecked {
+			if !slices.Contains(allowed, f.Class) {
+				all = append(all, f)
+			}
 		}
 	}
+	return all
+}
+
+// Missing returns the approvals that are still to come.
+func (r Report) Missing() []Missing {
+	var all []Missing
+	for _, v := range r.Verified {
+		all = append(all, v.Missing...)
+	}
+	return all
+}
+
+// witness compares a head that was seen outside with the trails.
+func (r *Report) witness(w Head, lineage []*seen) error {
+	ours := slices.IndexFunc(lineage, func(s *seen) bool { return s != nil && s.chain.id == w.Trail })
+	if ours < 0 {
+		r.Verified[0].notChecked(ClassWitness, "", "the head %q was seen outside, and is of a trail that was not given", w.Line())
+		return nil
+	}
+	last := 0
+	for i, s := range lineage {
+		if s == nil || s.chain.id != w.Trail {
+			continue
+		}
+		last = max(last, s.chain.head.Seq)
+		switch {
+		case !s.covers(w.Trail, w.Seq):
+		case s.chain.at(w.Seq) != w.Digest:
+			f := &Failure{File: recordFile, Reason: fmt.Sprintf("record %d was seen outside with another digest: it was rewritten", w.Seq)}
+			return fmt.Errorf("verify %s: %w", s.path, f)
+		default:
+			r.Verified[i].Witnessed = max(r.Verified[i].Witnessed, w.Seq)
+			return nil
+		}
+	}
+	if w.Seq > last {
+		f := &Failure{File: headFile, Reason: fmt.Sprintf("record %d was seen outside, and the last one is %d: records were removed from the end", w.Seq, last)}
+		return fmt.Errorf("verify %s: %w", lineage[ours].path, f)
+	}
+	r.Verified[ours].notChecked(ClassWitness, "", "the head %q was seen outside, and is of the trail before, which was not given", w.Line())
 	return nil
 }
 
-// Proved returns what was proved, in sentences.
-func (v Verified) Proved() []string {
-	if v.Single {
-		return []string{
-			fmt.Sprintf("Record %s was signed by %s, who may sign, and was not changed since.", v.Last.Name(), v.Last.Signer.Principal),
-			"Its report and its journal are those that were signed, and the record says what its journal says.",
-			v.consent(),
-		}
-	}
+// Checked returns what was checked and holds, in sentences.
+func (v Verified) Checked() []string {
 	if v.Records == 0 {
 		return []string{"The trail has no records."}
 	}
-	proved := []string{
-		fmt.Sprintf("Contents, order and signers of %s are intact relative to the roster that you supplied.", upTo(v.Records)),
-		"Each record says what its journal says, and each report what its record says.",
+	which, their := upTo(v.Base.Seq+1, v.Base.Seq+v.Records), "their"
+	if v.Single {
+		which, their = "The record", "its"
+	} else if v.Records == 1 {
+		their = "its"
+	}
+	lines := []string{
+		fmt.Sprintf("Signatures: %s, with %s report and journal, %s byte for byte what a member of your roster signed, whose line was valid at the time that the record states.",
+			lower(which), their, isAre(v.Records)),
+		"Contents: outcome, items, changes, deviations, keys, targets and approvals were derived from the journal again, and the record says the same.",
+		"Checklist: every item that its kind demands is there, in order and with its gates; no required item was left out, and no item began before its gates were open or overridden as is demanded.",
+		"Changes: each one in the journal is one that its step may make, on a target and in an environment of the session.",
 		v.consent(),
 	}
+	if !v.Single {
+		lines = append(lines, fmt.Sprintf("Order: %s form one chain, in which each names the digest of the one before; no session and no request for approval comes twice.", lower(which)))
+	}
+	if v.Base.Seq > 0 {
+		lines = append(lines, fmt.Sprintf("Predecessor: %s signed that this trail goes on after record %d of the one before.", strings.Join(v.SucceededBy, " and "), v.Base.Seq))
+	}
+	for _, a := range v.Added {
+		lines = append(lines, fmt.Sprintf("Added item: %s has %q (%s), which people added to the checklist and which changed nothing.", a.Record, a.Title, a.Item))
+	}
 	if v.Countersigned > 0 {
-		proved = append(proved, fmt.Sprintf("An approver's signature in a later record names %s: the operator alone cannot have rewritten that.", upTo(v.Countersigned)))
+		lines = append(lines, fmt.Sprintf("Countersigned: an approver's signature in a later record names record %d, so that the operator alone cannot have rewritten it or one before it.", v.Countersigned))
 	}
 	if v.Witnessed > 0 {
-		proved = append(proved, fmt.Sprintf("Nothing of %s can have changed or gone since its head was seen outside.", upTo(v.Witnessed)))
+		lines = append(lines, fmt.Sprintf("Witnessed: record %d is the one whose head was seen outside, so that none up to it can have changed or gone since.", v.Witnessed))
 	}
-	return proved
+	return lines
 }
 
-// Unproved returns what no verification of these files can show, in sentences.
-func (v Verified) Unproved() []string {
-	var unproved []string
-	switch {
-	case v.Single:
-		unproved = append(unproved, "The record alone does not show that it is part of a trail, nor which records came before and after it.")
-	case v.Records > v.Witnessed:
-		unproved = append(unproved,
-			fmt.Sprintf("Nothing here shows that no records were removed after record %d: compare the head with one that was kept outside.", v.Records),
-			"Beyond what was seen outside, the newest record's signer can sign it anew, and signer and approver together can rewrite everything.")
-	}
-	unproved = append(unproved,
-		"Times are the signers' own. Nothing here shows that they are true.",
-		"What was changed around Keyturn is not in its records.")
-	if v.Sandbox {
-		unproved = append(unproved, "The sandbox holds the keys of both people: approvals in it show how approvals work, and no second person.")
-	}
-	for _, n := range v.Notes {
-		words := n.Words
-		if n.Record != "" {
-			words = n.Record + ": " + words
-		}
-		unproved = append(unproved, words+".")
-	}
-	return unproved
-}
-
+// consent says what was checked of the consent of second persons.
 func (v Verified) consent() string {
-	if v.Approvals == 0 && v.Unapproved > 0 {
-		return "No journal shows a change of production without approval, but for the emergencies named below."
+	if v.ApprovedBefore+v.Afterwards+v.PutBack == 0 {
+		return fmt.Sprintf("Consent: no journal shows a change of production; %s checked.", approvals(v.Approvals))
 	}
-	if v.Approvals == 0 {
-		return "There are no approvals, and no journal shows a change of production."
+	var words []string
+	if v.ApprovedBefore > 0 {
+		words = append(words, fmt.Sprintf("%s changed production after second persons had signed for these items, targets and keys", sessions(v.ApprovedBefore)))
 	}
-	return fmt.Sprintf("Every approval (there are %d) is signed by another person of the roster, in time, used once, and for exactly what was done.", v.Approvals)
+	if n := v.Afterwards - len(v.Missing); n > 0 {
+		words = append(words, fmt.Sprintf("%s changed production in an emergency, and second persons signed the record afterwards", sessions(n)))
+	}
+	if n := len(v.Missing); n > 0 {
+		words = append(words, fmt.Sprintf("%s changed production in an emergency, and the approval is missing", sessions(n)))
+	}
+	if v.PutBack > 0 {
+		words = append(words, fmt.Sprintf("%s put production back, which needs no approval", sessions(v.PutBack)))
+	}
+	return fmt.Sprintf("Consent: %s; %s checked, each signed in time by a member of your roster who neither asked for it nor signed the record.",
+		strings.Join(words, "; "), approvals(v.Approvals))
 }
 
-// upTo names the first n records.
-func upTo(n int) string {
-	if n == 1 {
-		return "record 1"
+// Unprovable returns what no verification of these files can show, in sentences.
+func (v Verified) Unprovable() []string {
+	var lines []string
+	switch last := v.Base.Seq + v.Records; {
+	case v.Single:
+		lines = append(lines, "Whether the record is part of a trail, and which records came before and after it.")
+	case last > v.Witnessed:
+		lines = append(lines,
+			fmt.Sprintf("Whether records were removed after record %d: compare the head with one that was kept outside.", last),
+			"Whether the newest record's signer signed it anew, or signer and approver together rewrote everything since the last head that was seen outside.")
 	}
-	return fmt.Sprintf("records 1 to %d", n)
+	lines = append(lines,
+		"Whether times are true: they are the signers' own.",
+		"What was changed around Keyturn, and whether what is said to be done by hand was done.")
+	if v.Sandbox {
+		lines = append(lines, "Whether there was a second person: the sandbox holds the keys of both.")
+	}
+	for _, r := range v.Remarks {
+		lines = append(lines, strings.TrimPrefix(r.Record+": "+r.Words, ": ")+".")
+	}
+	return lines
+}
+
+// upTo names records by their places.
+func upTo(first, last int) string {
+	if first == last {
+		return fmt.Sprintf("Record %d", first)
+	}
+	return fmt.Sprintf("Records %d to %d", first, last)
+}
+
+func lower(words string) string { return strings.ToLower(words[:1]) + words[1:] }
+
+func isAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+func sessions(n int) string {
+	if n == 1 {
+		return "1 session"
+	}
+	return fmt.Sprintf("%d sessions", n)
+}
+
+func approvals(n int) string {
+	if n == 1 {
+		return "1 approval was"
+	}
+	return fmt.Sprintf("%d approvals were", n)
 }
 
 // String is the report as keyturn verify prints it.
@@ -138,23 +286,47 @@ func (r Report) String() string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		what := fmt.Sprintf("trail %s, records: %d", v.Trail, v.Records)
-		if v.Single {
-			what = fmt.Sprintf("record %d of trail %s", v.Head.Seq, v.Trail)
-		}
-		fmt.Fprintf(&b, "ok: %s\n    %s\n", visible(v.Path, false), what)
-		if v.Records > 0 {
-			fmt.Fprintf(&b, "    %s\n", visible(v.Last.Summary(), false))
-		}
-		fmt.Fprintf(&b, "    %s\n", v.Head.Line())
-		b.WriteString("proved:\n")
-		for _, line := range v.Proved() {
-			b.WriteString("  + " + visible(line, false) + "\n")
-		}
-		b.WriteString("not proved:\n")
-		for _, line := range v.Unproved() {
-			b.WriteString("  - " + visible(line, false) + "\n")
-		}
+		v.print(&b)
 	}
 	return b.String()
+}
+
+func (v Verified) print(b *strings.Builder) {
+	what := fmt.Sprintf("trail %s, records: %d", v.Trail, v.Records)
+	if v.Single {
+		what = fmt.Sprintf("record %d of trail %s", v.Head.Seq, v.Trail)
+	}
+	fmt.Fprintf(b, "%s\n    %s\n", visible(v.Path, false), what)
+	if v.Records > 0 {
+		fmt.Fprintf(b, "    %s\n", visible(v.Last.Summary(), false))
+	}
+	fmt.Fprintf(b, "    %s\n", v.Head.Line())
+	section := func(heading, mark string, lines []string) {
+		if len(lines) > 0 {
+			b.WriteString(heading + "\n")
+		}
+		for _, line := range lines {
+			b.WriteString("  " + mark + " " + visible(line, false) + "\n")
+		}
+	}
+	section("checked:", "+", v.Checked())
+	var lines []string
+	for _, f := range v.NotChecked {
+		lines = append(lines, fmt.Sprintf("%s: %s.", f.Class, strings.TrimPrefix(f.Record+": "+f.Words, ": ")))
+	}
+	section("not checked:", "?", lines)
+	lines = nil
+	for _, m := range v.Missing {
+		lines = append(lines, m.words())
+	}
+	section("still missing:", "!", lines)
+	section("never shown by these files:", "-", v.Unprovable())
+}
+
+func (m Missing) words() string {
+	words := fmt.Sprintf("%s: production was changed in an emergency, and the approval by a second person is missing", m.Record)
+	if len(m.ApprovedBy) > 0 {
+		words += fmt.Sprintf(": %d must approve, and only %s did", m.Want, strings.Join(m.ApprovedBy, " and "))
+	}
+	return words + "."
 }

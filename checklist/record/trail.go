@@ -33,6 +33,7 @@ var ErrDamaged = errors.New("trail is damaged")
 type Trail struct {
 	dir     string
 	id      string
+	base    Head // the last record of the trail before; of no record where there is none
 	folders []folder
 	head    Head
 }
@@ -62,14 +63,23 @@ func openTrail(dir string) (*Trail, error) {
 	t := &Trail{dir: dir}
 	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
 	defer cancel()
-	lock := flock.New(filepath.Join(dir, lockFile))
-	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
-		return nil, fmt.Errorf("lock it: %w", err)
+	unlock, err := t.lock(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if err := errors.Join(t.load(), lock.Unlock()); err != nil {
+	if err := errors.Join(t.load(), unlock()); err != nil {
 		return nil, err
 	}
 	return t, nil
+}
+
+// lock takes the trail's folder.
+func (t *Trail) lock(ctx context.Context) (unlock func() error, err error) {
+	lock := flock.New(filepath.Join(t.dir, lockFile))
+	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
+		return nil, fmt.Errorf("lock trail %s: %w", t.dir, err)
+	}
+	return lock.Unlock, nil
 }
 
 // load reads the folder anew. The caller holds the lock.
@@ -82,7 +92,10 @@ func (t *Trail) load() error {
 	if err := removeUnfinished(t.dir); err != nil {
 		return err
 	}
-	listing, err := listTrail(t.dir)
+	if t.base, err = baseOf(t.dir, id); err != nil {
+		return err
+	}
+	listing, err := listTrail(t.dir, t.base.Seq)
 	if err != nil {
 		return err
 	}
@@ -94,11 +107,9 @@ func loadID(dir string) (string, error) {
 	path := filepath.Join(dir, idFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		listing, err := listTrail(dir)
-		if err != nil {
+		if begun, err := hasRecords(dir); err != nil {
 			return "", err
-		}
-		if len(listing.folders) > 0 {
+		} else if begun {
 			return "", fmt.Errorf("%w: it has records and no file %s", ErrDamaged, idFile)
 		}
 		made, err := uuid.NewRandom()
@@ -122,27 +133,33 @@ func parseID(text []byte) (string, error) {
 }
 
 // loadHead compares HEAD with the last record, and writes it when a crash came
-// between the record and HEAD.
+// between the record and HEAD, or before the first HEAD.
 func (t *Trail) loadHead() error {
-	t.head = Head{Trail: t.id, Digest: noDigest}
-	prev := noDigest
+	t.head = Head{Trail: t.id, Seq: t.base.Seq, Digest: t.base.Digest}
+	prev := ""
 	if n := len(t.folders); n > 0 {
 		text, err := readFile(filepath.Join(t.dir, t.folders[n-1].name, recordFile))
 		if err != nil {
 			return err
 		}
 		last, err := decode(text)
-		if err != nil {
+		switch {
+		case ofAnotherVersion(err):
+			return fmt.Errorf("%s: %w", t.folders[n-1].name, err)
+		case err != nil:
 			return fmt.Errorf("%w: %s: %w", ErrDamaged, t.folders[n-1].name, err)
 		}
 		prev = last.Trail.PrevSHA256
-		t.head.Seq, t.head.Digest = n, digestOf(text)
+		t.head.Seq, t.head.Digest = t.folders[n-1].seq, digestOf(text)
 	}
 	stored, err := t.storedHead()
-	if err != nil {
-		return err
-	}
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && len(t.folders) == 0:
+		return t.writeHead()
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: it has records and no file %s", ErrDamaged, headFile)
+	case err != nil:
+		return err
 	case stored == t.head:
 		return nil
 	case stored.Trail == t.id && stored.Seq == t.head.Seq-1 && stored.Digest == prev:
@@ -155,9 +172,6 @@ func (t *Trail) loadHead() error {
 
 func (t *Trail) storedHead() (Head, error) {
 	text, err := os.ReadFile(filepath.Join(t.dir, headFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Head{Trail: t.id, Digest: noDigest}, nil
-	}
 	if err != nil {
 		return Head{}, err
 	}
@@ -204,13 +218,14 @@ func (t *Trail) Last() (last Record, ok bool, err error) {
 	return last, err == nil, err
 }
 
-// Record reads the record at a place of the trail, counted from 1, without
-// verifying it.
+// Record reads the record at a place of the trail, counted from 1 for the first of
+// all, without verifying it.
 func (t *Trail) Record(seq int) (Record, error) {
-	if seq < 1 || seq > len(t.folders) {
+	i := seq - t.base.Seq - 1
+	if i < 0 || i >= len(t.folders) {
 		return Record{}, fmt.Errorf("trail %s has no record %d", t.dir, seq)
 	}
-	return t.read(t.folders[seq-1])
+	return t.read(t.folders[i])
 }
 
 func (t *Trail) read(f folder) (Record, error) {

@@ -1,187 +1,256 @@
 package record
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"keyturn/checklist"
 	"keyturn/keygen/sshsig"
 )
 
-// agreed is a point at which somebody saw the trail: an approval that holds,
-// or the opening of a session.
-type agreed struct {
-	id      string // of the approval request, single use
-	by      string
-	records int    // how many records the trail had
-	head    string // digest of the last of them
-}
-
-// checkApprovals checks every approval: who signed, that it is a second
-// person, that it was in time, and that every bound field is this record's.
-func (c *checked) checkApprovals(_ string, o Options) {
-	if !slices.Equal(c.record.Approvals, c.journal.approvals()) {
-		c.fail(recordFile, "approvals", "they are not those of the journal")
-		return
-	}
-	for i, a := range c.record.Approvals {
-		field := fmt.Sprintf("approvals[%d]", i)
-		values, err := o.Requests(a.Request)
-		if err != nil {
-			c.fail(recordFile, field+".request", "%v", err)
+// checkApprovals checks every approval that the journal holds: that its request
+// was journalled before and says what the session was about to do then, who
+// signed it, that it is a second person, and that it was in time.
+func (v *verifier) checkApprovals(c *checked) {
+	people := map[string][]string{} // who has answered a request
+	made := map[string]checklist.Request{}
+	for i, e := range c.journal.events {
+		// One that nobody has answered is made again as it was.
+		if r := e.Request; r != nil {
+			if first, again := made[r.ID]; again && (first.Text != r.Text || first.Consent != r.Consent || first.Mandate != r.Mandate) {
+				c.fail(journalFile, fmt.Sprintf("event %d", i+1), "request %s was made before, and was another", r.ID)
+				return
+			}
+			made[r.ID] = *r
+		}
+		if e.Approval == nil {
+			continue
+		}
+		field := fmt.Sprintf("event %d", i+1)
+		asked := c.journal.requested(e.Approval.Request)
+		if asked < 0 || asked > i {
+			c.fail(journalFile, field, "no request %q was made before it was approved", e.Approval.Request)
 			return
 		}
-		member, ok := c.checkApprover(field, a, values, o.Roster)
-		if !ok {
-			return
+		r := *c.journal.events[asked].Request
+		if people[r.ID] == nil {
+			v.checkRequest(c, asked, r)
 		}
-		c.checkBound(field, a, values)
-		records, err := strconv.Atoi(values["Records"])
-		if err != nil {
-			c.fail(recordFile, field+".request Records", "%v", err)
-		}
+		member := v.checkAnswer(c, field, e, r)
 		if c.failure != nil {
 			return
 		}
-		c.approvals = append(c.approvals, agreed{id: values["Request"], by: member.Principal, records: records, head: values["Head"]})
-		c.approvedHead = max(c.approvedHead, records)
+		if slices.Contains(people[r.ID], member.Principal) {
+			c.fail(journalFile, field, "%s has answered request %s already", member.Principal, r.ID)
+			return
+		}
+		people[r.ID] = append(people[r.ID], member.Principal)
+		c.consents++
 	}
 }
 
-// checkApprover checks who signed and when.
-func (c *checked) checkApprover(field string, a Approval, values map[string]string, roster sshsig.Roster) (sshsig.Member, bool) {
-	at, err := parseStamp(a.AcceptedAt)
+// checkRequest compares the text of a request with what the session stood for
+// when it was made.
+func (v *verifier) checkRequest(c *checked, at int, r checklist.Request) {
+	field := fmt.Sprintf("event %d", at+1)
+	e := c.journal.events[at]
+	s, err := checklist.Fold(c.journal.events[:at])
 	if err != nil {
-		c.fail(recordFile, field+".accepted_at", "%v", err)
-		return sshsig.Member{}, false
+		c.failWith(journalFile, field, err)
+		return
 	}
-	member, err := roster.Verify(a.Signature, sshsig.NamespaceApproval, []byte(a.Request), at)
+	values, err := v.Requests(r.Text)
+	if err != nil {
+		c.failWith(journalFile, field, err)
+		return
+	}
+	o := s.Opening
+	m := mandate{session: s, consent: r.Consent, records: o.TrailSeq, head: o.TrailHead, requester: e.By, expires: stamp(r.Expires), id: r.ID}
+	if m.events, err = strconv.Atoi(values["Events"]); err != nil || m.events > at {
+		c.fail(journalFile, field+" Events", "it names %s events, and was made after %d", values["Events"], at)
+		return
+	}
+	m.journal = c.journal.headAt(m.events)
+	if wrong := m.differs(values); wrong != nil {
+		c.fail(journalFile, field+" "+wrong.field, "%s", wrong.reason)
+		return
+	}
 	switch {
-	case errors.Is(err, sshsig.ErrNotValid):
-		c.fail(recordFile, field+".accepted_at", "%v", err)
+	case r.Mandate != values["Plan"]:
+		c.fail(journalFile, field, "its mandate is not the plan that its text names")
+	case e.Item != r.Consent.Item:
+		c.fail(journalFile, field, "it was made for item %q, and is about %q", e.Item, r.Consent.Item)
+	}
+	c.approvedHead = max(c.approvedHead, o.TrailSeq) // where the session was opened, which is compared
+	c.used = append(c.used, used{r.ID, journalFile, field})
+}
+
+// checkAnswer checks who answered a request, and when.
+func (v *verifier) checkAnswer(c *checked, field string, e checklist.Event, r checklist.Request) sshsig.Member {
+	a := *e.Approval
+	member, err := v.Roster.Verify(a.Signature, sshsig.NamespaceApproval, []byte(r.Text), a.At)
+	values, _ := v.Requests(r.Text) // it was read before
+	switch {
 	case err != nil:
-		c.fail(recordFile, field+".signature", "%v", err)
-	case member.Principal != a.Principal:
-		c.fail(recordFile, field+".principal", "it says %q, and the key is of %s", a.Principal, member.Principal)
-	case !c.second(member, values, roster):
-		c.fail(recordFile, field+".principal", "%s approved their own request or record", member.Principal)
-	// Times of one form compare as text.
-	case a.AcceptedAt < values["Requested"] || a.AcceptedAt > values["Expires"]:
-		c.fail(recordFile, field+".accepted_at", "it is %s, outside the request's window from %s to %s", a.AcceptedAt, values["Requested"], values["Expires"])
-	}
-	return member, c.failure == nil
-}
-
-// second reports whether whoever approved is another person, by name and by
-// key, than the one who asked and the one who signed the record.
-func (c *checked) second(member sshsig.Member, values map[string]string, roster sshsig.Roster) bool {
-	owner, known := roster.Lookup(values["Requester-Key"])
-	return member.Principal != values["Requester"] && member.Principal != c.record.Signer.Principal &&
-		member.Key.Fingerprint() != values["Requester-Key"] && !(known && owner.Principal == member.Principal)
-}
-
-// checkBound compares what was approved with what the record says was done.
-func (c *checked) checkBound(field string, a Approval, values map[string]string) {
-	r := c.record
-	keys := slices.IndexFunc(r.Keys, func(k Keys) bool { return k.Environment == values["Environment"] })
-	if keys < 0 {
-		c.fail(recordFile, field+".request Environment", "it is %q, which the session did not touch", values["Environment"])
-		return
-	}
-	k := r.Keys[keys]
-	for _, bound := range [][2]string{
-		{"Trail", r.Trail.ID},
-		{"Rotation", r.Rotation.ID},
-		{"Old-Key", orNone(k.OldID)},
-		{"New-Key", orNone(k.NewID)},
-		{"Target-Sum", sumNames(r.Targets)},
-		{"Plan", a.PlanSHA256},
-	} {
-		if got := values[bound[0]]; got != bound[1] {
-			c.fail(recordFile, field+".request "+bound[0], "it is %q, and the record says %q", got, bound[1])
-			return
+		c.fail(journalFile, field+" signature", "%v", err)
+	case member.Principal != a.By:
+		c.fail(journalFile, field+" by", "it says %q, and the key is of %s", a.By, member.Principal)
+	case e.Item != r.Consent.Item || a.Item != r.Consent.Item:
+		c.fail(journalFile, field+" item", "it is an approval for item %q, and the request was about %q", a.Item, r.Consent.Item)
+	case a.Mandate != r.Mandate:
+		c.fail(journalFile, field+" mandate", "it is not the request's")
+	default:
+		v.checkSecond(c, journalFile, field, member, values)
+		if why := outside(a.At, values); why != "" {
+			c.fail(journalFile, field+" at", "%s", why)
 		}
 	}
-	if count, _, _ := strings.Cut(values["Targets"], " "); count != strconv.Itoa(len(r.Targets)) {
-		c.fail(recordFile, field+".request Targets", "it names %s, and the record %d", count, len(r.Targets))
-		return
-	}
-	c.checkMoment(field, a, values)
+	return member
 }
 
-// checkMoment finds the approval in the journal. The journal's head that it
-// names must stand before it, and so must the fingerprints.
-func (c *checked) checkMoment(field string, a Approval, values map[string]string) {
-	accepted := slices.IndexFunc(c.journal.events, func(e checklist.Event) bool {
-		found := approvalIn(e)
-		return found != nil && found.Request == a.Request
-	})
-	events, err := strconv.Atoi(values["Events"])
+// outside says why a time lies outside a request's window; "" when it does not.
+// Requests count whole seconds.
+func outside(at time.Time, values map[string]string) string {
+	if said := stamp(at); said < values["Requested"] || said > values["Expires"] { // times of one form compare as text
+		return fmt.Sprintf("it is %s, outside the request's window from %s to %s", said, values["Requested"], values["Expires"])
+	}
+	return ""
+}
+
+// checkSecond checks that whoever approved is another person, by name and by key,
+// than the one who asked and the one who signed the record.
+func (v *verifier) checkSecond(c *checked, file, field string, member sshsig.Member, values map[string]string) {
+	owner, known := v.Roster.Lookup(values["Requester-Key"])
 	switch {
-	case accepted < 0:
-		c.fail(recordFile, field+".request", "the journal does not hold it")
-		return
-	case err != nil || events < 0 || events > accepted || c.journal.headAt(events) != values["Journal"]:
-		c.fail(recordFile, field+".request Journal", "it names %s events and a head that are not this journal's", values["Events"])
-		return
-	case c.journal.events[accepted].By != values["Requester"]:
-		c.fail(recordFile, field+".request Requester", "it is %q, and %s asked", values["Requester"], c.journal.events[accepted].By)
-		return
-	}
-	environment := checklist.Environment(values["Environment"])
-	for _, bound := range []struct {
-		name string
-		role checklist.Role
-	}{{"Old-Key-Fp", checklist.OldKey}, {"New-Key-Fp", checklist.NewKey}} {
-		fact := checklist.Fact(checklist.FactFingerprint, environment, bound.role)
-		if want := orNone(factIn(c.journal.events[:accepted], fact)); values[bound.name] != want {
-			c.fail(recordFile, field+".request "+bound.name, "it is %q, and the journal says %q", values[bound.name], want)
-			return
-		}
-	}
-	c.checkPlan(field, a, accepted)
-}
-
-// checkPlan computes the action again that an item's approval stands for, from
-// what the journal said until then.
-func (c *checked) checkPlan(field string, a Approval, accepted int) {
-	event := c.journal.events[accepted]
-	if event.Kind != checklist.Passed || !c.known {
-		return // a deviation's own words are part of its plan
-	}
-	s, err := checklist.Fold(c.journal.events[:accepted], checklist.Find)
-	if err != nil {
-		c.fail(journalFile, "", "%v", err)
-		return
-	}
-	if item, _, ok := s.Checklist.Item(event.Item); !ok || s.ActionDigest(item) != a.PlanSHA256 {
-		c.fail(recordFile, field+".plan_sha256", "it is not what %q was about to do", event.Item)
+	case member.Principal == values["Requester"], member.Key.Fingerprint() == values["Requester-Key"],
+		known && owner.Principal == member.Principal:
+		c.fail(file, field, "%s approved their own request", member.Principal)
+	case member.Principal == c.record.Signer.Principal:
+		c.fail(file, field, "%s approved, and signed the record: another member has to sign it", member.Principal)
+	case known && owner.Principal != values["Requester"]:
+		c.fail(file, field, "the request names the key of %s for %s", owner.Principal, values["Requester"])
 	}
 }
 
-// factIn returns what the events say last about a fact.
-func factIn(events []checklist.Event, name string) string {
-	value := ""
-	for _, e := range events {
-		if e.Evidence != nil {
-			if said, ok := e.Evidence.Facts[name]; ok {
-				value = said
-			}
+// mandate is what a request must say.
+type mandate struct {
+	session *checklist.Session // as it stood
+	consent checklist.Consent
+
+	records int // in the trail
+	head    string
+	events  int // in the journal
+	journal string
+
+	// Empty where whoever asks may say anything.
+	id, requester, expires string
+}
+
+// mismatch is the first line of a request that is not what it must be.
+type mismatch struct{ field, reason string }
+
+// differs compares the lines of a request with what they must be.
+func (m mandate) differs(values map[string]string) *mismatch {
+	for _, line := range m.lines() {
+		if got := values[line.name]; !slices.Contains(line.want, got) {
+			return &mismatch{line.name, fmt.Sprintf("it is %q, and the session says %q", got, line.want[0])}
 		}
 	}
-	return value
+	reason := cmp.Or(m.consent.Reason, m.session.Opening.Reason)
+	if got := values["Reason"]; !shows(got, reason) {
+		return &mismatch{"Reason", fmt.Sprintf("it is %q, and the session says %q", got, reason)}
+	}
+	return nil
+}
+
+// line is one line of a request, and the values that it may have.
+type line struct {
+	name string
+	want []string
+}
+
+func (m mandate) lines() []line {
+	s := m.session
+	approved := s.Mandate(m.consent)
+	var items, environments []string
+	for _, i := range approved.Items {
+		items = append(items, i.String())
+	}
+	for _, e := range approved.Environments {
+		environments = append(environments, string(e))
+	}
+	action := "items"
+	switch {
+	case m.consent.Record != "":
+		action = "afterwards"
+	case m.consent.Deviation != "":
+		action = string(m.consent.Deviation)
+	}
+	fingerprint := func(e checklist.Environment, r checklist.Role) []string {
+		return []string{orNone(string(s.Fingerprint(e, r)))}
+	}
+	lines := []line{
+		{"Trail", []string{s.Opening.Trail}},
+		{"Records", []string{strconv.Itoa(m.records)}},
+		{"Head", []string{m.head}},
+		{"Rotation", []string{s.ID()}},
+		{"Events", []string{strconv.Itoa(m.events)}},
+		{"Journal", []string{m.journal}},
+		{"Service", []string{approved.Service}},
+		{"Team", []string{orNone(approved.Team)}},
+		{"Environments", []string{strings.Join(environments, " ")}},
+		{"Action", []string{action}},
+		{"Items", listed(strings.Join(items, " "), len(items))},
+		{"Items-Sum", []string{sumNames(items)}},
+		{"Gate", []string{orNone(m.consent.Gate)}},
+		{"Target", []string{orNone(m.consent.Target), digestOf([]byte(m.consent.Target))}},
+		{"Old-Key", []string{orNone(string(s.Key(checklist.OldKey)))}},
+		{"Old-Stg-Fp", fingerprint(checklist.Staging, checklist.OldKey)},
+		{"Old-Prd-Fp", fingerprint(checklist.Production, checklist.OldKey)},
+		{"New-Key", []string{orNone(string(s.Key(checklist.NewKey)))}},
+		{"New-Stg-Fp", fingerprint(checklist.Staging, checklist.NewKey)},
+		{"New-Prd-Fp", fingerprint(checklist.Production, checklist.NewKey)},
+		{"Targets", listed(strings.Join(append([]string{strconv.Itoa(len(approved.Targets))}, approved.Targets...), " "), len(approved.Targets))},
+		{"Target-Sum", []string{sumNames(approved.Targets)}},
+		{"Plan", []string{approved.Digest()}},
+	}
+	for name, want := range map[string]string{"Request": m.id, "Requester": m.requester, "Expires": m.expires} {
+		if want != "" {
+			lines = append(lines, line{name, []string{want}})
+		}
+	}
+	return lines
+}
+
+// listed returns the two ways in which a request lists names: all of them, or
+// their count where they do not fit into the line. Their sum binds both.
+func listed(all string, count int) []string {
+	return []string{all, fmt.Sprintf("%d (listed in the plan)", count)}
+}
+
+// shows reports whether a request's line shows a reason: its printable part, cut
+// where it does not fit. The plan binds the whole.
+func shows(line, reason string) bool {
+	whole := strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return '?'
+		}
+		return c
+	}, strings.Join(strings.Fields(reason), " "))
+	if line == cmp.Or(whole, "none given") {
+		return true
+	}
+	const longest = 64 // of a reason that is cut; the line has 68 columns for it
+	cut, was := strings.CutSuffix(line, "...")
+	return was && len(whole) > longest && len(cut) > longest/2 && strings.HasPrefix(whole, cut)
 }
 
 // orNone is how a request writes what is not there.
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
-}
+func orNone(s string) string { return cmp.Or(s, "none") }
 
 func sumNames(names []string) string {
 	var b strings.Builder
@@ -191,79 +260,12 @@ func sumNames(names []string) string {
 	return digestOf([]byte(b.String()))
 }
 
-// The checklists that wait for nobody: in an emergency approval may come
-// afterwards, and a rollback needs none, since it puts back what was approved
-// before. Who made one and why stands in the record.
-const (
-	kindEmergency = "emergency"
-	kindRollback  = "rollback"
-)
-
-// checkPolicy checks that production was changed only with the consent that
-// the auditor demands.
-func (c *checked) checkPolicy(_ string, o Options) {
-	change := slices.IndexFunc(c.journal.events, changesProduction)
-	if change < 0 {
-		return // nothing to approve
-	}
-	if c.record.Rotation.Kind == kindEmergency {
-		c.checkAfterwards(o)
-		return
-	}
-	var people []string
-	for _, a := range c.approvals {
-		people = append(people, a.by)
-	}
-	slices.Sort(people)
-	want := max(1, o.ApprovalsRequired)
-	if c.record.Rotation.Kind == kindRollback {
-		want = o.ApprovalsRequired
-	}
-	if got := len(slices.Compact(people)); got < want {
-		c.fail(recordFile, "approvals", "production was changed with the consent of %d second persons, want %d", got, want)
-		return
-	}
-	approved := slices.IndexFunc(c.journal.events, func(e checklist.Event) bool { return approvalIn(e) != nil })
-	if approved < 0 { // a rollback
-		c.note("Rolled back without a second person: production was put back to what was approved before, or the new key was given up")
-		return
-	}
-	if approved < change {
-		c.checkGates()
-		return
-	}
-	c.fail(recordFile, "approvals", "production was changed in event %d, before anybody approved", change+1)
-}
-
-// checkGates checks that each change of production came after the approval
-// that its item waits for, or after an override that a second person approved.
-func (c *checked) checkGates() {
-	list, err := checklist.Find(*c.journal.events[0].Opening)
-	if err != nil || !c.known {
-		return
-	}
-	approved, overridden := map[string]bool{}, map[string]bool{}
-	for i, e := range c.journal.events {
-		switch item, _, _ := list.Item(e.Item); {
-		case changesProduction(e):
-			for _, g := range item.Gates {
-				if g.Kind == checklist.GateApproval && !approved[g.Item] && !overridden[e.Item+" "+string(g.Kind)+":"+g.Item] {
-					c.fail(recordFile, "approvals", "%q changed production in event %d without the approval that it waits for", item.Title, i+1)
-				}
-			}
-		case e.Kind == checklist.Passed && approvalIn(e) != nil:
-			approved[e.Item] = true
-		case e.Kind == checklist.Overridden && approvalIn(e) != nil:
-			overridden[e.Item+" "+e.Gate] = true
-		case e.Kind == checklist.PassedOver && item.BreakGlass:
-		case (e.Kind == checklist.Overridden || e.Kind == checklist.PassedOver) && item.In(checklist.Production) && approvalIn(e) == nil:
-			c.fail(recordFile, "approvals", "event %d deviates in production without a second person", i+1)
+// approveAfterwardsItem returns the item that asks for consent to the record.
+func approveAfterwardsItem(s *checklist.Session) string {
+	for _, i := range s.Checklist.Items() {
+		if i.Step == approveAfterwardsStep {
+			return i.ID
 		}
 	}
-}
-
-// changesProduction reports an effect on what serves production. The vault is
-// the operator's own: what happens there changes no service.
-func changesProduction(e checklist.Event) bool {
-	return e.Effect != nil && e.Effect.Environment == checklist.Production && !strings.HasPrefix(e.Effect.Name, "vault.")
+	return ""
 }

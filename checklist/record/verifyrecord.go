@@ -1,7 +1,6 @@
 package record
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,12 +10,51 @@ import (
 	"time"
 
 	"keyturn/checklist"
+	"keyturn/keygen"
 	"keyturn/keygen/sshsig"
 )
 
+// bundle is the files of one record, in a folder or before they are written.
+type bundle struct {
+	name  string // the folder's
+	read  func(file string) ([]byte, error)
+	files func() ([]string, error)
+}
+
+func folderAt(dir string) bundle {
+	return bundle{
+		name: filepath.Base(dir),
+		read: func(file string) ([]byte, error) { return readFile(filepath.Join(dir, file)) },
+		files: func() ([]string, error) {
+			entries, err := os.ReadDir(dir)
+			var names []string
+			for _, e := range entries {
+				names = append(names, e.Name())
+			}
+			return names, err
+		},
+	}
+}
+
+func inMemory(name string, files map[string][]byte) bundle {
+	return bundle{
+		name: name,
+		read: func(file string) ([]byte, error) {
+			if text, ok := files[file]; ok {
+				return text, nil
+			}
+			return nil, fs.ErrNotExist
+		},
+		files: func() ([]string, error) { return nil, nil },
+	}
+}
+
+// used is a request for approval that was answered, which is used once.
+type used struct{ id, file, field string }
+
 // checked is what one record shows by itself.
 type checked struct {
-	name    string // the folder's
+	bundle
 	record  Record
 	digest  string
 	failure *Failure
@@ -24,18 +62,21 @@ type checked struct {
 	// which of them was changed.
 	unfit bool
 
-	approvals    []agreed
-	late         *agreed // to an emergency, afterwards; nil for none
-	unapproved   bool    // an emergency in production still waits for its approval
-	approvedHead int     // the newest record that an approval of this one names
-	notes        []Note
-
-	opened agreed // the trail as the session found it
-
 	at      time.Time // of the record
 	text    []byte    // of record.json
-	known   bool      // the session's checklist is one that we have
 	journal copied
+	session *checklist.Session // at the end of the journal
+
+	required     int        // how many second persons must agree to a change of production
+	changed      consent    // that its changes of production needed; never for no change
+	sightings    []sighting // of the trail, by its opening and its approvers
+	used         []used
+	consents     int      // approvals that hold
+	approvedLate []string // who approved afterwards
+	approvedHead int      // the newest record that an approval names
+	added        []Added
+	notChecked   []Finding
+	remarks      []Remark
 }
 
 // fail keeps the first failure.
@@ -45,65 +86,71 @@ func (c *checked) fail(file, field, reason string, args ...any) {
 	}
 }
 
-func (c *checked) note(words string) {
-	c.notes = append(c.notes, Note{Record: c.name, Words: words})
+// failWith is fail with a cause that callers may tell from others.
+func (c *checked) failWith(file, field string, err error) {
+	c.fail(file, field, "%v", err)
+	if c.failure.Err == nil {
+		c.failure.Err = err
+	}
 }
 
-// checkRecord makes every check that needs no other record.
-func checkRecord(dir, name string, o Options) checked {
-	c := checked{name: name}
-	for _, check := range []func(*checked, string, Options){
-		(*checked).checkText, (*checked).checkSignature, (*checked).checkFiles, (*checked).checkDerived,
-		(*checked).checkApprovals, (*checked).checkLate, (*checked).checkPolicy,
+func (c *checked) remark(words string, args ...any) {
+	c.remarks = append(c.remarks, Remark{Record: c.name, Words: fmt.Sprintf(words, args...)})
+}
+
+// check makes every check that needs no other record.
+func (v *verifier) check(b bundle) checked {
+	c := checked{bundle: b, changed: never}
+	for _, check := range []func(*checked){
+		v.checkText, v.checkSignature, v.checkFiles, v.checkOpening, v.checkDerived,
+		v.checkApprovals, v.checkCourse, v.checkLate,
 	} {
-		if check(&c, dir, o); c.failure != nil {
+		if check(&c); c.failure != nil {
 			break
 		}
 	}
 	// Kept for thousands of records at a time, these would fill the memory.
-	c.text, c.journal = nil, copied{}
+	c.bundle = bundle{name: b.name}
+	c.text, c.journal, c.session = nil, copied{}, nil
 	c.record.Items, c.record.Approvals = nil, nil
 	return c
 }
 
-// read reads one of the record's files.
-func (c *checked) read(dir, file string) []byte {
-	text, err := readFile(filepath.Join(dir, file))
+// file reads one of the record's files.
+func (c *checked) file(name string) []byte {
+	text, err := c.read(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		c.fail(file, "", "the file is missing")
+		c.fail(name, "", "the file is missing")
 	} else if err != nil {
-		c.fail(file, "", "%v", err)
+		c.fail(name, "", "%v", err)
 	}
 	return text
 }
 
 // checkText reads record.json strictly.
-func (c *checked) checkText(dir string, _ Options) {
-	c.text = c.read(dir, recordFile)
+func (v *verifier) checkText(c *checked) {
+	c.text = c.file(recordFile)
 	if c.failure != nil {
 		return
 	}
 	r, err := decode(c.text)
 	if err != nil {
-		c.fail(recordFile, "", "%v", err)
+		c.failWith(recordFile, "", err)
 		return
 	}
 	c.record, c.digest = r, digestOf(c.text)
-	if r.Schema != schema {
-		c.fail(recordFile, "schema", "it is %q, want %q", r.Schema, schema)
-	}
 	if c.at, err = parseStamp(r.CreatedAt); err != nil {
 		c.fail(recordFile, "created_at", "%v", err)
 	}
 }
 
 // checkSignature finds who signed in the auditor's roster.
-func (c *checked) checkSignature(dir string, o Options) {
-	armor := string(c.read(dir, signatureFile))
+func (v *verifier) checkSignature(c *checked) {
+	armor := string(c.file(signatureFile))
 	if c.failure != nil {
 		return
 	}
-	member, err := o.Roster.Verify(armor, sshsig.NamespaceRecord, c.text, c.at)
+	member, err := v.Roster.Verify(armor, sshsig.NamespaceRecord, c.text, c.at)
 	switch {
 	case errors.Is(err, sshsig.ErrSignature):
 		c.unfit = true
@@ -119,29 +166,28 @@ func (c *checked) checkSignature(dir string, o Options) {
 	}
 }
 
-// checkFiles checks the journal and the report against their digests, and
-// renders the report again.
-func (c *checked) checkFiles(dir string, _ Options) {
+// checkFiles checks the journal and the report against their digests. The report
+// is not rendered again: what it says was vouched for in the words of its day.
+func (v *verifier) checkFiles(c *checked) {
 	r := c.record
 	if r.Journal.Name != journalFile || r.Report.Name != reportFile {
 		c.fail(recordFile, "journal", "want the files %s and %s", journalFile, reportFile)
 		return
 	}
-	journal, report := c.read(dir, journalFile), c.read(dir, reportFile)
-	if c.failure != nil {
+	journal, report := c.file(journalFile), c.file(reportFile)
+	switch {
+	case c.failure != nil:
 		return
-	}
-	if digestOf(journal) != r.Journal.FileSHA256 {
+	case digestOf(journal) != r.Journal.FileSHA256:
 		c.fail(journalFile, "", "its digest is not the one in the record: it was changed")
 		return
-	}
-	if digestOf(report) != r.Report.SHA256 {
+	case digestOf(report) != r.Report.SHA256:
 		c.fail(reportFile, "", "its digest is not the one in the record: it was changed")
 		return
 	}
 	var err error
 	if c.journal, err = readJournal(journal); err != nil {
-		c.fail(journalFile, "", "%v", err)
+		c.failWith(journalFile, "", err)
 		return
 	}
 	switch {
@@ -149,59 +195,99 @@ func (c *checked) checkFiles(dir string, _ Options) {
 		c.fail(recordFile, "journal.events", "it says %d, and the journal has %d", r.Journal.Events, len(c.journal.events))
 	case c.journal.head() != r.Journal.HeadSHA256:
 		c.fail(recordFile, "journal.head_sha256", "it is not the digest of the journal's last line")
-	case r.Report.Renderer != renderer:
-		c.note(fmt.Sprintf("The report was written by %s, which this version does not know: it is the one that was signed, and whether it says what the record says was not checked", r.Report.Renderer))
-	case !bytes.Equal(render(r, c.journal), report):
-		c.fail(reportFile, "", "it is not what the record and its journal say")
 	}
-	c.noteForeign(dir)
-}
-
-func (c *checked) noteForeign(dir string) {
-	entries, err := os.ReadDir(dir)
+	names, err := c.files()
 	if err != nil {
 		c.fail("", "", "%v", err)
-		return
 	}
-	for _, entry := range entries {
-		if !slices.Contains(c.files(), entry.Name()) {
-			c.note(fmt.Sprintf("%s is no part of the record, and no signature covers it", entry.Name()))
+	for _, name := range names {
+		if !c.belongs(name, names) {
+			c.notChecked = append(c.notChecked, Finding{ClassForeign, c.name, name + " is no part of the record, and no signature covers it"})
 		}
 	}
 }
 
-// files returns the names that a record's folder may hold.
-func (c *checked) files() []string {
-	files := []string{recordFile, signatureFile, reportFile, journalFile}
-	if c.record.Rotation.Kind == kindEmergency {
-		files = append(files, lateFile, lateSignatureFile)
+// belongs reports whether a file is part of the record, or an approval of it,
+// among those of its folder.
+func (c *checked) belongs(name string, names []string) bool {
+	if m := latePattern.FindStringSubmatch(name); m != nil {
+		return c.record.Rotation.Kind == kindEmergency && slices.Contains(names, m[1])
 	}
-	return files
+	return slices.Contains([]string{recordFile, signatureFile, reportFile, journalFile}, name)
+}
+
+// checkOpening checks what the session set out to do against what is demanded of
+// its kind.
+func (v *verifier) checkOpening(c *checked) {
+	o := c.journal.opening()
+	kind := func(sk checklist.Skeleton) bool { return sk.Kind == o.Checklist.ID }
+	if !slices.ContainsFunc(v.skeletons, kind) {
+		c.failWith(journalFile, "opening", &checklist.NewerError{What: "the session", Reason: fmt.Sprintf("its kind is %q", o.Checklist.ID)})
+		return
+	}
+	if err := checklist.CheckSkeleton(o, v.skeletons); err != nil {
+		c.failWith(journalFile, "opening", err)
+		return
+	}
+	if why := wrongOpening(o, c.journal.events[0].By); why != "" {
+		c.fail(journalFile, "opening", "%s", why)
+		return
+	}
+	if o.Trail != c.record.Trail.ID {
+		c.fail(recordFile, "trail.id", "the journal belongs to trail %s", o.Trail)
+	}
+	for _, i := range o.Checklist.Added() {
+		c.added = append(c.added, Added{Record: c.name, Item: i.ID, Title: i.Title})
+	}
+	c.sightings = append(c.sightings, sighting{c.name, recordFile, "journal", o.TrailSeq, o.TrailHead})
+	c.required = max(1, v.ApprovalsRequired, o.Setup.Approval.Required)
+}
+
+// wrongOpening says what no session of the kind sets out with; "" for nothing.
+func wrongOpening(o checklist.Opening, by string) string {
+	kind := o.Checklist.ID
+	for _, e := range o.Environments {
+		if !slices.Contains(o.Checklist.Environments, e) {
+			return fmt.Sprintf("it acts in %q, where a %s does not", e, kind)
+		}
+	}
+	names := slices.Sorted(slices.Values(o.Setup.TargetNames()))
+	switch {
+	case o.Operator != by:
+		return fmt.Sprintf("its operator is %q, and %q opened it", o.Operator, by)
+	case len(o.Environments) == 0 || len(names) == 0 || names[0] == "":
+		return "it names no environment or no target"
+	case len(slices.Compact(names)) < len(o.Setup.Targets):
+		return "it names a target twice"
+	case o.Old != "" && o.Old == o.New:
+		return fmt.Sprintf("its old and its new key are both %q", o.Old)
+	case kind == kindDrill && o.New != keygen.Test:
+		return fmt.Sprintf("a drill's key is %q, and not %q", keygen.Test, o.New)
+	case kind == kindQuarterly && (o.Old == "" || o.New == ""), kind == kindEmergency && o.Old == "":
+		return "it does not name its keys"
+	case kind == kindQuarterly && o.Setup.DualKeyDays < 1:
+		return fmt.Sprintf("both keys are to be accepted for at least a day, and not for %d", o.Setup.DualKeyDays)
+	case kind != kindRollback && o.Parent != "":
+		return fmt.Sprintf("a %s is about no other session", kind)
+	}
+	return ""
 }
 
 // checkDerived derives the record from its journal again and compares.
-func (c *checked) checkDerived(_ string, _ Options) {
-	opening := *c.journal.events[0].Opening
-	c.opened = agreed{records: opening.TrailSeq, head: opening.TrailHead}
-	if opening.Trail != c.record.Trail.ID {
-		c.fail(recordFile, "trail.id", "the journal belongs to trail %s", opening.Trail)
-		return
-	}
-	list, err := checklist.Find(opening)
-	c.known = err == nil && list.Digest() == opening.Digest
-	if !c.known {
-		c.note("The session followed a checklist that this version does not have: whether the record says what its journal says was not checked")
-		return
-	}
-	derived, err := compose(c.journal)
+func (v *verifier) checkDerived(c *checked) {
+	derived, s, err := compose(c.journal)
 	if err != nil {
-		c.fail(journalFile, "", "%v", err)
+		c.failWith(journalFile, "", err)
 		return
 	}
+	c.session = s
 	if field := c.record.differs(derived, c.text); field != "" {
 		c.fail(recordFile, field, "it is not what the journal says")
 	}
 	if c.record.CreatedAt < c.record.Rotation.FinishedAt {
 		c.fail(recordFile, "created_at", "it is before the session's end, %s", c.record.Rotation.FinishedAt)
+	}
+	if c.record.Rotation.Kind == kindRollback && c.record.Rotation.Parent == "" {
+		c.remark("whether the keys that it put back and gave up were those of a rotation: it names none")
 	}
 }
