@@ -103,8 +103,8 @@ func TestARotationByHand(t *testing.T) {
 	require.Equal(t, checklist.Finished, s.Outcome)
 
 	report := h.requireRecord(p, 1)
-	assert.Contains(t, report, "create HMAC_SECRET_V2 in orders-api preview, by hand (as alice@example.com says)")
-	assert.Contains(t, report, "remove HMAC_SECRET_V1 from storefront production, by hand (as alice@example.com says)")
+	assert.Contains(t, report, "create HMAC_SECRET_V2 in orders-api preview, by hand (as the operator says)")
+	assert.Contains(t, report, "remove HMAC_SECRET_V1 from storefront production, by hand (as the operator says)")
 	assert.Equal(t, 9, h.dashboard.Clipboard.Puts, "three targets with three slots each")
 	assert.Equal(t, 45*time.Second, h.dashboard.Clipboard.For)
 	assert.True(t, h.dashboard.Clipboard.Value().IsZero(), "nothing is left on the clipboard")
@@ -230,7 +230,7 @@ func TestAnEmergencyByHand(t *testing.T) {
 	h.finish(e, person)
 	require.Equal(t, checklist.Finished, e.Session().Outcome)
 	report := h.requireRecord(p, 1)
-	assert.Contains(t, report, "by hand (as alice@example.com says)")
+	assert.Contains(t, report, "by hand (as the operator says)")
 	for environment, secret := range old {
 		assert.Equal(t, probe.GotRefused, h.answer(environment, "v1", secret), environment)
 		assert.Equal(t, probe.GotAccepted, h.answer(environment, "v2", h.secret(p, environment, "v2")), environment)
@@ -355,7 +355,7 @@ func TestADrillAndARollbackByHand(t *testing.T) {
 			require.NoError(t, err)
 			h.finish(e, person)
 			require.Equal(t, checklist.Finished, e.Session().Outcome)
-			assert.Contains(t, h.requireRecord(p, 1), "by hand (as alice@example.com says)")
+			assert.Contains(t, h.requireRecord(p, 1), "by hand (as the operator says)")
 			assert.True(t, h.dashboard.Clipboard.Value().IsZero())
 		})
 	}
