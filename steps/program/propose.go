@@ -27,12 +27,11 @@ func (p *Program) propose(ctx context.Context, checklistID string, op checklist.
 	if !checklist.Complete(c, steps.NewCatalog(p.outside)) {
 		return checklist.Opening{}, fmt.Errorf("checklist %s is not complete in this version", c.ID)
 	}
-	urgent := c.ID == emergencyID || c.ID == rollbackID
-	if len(p.lacking) > 0 && !urgent {
+	if len(p.lacking) > 0 && !urgent(c.ID) {
 		return checklist.Opening{}, p.lacking[0]
 	}
 	at, err := p.served(ctx)
-	if err != nil && p.byHand() && urgent {
+	if err != nil && p.byHand() && urgent(c.ID) {
 		// A service that is down is what they are for, and the vault knows the keys.
 		op.Progress(checklist.Progress{Words: "going on with what the vault knows: " + err.Error()})
 		err = nil
@@ -164,7 +163,8 @@ func (p *Program) nextKey(ctx context.Context, c checklist.Checklist, at served)
 			existing = append(existing, s.Opening.Old)
 		}
 	}
-	return keygen.Next(existing), nil
+	lost, err := p.lostKeys()
+	return keygen.Next(append(existing, lost...)), err
 }
 
 func (p *Program) newSessionID(checklistID string) (string, error) {

@@ -45,7 +45,7 @@ func (p *Program) openSandbox(ctx context.Context) error {
 		buildTime = sandbox.DefaultBuildTime
 	}
 	p.world, err = sandbox.Open(ctx, sandbox.Options{
-		Dir: filepath.Join(p.dir, "world"), Seal: seal, BuildTime: buildTime,
+		Dir: filepath.Join(p.dir, worldFolder), Seal: seal, BuildTime: buildTime,
 		RealNow: p.options.RealNow, Random: p.options.Random, Fault: p.options.Fault,
 	})
 	if errors.Is(err, sandbox.ErrInUse) {
@@ -64,7 +64,7 @@ func (p *Program) openSandbox(ctx context.Context) error {
 // enterSandbox opens the sandbox's folder, trail and vault.
 func (p *Program) enterSandbox(ctx context.Context) error {
 	p.service, p.operator = SandboxService, sandboxOperator
-	if err := p.prepare("sandbox"); err != nil {
+	if err := p.prepare(ctx); err != nil {
 		return err
 	}
 	// The folder's own keychain service: two sandboxes of one user never meet.

@@ -160,7 +160,7 @@ func TestANewcomer(t *testing.T) {
 	_, line, found := strings.Cut(out, "allowed_signers:\n")
 	require.True(t, found, "the doctor gives the line that is missing: %s", out)
 	line, _, _ = strings.Cut(line, "\n")
-	require.NoError(t, os.WriteFile(filepath.Join(n.dir, "state", "live", "allowed_signers"), []byte(line+"\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(n.dir, "state", "live", "orders", "allowed_signers"), []byte(line+"\n"), 0o600))
 
 	code, out, errOut = n.run("", "doctor")
 	if !strings.Contains(out, "wrong  ssh-keygen") { // may be missing where the tests run

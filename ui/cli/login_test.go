@@ -161,7 +161,7 @@ func TestLoginToVercel(t *testing.T) {
 	code, out, errOut := r.run(goodToken+"\n", "login", "vercel")
 	require.Zero(t, code, errOut)
 	assert.Equal(t, "The token belongs to alice.\nIt reaches the project orders (prj_1).\n"+
-		"It is stored as vercel/token in the age file vault in "+filepath.Join(r.state, "live", "vault")+".\n", out)
+		"It is stored as vercel/token in the age file vault in "+filepath.Join(r.state, "live", "orders", "vault")+".\n", out)
 	r.requireNotOnDisk(goodToken)
 
 	code, out, errOut = r.run("", "status")
@@ -219,10 +219,10 @@ func TestLoginToSlack(t *testing.T) {
 	for _, in := range []string{webhook + "\n", "  " + webhook + "\r\n", "http://127.0.0.1:8080/hookOfATest"} {
 		code, out, errOut := r.run(in, "login", "slack")
 		require.Zero(t, code, errOut)
-		assert.Equal(t, "It is stored as slack/webhook in the age file vault in "+filepath.Join(r.state, "live", "vault")+".\n", out)
+		assert.Equal(t, "It is stored as slack/webhook in the age file vault in "+filepath.Join(r.state, "live", "orders", "vault")+".\n", out)
 		r.requireNotOnDisk(strings.TrimSpace(in))
 	}
-	items, err := filepath.Glob(filepath.Join(r.state, "live", "vault", "*.age"))
+	items, err := filepath.Glob(filepath.Join(r.state, "live", "orders", "vault", "*.age"))
 	require.NoError(t, err)
 	assert.Len(t, items, 2, "the identity and the newest address; none that was replaced")
 	code, out, _ := r.run("", "logout", "slack")
