@@ -193,21 +193,3 @@ func (p *Program) watch(cause error) error {
 	p.wire(nil, nil, nil, nil, vercel.Poll{}, probe.HMACV1(), filepath.Join(p.dir, "docs"))
 	return nil
 }
-
-// The names and vault items of the people who sign.
-const (
-	sandboxOperator            = "operator@sandbox"
-	sandboxApprover            = "approver@sandbox"
-	operatorKey     vault.Name = "signing/operator"
-	approverKey     vault.Name = "signing/approver"
-)
-
-// signingKey returns an Ed25519 key whose seed is in the vault.
-func (p *Program) signingKey(ctx context.Context, name vault.Name) (sshsig.Key, error) {
-	var seed keygen.Secret
-	seed, err := p.keep(ctx, name, "signs records and approvals")
-	if err != nil {
-		return sshsig.Key{}, fmt.Errorf("read signing key %s: %w", name, err)
-	}
-	return sshsig.NewKey(seed)
-}

@@ -230,6 +230,31 @@ func TestLoginToSlack(t *testing.T) {
 	assert.Contains(t, out, "slack/webhook is deleted")
 }
 
+// A roster that names another key of the operator keeps one from being made by
+// the way; asking for it makes it, once.
+func TestLoginSigningKey(t *testing.T) {
+	r := live(t, "orders")
+	code, out, errOut := r.run("", "login", "signing-key")
+	require.Zero(t, code, errOut)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	require.Len(t, lines, 3)
+	assert.Contains(t, lines[0], "A signing key of alice@example.com was made; it is stored as signing/operator")
+	roster := filepath.Join(r.state, "live", "orders", "allowed_signers")
+	assert.Equal(t, "Let the roster's owner add this line to "+roster+":", lines[1])
+	require.NoError(t, os.WriteFile(roster, []byte(lines[2]+"\n"), 0o600))
+
+	require.NoError(t, os.RemoveAll(filepath.Join(r.state, "live", "orders", "vault")))
+	_, out, _ = r.run("", "doctor")
+	assert.Contains(t, out, "make the signing key of alice@example.com: line 1 of "+roster+" names another one, and the vault has none")
+	assert.Contains(t, out, " login signing-key and add its line to the roster")
+	code, out, errOut = r.run("", "login", "signing-key")
+	require.Zero(t, code, errOut)
+	assert.NotContains(t, out, lines[2], "it is another key")
+	code, out, errOut = r.run("", "login", "signing-key")
+	require.Zero(t, code, errOut)
+	assert.Contains(t, out, "already")
+}
+
 func TestLoginOnTheSandbox(t *testing.T) {
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+filepath.Join(t.TempDir(), "none"))
 	state := t.TempDir()
