@@ -129,7 +129,7 @@ func (p *Program) Overview(ctx context.Context) (checklist.Overview, error) {
 	if err != nil {
 		return o, err
 	}
-	for _, problem := range slices.Concat(problems, p.lacking, p.unrecorded) {
+	for _, problem := range slices.Concat(problems, p.lacking, p.unrecorded, p.unfit(sessions)) {
 		o.Problems = append(o.Problems, problem.Error()+after(" — ", checklist.Hint(problem)))
 	}
 	busy := map[string]string{}

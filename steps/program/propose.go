@@ -30,6 +30,9 @@ func (p *Program) propose(ctx context.Context, checklistID string, op checklist.
 	if len(p.lacking) > 0 && !urgent(c.ID) {
 		return checklist.Opening{}, p.lacking[0]
 	}
+	if err := p.mayOpen(c, op); err != nil {
+		return checklist.Opening{}, err
+	}
 	at, err := p.served(ctx)
 	if err != nil && p.byHand() && urgent(c.ID) {
 		// A service that is down is what they are for, and the vault knows the keys.
@@ -39,7 +42,7 @@ func (p *Program) propose(ctx context.Context, checklistID string, op checklist.
 	if err != nil {
 		return checklist.Opening{}, err
 	}
-	o, err := p.blank(c)
+	o, err := p.blank(c, op)
 	if err != nil {
 		return o, err
 	}
@@ -54,8 +57,9 @@ func (p *Program) propose(ctx context.Context, checklistID string, op checklist.
 	return o, err
 }
 
-// blank is an opening with all that nobody has to be asked.
-func (p *Program) blank(c checklist.Checklist) (checklist.Opening, error) {
+// blank is an opening with all that nobody has to be asked. The operator is told
+// what the roster will not let them do before its last day.
+func (p *Program) blank(c checklist.Checklist, op checklist.Operator) (checklist.Opening, error) {
 	id, err := p.newSessionID(c.ID)
 	if err != nil {
 		return checklist.Opening{}, err
@@ -70,6 +74,10 @@ func (p *Program) blank(c checklist.Checklist) (checklist.Opening, error) {
 	}
 	for _, t := range p.outside.Targets {
 		o.Targets = append(o.Targets, t.Name)
+	}
+	end := (&checklist.Session{OpenedAt: p.clock(), Opening: o}).DayOpens(c.LastDay() + 1)
+	for _, problem := range p.rosterProblems(end) {
+		op.Progress(checklist.Progress{Words: problem})
 	}
 	return o, nil
 }
