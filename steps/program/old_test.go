@@ -1,6 +1,7 @@
 package program
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,11 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"keyturn/checklist"
-	"keyturn/checklist/journal"
 	"keyturn/keygen"
 	"keyturn/vault"
 )
@@ -114,6 +115,7 @@ func requireTakenOver(t *testing.T, state string, p *Program) {
 	want := map[string]string{
 		"orders/realm.json": `{"format":"keyturn.state/v2","service":"orders","team":"acme","trail":"` + oldTrail + `"}` + "\n",
 		"orders/trail/id":   oldTrail + "\n", "orders/trail/.lock": "",
+		"orders/trail/HEAD": "keyturn-trail v1 " + oldTrail + " 0 sha256:" + strings.Repeat("0", 64) + "\n",
 	}
 	for name, text := range was {
 		folder, _, _ := strings.Cut(name, "/")
@@ -303,11 +305,15 @@ func TestAnOldFolderWhoseSessionIsDrivenIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	state := oldState(t)
 	sessions := filepath.Join(state, "live", "sessions")
-	j, err := journal.Open(sessions, oldRotation, journal.Options{Clock: time.Now, By: "alice@example.com"})
+	// As the older Keyturn held it, which alone can open it.
+	held := flock.New(filepath.Join(sessions, oldRotation, "journal.lock"))
+	taken, err := held.TryLock()
 	require.NoError(t, err)
+	require.True(t, taken)
+	require.NoError(t, os.WriteFile(filepath.Join(sessions, oldRotation, "journal.holder"), []byte("pid 7 on host since today by alice@example.com\n"), 0o600))
 	err = newProgram(service(state, "orders")).enterLive(t.Context())
 	require.ErrorContains(t, err, "session "+oldRotation+" is driven by another version of Keyturn, pid")
-	require.NoError(t, j.Close())
+	require.NoError(t, errors.Join(held.Unlock(), os.Remove(filepath.Join(sessions, oldRotation, "journal.holder"))))
 	requireTakenOver(t, state, enterState(t, service(state, "orders")))
 }
 
