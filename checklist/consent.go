@@ -12,7 +12,7 @@ import (
 // Request is what a second person is asked to sign. It is journalled before
 // anybody is asked.
 type Request struct {
-	ID      string    `json:"id"` // random, single use
+	ID      string    `json:"id"` // random, for this consent alone
 	Consent Consent   `json:"consent"`
 	Mandate string    `json:"mandate"` // digest of what is approved: see Session.Mandate
 	Text    string    `json:"text"`    // the exact bytes to be read and signed

@@ -6,7 +6,7 @@ import (
 )
 
 // Deviation is something done otherwise than the checklist says. Kind is that
-// of the event that reports it, and the fields are the event's.
+// of the event that reports it, and the fields are the event's; or Unapproved.
 type Deviation struct {
 	At   time.Time
 	By   string
@@ -49,6 +49,8 @@ func (s *Session) Words(d Deviation) string {
 		if d.Drift != nil {
 			return "the configuration changed: " + d.Drift.String()
 		}
+	case Unapproved:
+		return "production was changed before a second person had approved it"
 	case Abandoned:
 		words := "abandoned before its end"
 		if len(d.Leaves) > 0 {

@@ -140,7 +140,7 @@ func (e Effect) what() string {
 	case RecordExport:
 		return "append the signed record to the trail"
 	case RecordApprove:
-		return fmt.Sprintf("put the approval by %s beside the record", e.Object)
+		return fmt.Sprintf("put the approval by %s beside the record", list(e.Object))
 	case SessionRolledBack:
 		return fmt.Sprintf("tell %s that the old key is back", e.Object)
 	case SessionAbandon:

@@ -101,11 +101,13 @@ func (s *Session) apply(e Event) error {
 		return err
 	}
 	s.LastEvent = e
-	if s.applyToItem(e) || s.applyToSession(e) {
-		return nil
-	}
+	known := s.applyToItem(e) || s.applyToSession(e)
 	switch e.Kind {
 	case Resumed, Recovered, Turned, Agreed, Declined, Unknown:
+		known = true
+	}
+	if known {
+		s.watchApproval(e)
 		return nil
 	}
 	return &NewerError{What: fmt.Sprintf("event %d", e.Seq), Reason: fmt.Sprintf("its kind is %q", e.Kind)}

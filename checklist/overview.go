@@ -28,11 +28,45 @@ type KeyStatus struct {
 	ID          keygen.KeyID
 	Environment Environment
 	Fingerprint keygen.Fingerprint // empty when the vault does not hold the key
-	// Status is "in service", which a reason may follow why it should not be,
-	// "in vault only", "archived" or "sealed: compromised".
-	Status   string
-	Created  time.Time `json:",omitzero"` // zero when not known
-	RotateBy time.Time `json:",omitzero"` // zero when it is not due, such as an archived key
+	State       KeyState
+	Concerns    []KeyConcern `json:",omitempty"` // of a key that is in service
+	Created     time.Time    `json:",omitzero"`  // zero when not known
+	RotateBy    time.Time    `json:",omitzero"`  // zero when it is not due, such as an archived key
+}
+
+// KeyState says where a key stands, as a code.
+type KeyState string
+
+// The states of a key.
+const (
+	KeyInService KeyState = "in-service"
+	KeyInVault   KeyState = "in-vault" // and nowhere else
+	KeyArchived  KeyState = "archived"
+	KeySealed    KeyState = "sealed" // as evidence: it is compromised
+)
+
+// KeyConcern is something that is wrong with a key in service, or not known of
+// it, as a code.
+type KeyConcern string
+
+// The concerns.
+const (
+	KeyNotInVault  KeyConcern = "not-in-vault"
+	KeyCompromised KeyConcern = "compromised"
+	KeyAgeUnknown  KeyConcern = "age-unknown"
+)
+
+// Words says where the key stands, for people.
+func (k KeyStatus) Words() string {
+	words := map[KeyState]string{
+		KeyInService: "in service", KeyInVault: "in vault only", KeyArchived: "archived", KeySealed: "sealed: compromised",
+	}[k.State]
+	for _, c := range k.Concerns {
+		words += ", " + map[KeyConcern]string{
+			KeyNotInVault: "not in vault", KeyCompromised: "although compromised", KeyAgeUnknown: "age not known",
+		}[c]
+	}
+	return words
 }
 
 // Summary is one session in a list.

@@ -16,6 +16,7 @@ import (
 	"keyturn/steps"
 	"keyturn/steps/sandbox"
 	"keyturn/steps/vercel"
+	"keyturn/vault"
 )
 
 // willing is an operator that agrees to everything and types what is to be
@@ -152,22 +153,22 @@ func (s *stage) requireEachEffectOnce(t testing.TB) {
 		st := s.engine.Session().State(item)
 		assert.Empty(t, st.Pending, item)
 		for _, e := range st.Effects {
-			done[fmt.Sprintf("%s %s %s %s", item, e.Target, e.Environment, e.Words)]++
+			done[item+" "+e.Words()]++
 		}
 	}
-	made := map[string]int{}
+	made := map[checklist.EffectCode]int{}
 	for what, times := range done {
 		assert.Equal(t, 1, times, what)
 	}
 	for _, item := range rotation() {
 		for _, e := range s.engine.Session().State(item).Effects {
-			made[e.Name]++
+			made[e.Code]++
 		}
 	}
-	assert.Len(t, s.taken("POST /projects/{project}/env"), made["vercel.env.create"])
-	assert.Len(t, s.taken("POST /deployments"), made["vercel.redeploy"])
-	assert.Equal(t, map[string]int{
-		"vault.put": 2, "vercel.env.create": 9, "vercel.env.delete": 6, "vercel.redeploy": 12,
+	assert.Len(t, s.taken("POST /projects/{project}/env"), made[checklist.VariableCreate])
+	assert.Len(t, s.taken("POST /deployments"), made[checklist.DeploymentCreate])
+	assert.Equal(t, map[checklist.EffectCode]int{
+		checklist.VaultGenerate: 2, checklist.VariableCreate: 9, checklist.VariableDelete: 6, checklist.DeploymentCreate: 12,
 	}, made)
 }
 
@@ -293,6 +294,9 @@ func TestTheOldKeyIsRemovedFromAnAwkwardAccount(t *testing.T) {
 	s := newAwkwardStage(t, nil, "generate", "add-staging", "add-production", "redeploy-removal", "remove-old")
 	s.sandbox.Expect(sandbox.Touchable{Project: "orders-api", Variables: []string{v1, v2}, Deploy: true})
 	s.pass(t, "generate", "add-staging", "add-production", "redeploy-removal")
+	// The row that serves both environments has production's secret in staging too.
+	_, err := s.outside.Vault.Put(t.Context(), "staging/v1", s.sandbox.Seeded()["production"], vault.PutOptions{Replace: true})
+	require.NoError(t, err)
 	before := s.all(t)["orders-api"]
 	s.sandbox.ForgetCalls()
 	require.NoError(t, s.engine.Run(t.Context(), "remove-old", removeOld(t)))
@@ -317,9 +321,11 @@ func TestTheOldKeyIsRemovedFromAnAwkwardAccount(t *testing.T) {
 	// The row for both lost preview first, and the rest of it with production.
 	var effects []string
 	for _, e := range s.engine.Session().State("remove-old").Effects {
-		effects = append(effects, e.Name+" "+string(e.Environment))
+		effects = append(effects, string(e.Code)+" "+string(e.Environment)+" "+e.Place)
 	}
-	assert.Equal(t, []string{"vercel.env.narrow staging", "vercel.env.delete staging", "vercel.env.delete production"}, effects)
+	assert.Equal(t, []string{
+		"variable.narrow staging preview", "variable.delete staging development,preview:feat-1,custom:qa", "variable.delete production production",
+	}, effects)
 	assert.Len(t, s.taken("DELETE /projects/{project}/env"), 2, "one request for all rows of an environment")
 	assert.Empty(t, s.sandbox.Unexpected())
 }
@@ -435,22 +441,4 @@ func TestADeploymentIsFoundByItsAddress(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, d.ID, own.ID)
 	}
-}
-
-// planOf runs an item up to its plan, and no further.
-func (s *stage) planOf(t *testing.T, item string) *checklist.Plan {
-	t.Helper()
-	require.ErrorIs(t, s.engine.Run(t.Context(), item, unwilling{}), checklist.ErrCancelled)
-	plan := s.engine.Session().State(item).Plan
-	require.NotNil(t, plan)
-	return plan
-}
-
-// unwilling is an operator that leaves at the first question.
-type unwilling struct{}
-
-func (unwilling) Show(checklist.Event)        {}
-func (unwilling) Progress(checklist.Progress) {}
-func (unwilling) Ask(context.Context, checklist.Question) (checklist.Answer, error) {
-	return checklist.Answer{}, checklist.ErrCancelled
 }

@@ -53,7 +53,7 @@ func (r row) command(variable string) string {
 		place += fmt.Sprintf(",\"gitBranch\":%q", r.slot.Branch)
 	}
 	return fmt.Sprintf("POST /v10/projects/%s/env {\"key\":%q,\"value\":\"$SECRET\",\"type\":%q,%s}",
-		r.target.Project, variable, r.slot.variableType(), place)
+		r.target.Project, variable, r.slot.VariableType(), place)
 }
 
 func (a addKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -62,7 +62,7 @@ func (a addKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, 
 	for _, r := range a.rows(sc.Environments()) {
 		plan.Actions = append(plan.Actions, checklist.Action{
 			Target: r.target.Name, Environment: r.environment,
-			Words:   fmt.Sprintf("create %s, %s, for %s", id.Variable(), r.slot.variableType(), r.vercel),
+			Words:   fmt.Sprintf("create %s, %s, for %s", id.Variable(), r.slot.VariableType(), r.vercel),
 			Command: r.command(id.Variable()),
 		})
 	}
@@ -199,7 +199,7 @@ func (a addKey) add(ctx context.Context, sc *checklist.Scope, r row, known custo
 			return checklist.Result{}, err
 		}
 		created, err := a.Vercel.CreateVariable(ctx, r.target.Project, vercel.NewVariable{
-			Key: id.Variable(), Value: secret, Type: r.slot.variableType(), Comment: markOf(sc).comment(),
+			Key: id.Variable(), Value: secret, Type: r.slot.VariableType(), Comment: markOf(sc).comment(),
 			Target: r.slot.Target, GitBranch: r.slot.Branch, CustomEnvironmentID: known[r.slot.CustomEnvironment],
 		})
 		if lost := (*vercel.UnknownOutcomeError)(nil); errors.As(err, &lost) || errors.Is(err, vercel.ErrExists) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"keyturn/checklist"
@@ -48,36 +47,33 @@ func (a approveAfterwards) Do(ctx context.Context, sc *checklist.Scope) error {
 	if err != nil {
 		return err
 	}
-	request, err := a.signed(ctx, sc, approvals)
+	all, err := a.signed(ctx, sc, approvals)
 	if err != nil {
 		return err
 	}
 	effect := checklist.Effect{Code: checklist.RecordApprove, Object: strings.Join(signers(approvals), ",")}
 	return sc.Effect(ctx, effect, func(ctx context.Context) (checklist.Result, error) {
-		return checklist.Result{ID: exported.Dir}, a.Trail.ApproveLate(ctx, sc.Session.ID(), request, approvals)
+		return checklist.Result{ID: exported.Dir}, a.Trail.ApproveLate(ctx, sc.Session.ID(), all)
 	})
 }
 
-// signed returns the request that the approvals are signatures of. All must be of
-// one, since the folder beside the record holds one text.
-func (a approveAfterwards) signed(ctx context.Context, sc *checklist.Scope, approvals []checklist.Approval) (checklist.Request, error) {
-	of := approvals[len(approvals)-1].Request
-	older := slices.DeleteFunc(slices.Clone(approvals), func(o checklist.Approval) bool { return o.Request == of })
-	if len(older) > 0 {
-		return checklist.Request{}, checklist.WithHint(
-			fmt.Errorf("%s signed an earlier request, which ran out before the others signed", strings.Join(signers(older), " and ")),
-			"run the item again a day after they signed: they are then asked to sign the new request")
-	}
+// signed returns approvals with the texts that were signed, which the journal has.
+func (a approveAfterwards) signed(ctx context.Context, sc *checklist.Scope, approvals []checklist.Approval) ([]Signed, error) {
 	events, err := a.Sessions.Events(ctx, sc.Session.ID())
 	if err != nil {
-		return checklist.Request{}, fmt.Errorf("read the request that was signed: %w", err)
+		return nil, fmt.Errorf("read the request that was signed: %w", err)
 	}
+	texts := map[string]string{}
 	for _, e := range events {
-		if e.Request != nil && e.Request.ID == of {
-			return *e.Request, nil
+		if e.Request != nil {
+			texts[e.Request.ID] = e.Request.Text
 		}
 	}
-	return checklist.Request{}, fmt.Errorf("the journal has no request %s", of)
+	var all []Signed
+	for _, o := range approvals {
+		all = append(all, Signed{Request: texts[o.Request], Signature: o.Signature})
+	}
+	return all, nil
 }
 
 func (a approveAfterwards) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {

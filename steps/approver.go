@@ -42,12 +42,9 @@ type Approver struct {
 
 var _ checklist.Approver = (*Approver)(nil)
 
-// lateValidity is how long a request may be answered that nobody waits for.
-const lateValidity = 24 * time.Hour
-
-// Request implements checklist.Approver. A request that nobody has answered yet
-// is made again as it was, so that a signature which came while the operator was
-// away still counts.
+// Request implements checklist.Approver. A request that has not run out is made
+// again as it was: so a signature counts that came while the operator was away,
+// and where several people must agree, all can be sent the same text.
 func (a *Approver) Request(ctx context.Context, s *checklist.Session, c checklist.Consent) (checklist.Request, error) {
 	key, err := a.Key(ctx)
 	if err != nil {
@@ -55,7 +52,7 @@ func (a *Approver) Request(ctx context.Context, s *checklist.Session, c checklis
 	}
 	mandate := s.Mandate(c)
 	plan := mandate.Digest()
-	if r, ok := a.unanswered(s, c, plan, key.Fingerprint()); ok {
+	if r, ok := a.running(s, c, plan, key.Fingerprint()); ok {
 		return r, nil
 	}
 	r := requestFor(s, c, mandate)
@@ -76,13 +73,10 @@ func (a *Approver) Request(ctx context.Context, s *checklist.Session, c checklis
 	return checklist.Request{ID: issued.ID, Consent: c, Mandate: plan, Text: text, Expires: issued.Expires}, nil
 }
 
-// unanswered returns the newest request for a consent that may still be
-// answered. Beside a record several people sign one text; elsewhere each signs
-// their own.
-func (a *Approver) unanswered(s *checklist.Session, c checklist.Consent, plan, key string) (checklist.Request, bool) {
+// running returns the newest request for a consent, if it may still be answered.
+func (a *Approver) running(s *checklist.Session, c checklist.Consent, plan, key string) (checklist.Request, bool) {
 	for _, r := range slices.Backward(s.Requests) {
-		signed := slices.ContainsFunc(s.Approvals, func(o checklist.Approval) bool { return o.Request == r.ID })
-		if r.Consent != c || r.Mandate != plan || !a.Clock().Before(r.Expires) || signed && c.Record == "" {
+		if r.Consent != c || r.Mandate != plan || !a.Clock().Before(r.Expires) {
 			continue
 		}
 		asked, err := approval.Parse(r.Text)
@@ -135,7 +129,6 @@ func (a *Approver) aboutRecord(ctx context.Context, s *checklist.Session, c chec
 		return fmt.Errorf("the trail does not have the record of %s that is to be approved", s.ID())
 	}
 	r.Records, r.Head, r.Events, r.Journal = exported.Seq, exported.Digest, exported.Events, exported.Journal
-	r.Expires = a.Clock().Add(lateValidity)
 	return nil
 }
 
@@ -187,12 +180,16 @@ func (a *Approver) Answer(ctx context.Context, s *checklist.Session, r checklist
 }
 
 // telling is an asker that begins what it explains with a note, if there is one.
+// What would be suggested is what was answered before.
 func telling(ask checklist.Asker, note string) checklist.Asker {
 	if note == "" {
 		return ask
 	}
 	return func(ctx context.Context, q checklist.Question) (checklist.Answer, error) {
 		q.Body = note + "\n\n" + q.Body
+		if q.Kind == checklist.Write {
+			q.Default = ""
+		}
 		return ask(ctx, q)
 	}
 }
@@ -202,7 +199,7 @@ func whoAgreed(agreed []checklist.Approval, required int) string {
 	if len(agreed) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d of the %d people who must agree have: %s. The next signature must be somebody else's.",
+	return fmt.Sprintf("%d of the %d people who must agree have: %s. The next signature must be somebody else's, over the same text.",
 		len(agreed), required, strings.Join(signers(agreed), ", "))
 }
 
@@ -224,7 +221,7 @@ type SandboxSecond struct {
 // Sign implements Second.
 func (s SandboxSecond) Sign(ctx context.Context, text string, ask checklist.Asker) (string, error) {
 	a, err := ask(ctx, checklist.Question{
-		Kind: checklist.Confirm, Default: checklist.No,
+		Kind: checklist.Confirm, Asked: checklist.Asked{ID: "second-signs"}, Default: checklist.No,
 		Title: "Sandbox: sign this as " + s.Principal + ", the second person?", Body: text,
 	})
 	if err != nil {
@@ -255,7 +252,8 @@ func (f FileSecond) Sign(ctx context.Context, text string, ask checklist.Asker) 
 		return "", fmt.Errorf("write the request: %w", err)
 	}
 	a, err := ask(ctx, checklist.Question{
-		Kind: checklist.Write, Title: "Where is the second person's signature? (path of the .sig file)", Default: path + ".sig", Copy: text,
+		Kind: checklist.Write, Asked: checklist.Asked{ID: "second-signature"},
+		Title: "Where is the second person's signature? (path of the .sig file)", Default: path + ".sig", Copy: text,
 		Body: "Send them " + path + ". They sign exactly that text with\n\n  ssh-keygen -Y sign -f KEY -n " +
 			sshsig.NamespaceApproval + " " + filepath.Base(path) + "\n\n" + text,
 	})

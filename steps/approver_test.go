@@ -6,6 +6,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,16 +17,21 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/checklist/checklisttest"
+	"keyturn/checklist/journal"
 	"keyturn/keygen"
 	"keyturn/keygen/sshsig"
 	"keyturn/steps"
 	"keyturn/steps/approval"
 )
 
-const grace = "grace@example.com"
+const (
+	grace = "grace@example.com"
+	linus = "linus@example.com"
+)
 
-// people are the operator and the second person, with a roster that has both.
-type people struct{ ada, grace, mallory sshsig.Key }
+// people are the operator and two others, with a roster that has all three, and
+// somebody who is not in it.
+type people struct{ ada, grace, linus, mallory sshsig.Key }
 
 func newPeople(t *testing.T) people {
 	t.Helper()
@@ -35,12 +42,12 @@ func newPeople(t *testing.T) people {
 		require.NoError(t, err)
 		return k
 	}
-	return people{key(), key(), key()}
+	return people{key(), key(), key(), key()}
 }
 
 func (p people) roster() (sshsig.Roster, error) {
 	var text strings.Builder
-	for principal, key := range map[string]sshsig.Key{checklisttest.Operator: p.ada, grace: p.grace} {
+	for principal, key := range map[string]sshsig.Key{checklisttest.Operator: p.ada, grace: p.grace, linus: p.linus} {
 		line, err := sshsig.Member{
 			Principal: principal, Key: key.Public(), Namespaces: []string{sshsig.NamespaceRecord, sshsig.NamespaceApproval},
 		}.RosterLine()
@@ -59,13 +66,42 @@ func (f secondFunc) Sign(_ context.Context, text string, _ checklist.Asker) (str
 	return f(text)
 }
 
-// approver lets a second person answer for the operator of a stage.
-func (s *stage) approver(p people, second steps.Second) {
+// signing answers each request with the next key's signature.
+func signing(keys ...sshsig.Key) secondFunc {
+	return func(text string) (string, error) {
+		if len(keys) == 0 {
+			return "", errors.New("nobody was to be asked")
+		}
+		key := keys[0]
+		keys = keys[1:]
+		return approval.Sign(key, text)
+	}
+}
+
+// approver has second people answer for the operator of a stage's session.
+func (s *stage) approver(t *testing.T, p people, second steps.Second) {
+	t.Helper()
 	a := &steps.Approver{
 		Second: second, Roster: p.roster, Requester: checklisttest.Operator, Clock: s.sandbox.Clock().Now, Random: rand.Reader,
 		Key: func(context.Context) (sshsig.Key, error) { return p.ada, nil },
 	}
-	s.outside.Approver = a
+	if s.outside.Trail != nil {
+		a.Exported = s.outside.Trail.Exported
+	}
+	s.config.Approver = a
+	s.reopen(t)
+}
+
+// beginRequiring opens a session of a checklist to which several people must
+// agree.
+func (s *stage) beginRequiring(t *testing.T, c checklist.Checklist, required int) {
+	t.Helper()
+	s.begin(t, c)
+	o := s.engine.Session().Opening
+	o.Setup.Approval.Required = required
+	s.config.Journal, s.config.Setup = journal.NewMemory(), o.Setup
+	require.NoError(t, checklist.Open(t.Context(), s.config.Journal, o, "run-1", s.sandbox.Clock().Now()))
+	s.reopen(t)
 }
 
 func TestApproval(t *testing.T) {
@@ -93,7 +129,7 @@ func TestApproval(t *testing.T) {
 			return sign(t, p.mallory, text), nil
 		}, "check the approval"},
 		"of another text": {func(t *testing.T, p people, text string) (string, error) {
-			return sign(t, p.grace, strings.Replace(text, "production", "staging", 1)), nil
+			return sign(t, p.grace, strings.Replace(text, "Action: items", "Action: passed-over", 1)), nil
 		}, "check the approval"},
 		"for another purpose": {func(t *testing.T, p people, text string) (string, error) {
 			return sshsig.Sign(p.grace, sshsig.NamespaceRecord, []byte(text))
@@ -111,17 +147,19 @@ func TestApproval(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, p := newStage(t, "approve-production"), newPeople(t)
-			s.approver(p, secondFunc(func(text string) (string, error) { return tc.second(t, p, text) }))
 			s.begin(t, approved(t))
+			s.approver(t, p, secondFunc(func(text string) (string, error) { return tc.second(t, p, text) }))
 			err := s.engine.Run(t.Context(), "approve-production", checklisttest.NewScript(t))
 			session := s.engine.Session()
+			require.Len(t, session.Requests, 1, "it is in the journal before anybody is asked")
 			if tc.want == "" {
 				require.NoError(t, err)
-				got := session.Approvals["approve-production"]
-				assert.Equal(t, grace, got.By)
-				item, _, _ := session.Checklist.Item("approve-production")
-				assert.Equal(t, session.ActionDigest(item), got.Action)
-				assert.Contains(t, got.Request, session.ID(), "what was signed names the session")
+				require.Len(t, session.Approvals, 1)
+				got, asked := session.Approvals[0], session.Requests[0]
+				assert.Equal(t, []string{grace, asked.ID, "approve-production"}, []string{got.By, got.Request, got.Item})
+				assert.Equal(t, session.Mandate(checklist.Consent{Item: "approve-production"}).Digest(), got.Mandate)
+				assert.Regexp(t, `^approved by grace@example.com at \d{4}-\d\d-\d\d \d\d:\d\d UTC \(required: 1\)$`,
+					session.State("approve-production").Evidence.Summary)
 				return
 			}
 			require.ErrorContains(t, err, tc.want)
@@ -142,10 +180,152 @@ func approved(t *testing.T) checklist.Checklist {
 func newApprovedStage(t *testing.T) *stage {
 	t.Helper()
 	s, p := newStage(t, "approve-production", "generate", "add-production"), newPeople(t)
-	s.approver(p, secondFunc(func(text string) (string, error) { return approval.Sign(p.grace, text) }))
 	s.begin(t, approved(t))
+	s.approver(t, p, secondFunc(func(text string) (string, error) { return approval.Sign(p.grace, text) }))
 	s.look(t, "approve-production")
 	return s
+}
+
+// The text says all that the signature stands for.
+func TestRequestOfAnApproval(t *testing.T) {
+	t.Parallel()
+	s, p := newStage(t, "approve-production", "generate", "add-production"), newPeople(t)
+	s.begin(t, approved(t))
+	s.approver(t, p, signing(p.grace, p.grace))
+	s.look(t, "approve-production") // what it stands for changes with the key
+	s.pass(t, "generate")
+	s.look(t, "approve-production")
+	session := s.engine.Session()
+	asked := session.Requests[1]
+	fields, err := approval.Fields(asked.Text)
+	require.NoError(t, err)
+	fingerprint := func(e checklist.Environment) string { return string(session.Fingerprint(e, checklist.NewKey)) }
+	for name, want := range map[string]string{
+		"Request": asked.ID, "Trail": trailID, "Rotation": session.ID(), "Service": "orders", "Team": "none",
+		"Environments": "staging production", "Action": "items", "Items": "add-production=add-new-key",
+		"Items-Sum": approval.Sum([]string{"add-production=add-new-key"}), "Gate": "none", "Target": "none",
+		"Old-Key": "v1", "Old-Stg-Fp": "none", "New-Key": "v2",
+		"New-Stg-Fp": fingerprint(checklist.Staging), "New-Prd-Fp": fingerprint(checklist.Production),
+		"Targets": "2 orders-api payments-api", "Plan": asked.Mandate, "Requester": checklisttest.Operator,
+		"Requester-Key": p.ada.Fingerprint(), "Reason": "scheduled",
+	} {
+		assert.Equal(t, want, fields[name], name)
+	}
+	events := s.config.Journal.Events()
+	at := slices.IndexFunc(events, func(e checklist.Event) bool { return e.Request != nil && e.Request.ID == asked.ID })
+	assert.Equal(t, strconv.Itoa(at-1), fields["Events"], "what the journal had before the request, less the last event")
+	assert.Equal(t, events[at-1].Prev, fields["Journal"])
+}
+
+// A deviation's request names what is deviated from, and why.
+func TestRequestOfADeviation(t *testing.T) {
+	t.Parallel()
+	s, p := newStage(t, "approve-production", "generate", "add-production"), newPeople(t)
+	s.begin(t, approved(t))
+	s.approver(t, p, signing(p.grace, p.grace))
+	s.look(t, "approve-production")
+	s.pass(t, "generate")
+	require.NoError(t, s.engine.Override(t.Context(), "add-production", "approval:approve-production", "grace is away\ntoday", checklisttest.NewScript(t)))
+	session := s.engine.Session()
+	fields, err := approval.Fields(session.Requests[1].Text)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"overridden", "approval:approve-production", "add-production=add-new-key", "grace is away today"},
+		[]string{fields["Action"], fields["Gate"], fields["Items"], fields["Reason"]})
+	assert.Equal(t, []string{grace}, session.Deviations[0].Approved)
+}
+
+func TestSeveralPeopleMustAgree(t *testing.T) {
+	t.Parallel()
+	open := func(t *testing.T, second func(people) steps.Second) *stage {
+		t.Helper()
+		s, p := newStage(t, "approve-production"), newPeople(t)
+		s.beginRequiring(t, approved(t), 2)
+		s.approver(t, p, second(p))
+		return s
+	}
+
+	t.Run("and do", func(t *testing.T) {
+		t.Parallel()
+		s := open(t, func(p people) steps.Second { return signing(p.grace, p.linus) })
+		s.look(t, "approve-production")
+		session := s.engine.Session()
+		require.Len(t, session.Requests, 2)
+		assert.Equal(t, session.Requests[0], session.Requests[1], "all are sent the same text")
+		assert.Contains(t, session.State("approve-production").Evidence.Summary, "approved by "+grace+" at ")
+		assert.Contains(t, session.State("approve-production").Evidence.Summary, " and "+linus+" at ")
+		assert.Equal(t, "Ask 2 people other than you", session.State("approve-production").Plan.Summary)
+		s.look(t, "approve-production")
+		assert.Len(t, s.engine.Session().Requests, 2, "nobody is asked again")
+	})
+
+	t.Run("and one person twice is one", func(t *testing.T) {
+		t.Parallel()
+		s := open(t, func(p people) steps.Second { return signing(p.grace, p.grace, p.linus) })
+		err := s.engine.Run(t.Context(), "approve-production", checklisttest.NewScript(t))
+		require.ErrorContains(t, err, grace+" has approved this already")
+		assert.Equal(t, "2 people must agree; ask somebody else", checklist.Hint(err))
+		s.look(t, "approve-production")
+		st := s.engine.Session().State("approve-production")
+		require.Len(t, st.Plan.Warnings, 1)
+		assert.Equal(t, "1 of the 2 people who must agree have: "+grace+". The next signature must be somebody else's, over the same text.", st.Plan.Warnings[0])
+	})
+
+	t.Run("and whoever is asked second learns who was first", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		s, p := newStage(t, "approve-production"), newPeople(t)
+		s.beginRequiring(t, approved(t), 2)
+		s.approver(t, p, steps.FileSecond{Dir: dir})
+		script := checklisttest.NewScript(t)
+		script.Expect(checklisttest.Reply{Kind: checklist.Write, Contains: "Where is the second person's signature?", Err: checklist.ErrCancelled})
+		require.ErrorIs(t, s.engine.Run(t.Context(), "approve-production", script), checklist.ErrCancelled)
+		text := s.engine.Session().Requests[0].Text
+		armor, err := approval.Sign(p.grace, text)
+		require.NoError(t, err)
+		path := filepath.Join(t.TempDir(), "grace.sig")
+		require.NoError(t, os.WriteFile(path, []byte(armor), 0o600))
+
+		// The signature came while the operator was away.
+		script = checklisttest.NewScript(t, say(path, "ssh-keygen -Y sign"),
+			checklisttest.Reply{Contains: "1 of the 2 people who must agree have: " + grace, Err: checklist.ErrCancelled})
+		require.ErrorIs(t, s.engine.Run(t.Context(), "approve-production", script), checklist.ErrCancelled)
+		session := s.engine.Session()
+		require.Len(t, session.Approvals, 1)
+		for _, r := range session.Requests {
+			assert.Equal(t, text, r.Text)
+		}
+		assert.Empty(t, script.Asked()[1].Default, "the first person's signature is no suggestion")
+	})
+}
+
+// A request that ran out is not asked again: a new one is made.
+func TestARequestThatRanOutIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	s, p := newStage(t, "approve-production"), newPeople(t)
+	s.begin(t, approved(t))
+	s.approver(t, p, signing(p.ada, p.ada, p.grace)) // ada's do not count
+	for range 2 {
+		require.ErrorContains(t, s.engine.Run(t.Context(), "approve-production", checklisttest.NewScript(t)), "nobody approves their own request")
+	}
+	s.after(t, approval.DefaultValidity)
+	s.look(t, "approve-production")
+	requests := s.engine.Session().Requests
+	require.Len(t, requests, 3)
+	assert.Equal(t, requests[0].ID, requests[1].ID)
+	assert.NotEqual(t, requests[1].ID, requests[2].ID)
+	assert.Equal(t, requests[2].ID, s.engine.Session().Approvals[0].Request)
+}
+
+// What was asked for before an item was opened again is asked for anew.
+func TestAReopenedItemIsAskedForAnew(t *testing.T) {
+	t.Parallel()
+	s := newApprovedStage(t)
+	require.NoError(t, s.engine.Reopen(t.Context(), "approve-production", "again", checklisttest.NewScript(t)))
+	s.look(t, "approve-production")
+	requests := s.engine.Session().Requests
+	require.Len(t, requests, 2)
+	assert.Equal(t, requests[0].Mandate, requests[1].Mandate)
+	assert.NotEqual(t, requests[0].ID, requests[1].ID)
 }
 
 func TestAnApprovalOfSomethingElseDoesNotCount(t *testing.T) {

@@ -20,11 +20,13 @@ func (o *Outside) calendarPath(sc *checklist.Scope) string {
 // with other days.
 func (o *Outside) writeCalendar(ctx context.Context, sc *checklist.Scope) error {
 	path := o.calendarPath(sc)
-	if there, err := calendar(sc).Holds(path); there || err != nil {
+	if there, err := calendar(sc.Session, sc.Now()).Holds(path); there || err != nil {
 		return err
 	}
 	effect := checklist.Effect{Code: checklist.DocumentCalendar, Object: path}
-	err := sc.Effect(ctx, effect, func(context.Context) (checklist.Result, error) { return checklist.Result{}, calendar(sc).Write(path) })
+	err := sc.Effect(ctx, effect, func(context.Context) (checklist.Result, error) {
+		return checklist.Result{}, calendar(sc.Session, sc.Now()).Write(path)
+	})
 	if errors.Is(err, paper.ErrExists) {
 		return checklist.WithHint(err, "move that file away, then run the item again")
 	}
@@ -34,11 +36,11 @@ func (o *Outside) writeCalendar(ctx context.Context, sc *checklist.Scope) error 
 // calendar returns the days of a rotation, its review meeting and the next
 // rotation. Later versions have the same appointments on the days that are then
 // known.
-func calendar(sc *checklist.Scope) paper.Calendar {
-	s, setup := sc.Session, sc.Session.Setup()
+func calendar(s *checklist.Session, now time.Time) paper.Calendar {
+	setup := s.Setup()
 	c := paper.Calendar{
-		Session: s.ID(), Service: setup.Service, Sandbox: s.Opening.Sandbox, Made: sc.Now(),
-		Version: int(sc.Now().Sub(s.OpenedAt) / time.Second),
+		Session: s.ID(), Service: setup.Service, Sandbox: s.Opening.Sandbox, Made: now,
+		Version: int(now.Sub(s.OpenedAt) / time.Second),
 	}
 	keys := fmt.Sprintf("%s to %s", s.Opening.Old, s.Opening.New)
 	last := s.Checklist.LastDay()

@@ -15,12 +15,10 @@ type declare struct {
 	*Outside
 }
 
-// The questions of a declaration.
-const (
-	askSince        = "since"
-	askSinceConfirm = "since-confirm" // the answer is the time itself
-	askKnownBy      = "known-by"
-)
+// askedConfirm is the question whether a time is what was meant: its answer is
+// the time itself. askedKnownBy is how the compromise is known.
+func askedConfirm() checklist.Asked { return checklist.Asked{ID: "since-confirm"} }
+func askedKnownBy() checklist.Asked { return checklist.Asked{ID: "known-by"} }
 
 const (
 	// sinceUnknown is what a bare enter means. The audit begins there, so that too
@@ -44,7 +42,7 @@ func (d declare) Do(ctx context.Context, sc *checklist.Scope) error {
 		return err
 	}
 	_, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Write, Asked: checklist.Asked{ID: askKnownBy}, Title: "How is it known?", Default: "not said",
+		Kind: checklist.Write, Asked: askedKnownBy(), Title: "How is it known?", Default: "not said",
 		Body: "One sentence for the incident log: a leaked log, a report, an alert. No secret.",
 	})
 	return err
@@ -56,7 +54,7 @@ func (d declare) askSince(ctx context.Context, sc *checklist.Scope) error {
 	problem := ""
 	for range sinceAttempts {
 		a, err := sc.Ask(ctx, checklist.Question{
-			Kind: checklist.Write, Asked: checklist.Asked{ID: askSince}, Title: "Since when is the key compromised?",
+			Kind: checklist.Write, Asked: checklist.Asked{ID: "since"}, Title: "Since when is the key compromised?",
 			Default: sinceUnknown, Body: problem + body,
 		})
 		if err != nil {
@@ -70,7 +68,7 @@ func (d declare) askSince(ctx context.Context, sc *checklist.Scope) error {
 		// The answer is the time itself, so that the journal holds what was meant.
 		meant := since.Format(time.RFC3339)
 		a, err = sc.Ask(ctx, checklist.Question{
-			Kind: checklist.Choose, Asked: checklist.Asked{ID: askSinceConfirm}, Title: "Is this the time of the compromise?", Body: bothTimes(sc.Session, since), Default: meant,
+			Kind: checklist.Choose, Asked: askedConfirm(), Title: "Is this the time of the compromise?", Body: bothTimes(sc.Session, since), Default: meant,
 			Choices: []checklist.Choice{{ID: meant, Label: "Yes"}, {ID: sinceAgain, Label: "No, ask again"}},
 		})
 		if err != nil || a.Text == meant {
@@ -82,12 +80,12 @@ func (d declare) askSince(ctx context.Context, sc *checklist.Scope) error {
 }
 
 func (d declare) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	since, err := time.Parse(time.RFC3339, sc.Answer(checklist.Asked{ID: askSinceConfirm}))
+	since, err := time.Parse(time.RFC3339, sc.Answer(askedConfirm()))
 	if err != nil {
 		return checklist.Evidence{}, checklist.WithHint(errors.New("the time of the compromise was not confirmed"), "run the item again, and confirm the time")
 	}
 	since = since.UTC()
-	knownBy := sc.Answer(checklist.Asked{ID: askKnownBy})
+	knownBy := sc.Answer(askedKnownBy())
 	return checklist.Evidence{
 		Summary: fmt.Sprintf("%s is compromised since %s; known by: %s", sc.Session.Key(checklist.OldKey), bothTimes(sc.Session, since), knownBy),
 		Facts:   map[string]string{FactCompromisedSince: since.Format(time.RFC3339), FactKnownBy: knownBy},

@@ -102,10 +102,10 @@ func (d *desk) summary(t *testing.T, item string) string {
 }
 
 // kinds returns how an item's effect stands in the journal.
-func (d *desk) kinds(item, effect string) []checklist.Kind {
+func (d *desk) kinds(item string, code checklist.EffectCode) []checklist.Kind {
 	var kinds []checklist.Kind
 	for _, e := range d.Config.Journal.Events() {
-		if e.Item == item && e.Effect != nil && e.Effect.Name == effect {
+		if e.Item == item && e.Effect != nil && e.Effect.Code == code {
 			kinds = append(kinds, e.Kind)
 		}
 	}

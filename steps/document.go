@@ -27,11 +27,8 @@ type filing struct {
 	once bool
 }
 
-// The questions of a document.
-const (
-	askIssues = "issues" // what was noticed
-	askAgree  = "agree"  // whether it is written as shown
-)
+// askedIssues is the question what was noticed.
+func askedIssues() checklist.Asked { return checklist.Asked{ID: "issues"} }
 
 func decisionsPath(dir string) string { return filepath.Join(dir, "decisions.md") }
 
@@ -114,7 +111,7 @@ func (f filing) Do(ctx context.Context, sc *checklist.Scope) error {
 	noticed := ""
 	if f.question != nil {
 		a, err := sc.Ask(ctx, checklist.Question{
-			Kind: checklist.Write, Asked: checklist.Asked{ID: askIssues}, Optional: true, Title: f.question(sc.Session),
+			Kind: checklist.Write, Asked: askedIssues(), Optional: true, Title: f.question(sc.Session),
 		})
 		if err != nil {
 			return err
@@ -158,7 +155,7 @@ func (f filing) agree(ctx context.Context, sc *checklist.Scope, draft paper.Draf
 		return err
 	}
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Confirm, Asked: checklist.Asked{ID: askAgree}, Default: checklist.Yes, Title: "Write this to " + draft.Path + "?", Body: diff, Copy: diff,
+		Kind: checklist.Confirm, Asked: checklist.Asked{ID: "agree"}, Default: checklist.Yes, Title: "Write this to " + draft.Path + "?", Body: diff, Copy: diff,
 	})
 	if err != nil {
 		return err
@@ -188,14 +185,14 @@ func (f filing) Verify(_ context.Context, sc *checklist.Scope) (checklist.Eviden
 		evidence.Summary = f.where(sc) + " is there for you to complete"
 	}
 	if f.question != nil {
-		evidence.Issues = answered(sc, askIssues)
+		evidence.Issues = answered(sc, askedIssues())
 	}
 	return evidence, nil
 }
 
 // answered returns the operator's last answer to a question, if it has a text.
-func answered(sc *checklist.Scope, question string) []string {
-	if text := strings.TrimSpace(sc.Answer(checklist.Asked{ID: question})); text != "" {
+func answered(sc *checklist.Scope, question checklist.Asked) []string {
+	if text := strings.TrimSpace(sc.Answer(question)); text != "" {
 		return []string{text}
 	}
 	return nil

@@ -74,7 +74,7 @@ func TestDocument(t *testing.T) {
 			assert.Contains(t, text, line)
 		}
 		assert.Equal(t, []string{"- [x](http://evil.example)\n# big"}, d.engine.Session().State(item).Evidence.Issues)
-		assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Done}, d.kinds(item, "document.append"))
+		assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Done}, d.kinds(item, checklist.DocumentDecisions))
 	})
 
 	t.Run("is not written when the operator does not agree", func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestDocument(t *testing.T) {
 		require.ErrorIs(t, err, checklist.ErrDeclined)
 		assert.NoFileExists(t, filepath.Join(d.outside.Documents, "decisions.md"))
 		assert.Equal(t, checklist.StatusOpen, d.engine.Session().State(item).Status, "it is no failure")
-		assert.Empty(t, d.engine.Session().Issues)
+		assert.Empty(t, d.engine.Session().Issues())
 		_, err = d.run(t, item, writes(item, ""), agrees(item, "decisions.md", checklist.Yes))
 		require.NoError(t, err)
 	})
@@ -261,6 +261,6 @@ func TestCalendarOfARotation(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "2026-06-01", dates(t, ended.read(t, "calendar", "session-1.ics"))["session-1.next-rotation@keyturn"])
 	assert.Contains(t, ended.summary(t, "schedule-next"), "the next rotation is due on Monday 1 June 2026; import ")
-	assert.Equal(t, "2026-06-01", ended.engine.Session().Facts["next-rotation"])
-	assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Done}, ended.kinds("schedule-next", "calendar.write"))
+	assert.Equal(t, "2026-06-01", ended.engine.Session().Facts[steps.FactNextRotation])
+	assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Done}, ended.kinds("schedule-next", checklist.DocumentCalendar))
 }

@@ -33,12 +33,15 @@ func TestDriftIsAskedAboutOnResuming(t *testing.T) {
 
 	s.add(t, v2, "production")
 	s.reopen(t)
-	err := s.engine.Resume(t.Context(), drifted(t, "add-staging", checklist.No, "orders-api HMAC_SECRET_V2 row", "appeared: encrypted for [production]"))
+	err := s.engine.Resume(t.Context(), drifted(t, "add-staging", checklist.No, "orders-api HMAC_SECRET_V2 row", "appeared: encrypted production 2026-"))
 	require.ErrorContains(t, err, "HMAC_SECRET_V2")
 	assert.Contains(t, checklist.Hint(err), "put them back, or run the item again")
 	deviations := s.engine.Session().Deviations
 	require.Len(t, deviations, 1)
-	assert.Contains(t, deviations[0].What, "changed outside the session: orders-api HMAC_SECRET_V2")
+	assert.Equal(t, checklist.Drifted, deviations[0].Kind)
+	target, variable, _, ok := checklist.ParseVariable(deviations[0].Drift.Subject)
+	assert.True(t, ok)
+	assert.Equal(t, []string{"orders-api", v2}, []string{target, variable})
 	assert.Equal(t, "the operator stopped", deviations[0].Reason)
 
 	s.reopen(t)
@@ -58,7 +61,7 @@ func TestDriftIsAskedAboutBetweenItems(t *testing.T) {
 	err := s.engine.Run(t.Context(), "redeploy-staging", drifted(t, "redeploy-staging", checklist.No, row.ID+" is gone"))
 	require.ErrorContains(t, err, "is gone")
 	assert.Equal(t, checklist.StatusOpen, s.engine.Session().State("redeploy-staging").Status, "nothing was begun")
-	assert.Empty(t, s.effects("redeploy-staging", "vercel.redeploy"))
+	assert.Empty(t, s.effects("redeploy-staging", checklist.DeploymentCreate))
 }
 
 // What is none of ours is nobody's drift.

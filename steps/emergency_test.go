@@ -120,7 +120,8 @@ func TestRevocationWithoutTheCompromisedKey(t *testing.T) {
 	notes := evidence.Tables[len(evidence.Tables)-1]
 	assert.Contains(t, notes.Rows, []string{"orders-api staging", "that the vault's copy of v1 was the one in service was not seen before the removal"})
 	facts := s.engine.Session().Facts
-	assert.NotEmpty(t, facts[checklist.Fact(checklist.FactRefused, checklist.Staging, checklist.OldKey)])
+	assert.Contains(t, evidence.Summary, "that orders-api staging and payments-api staging refuse v1 is not proved by a refusal, since the vault's copy was not seen to be accepted")
+	assert.Empty(t, facts[checklist.Fact(checklist.FactRefused, checklist.Staging, checklist.OldKey)], "another value is refused anyway")
 	assert.Empty(t, facts[checklist.Fact(checklist.FactRefused, checklist.Production, checklist.OldKey)])
 }
 
@@ -133,6 +134,7 @@ func TestRevocationIsNotProvedWithARowLeft(t *testing.T) {
 	s.add(t, "HMAC_SECRET_V1", "production")
 	err := s.engine.Run(t.Context(), "prove-revoked", checklisttest.NewScript(t))
 	require.ErrorContains(t, err, "HMAC_SECRET_V1 has 1 rows again")
+	assert.Equal(t, "remove-compromised", s.engine.Session().State("prove-revoked").Redo)
 }
 
 // brokenLog cannot be read.
@@ -168,7 +170,7 @@ func TestAuditOfASilentLog(t *testing.T) {
 	s.declare(t)
 	err := s.engine.Run(t.Context(), "audit", checklisttest.NewScript(t, say("stop", "The request log of staging proves nothing")))
 	require.ErrorContains(t, err, "staging: the request log has no request")
-	evidence := s.run(t, "audit", say("go on without", "staging"), say("go on without", "production"))
+	evidence := s.run(t, "audit", say("go-on", "staging"), say("go-on", "production"))
 	assert.Equal(t, []string{
 		"the request log of staging proved nothing when it was audited",
 		"the request log of production proved nothing when it was audited",
@@ -261,12 +263,15 @@ func TestEmergencyDeletionsWithALostAnswer(t *testing.T) {
 	s := newEmergency(t, "remove-compromised", "redeploy", "older-deployments")
 	s.wire.cut(http.MethodDelete, true, false)
 	s.run(t, "remove-compromised", checklisttest.Type("remove-compromised", "v1"))
-	assert.Contains(t, strings.Join(s.outcomes("remove-compromised"), "\n"), "found gone after the answer was lost")
+	assert.Contains(t, s.made("remove-compromised"), checklist.Found)
 	s.wire.mend()
 	s.pass(t, "redeploy")
 	s.wire.cut(http.MethodDelete, true, false)
 	evidence := s.run(t, "older-deployments", say("all", "8 older deployments"), checklisttest.Type("older-deployments", "v1"))
-	assert.Contains(t, strings.Join(s.outcomes("older-deployments"), "\n"), "found gone after the answer was lost")
+	assert.Contains(t, s.made("older-deployments"), checklist.Found)
+	for _, e := range s.engine.Session().State("older-deployments").Effects {
+		assert.Contains(t, e.Note, "its answer to v1 at ", "what was found does not go with the deployment")
+	}
 	assert.Regexp(t, `^\d+ older deployments that still accepted v1, or may have, were deleted; of those left: no older deployment is known to accept v1 \(0 were probed\)$`, evidence.Summary)
 
 	// The vault gives nothing to probe with, but nothing is left to be probed.
@@ -284,6 +289,44 @@ func TestOlderDeploymentsWithoutTheKey(t *testing.T) {
 	assert.Contains(t, strings.Join(evidence.Issues, "\n"), "whether 8 older deployments accept v1 is not known")
 }
 
+// A deletion that was begun and lost is not taken for made while the deployment is
+// there, whatever it answers by then.
+func TestADeletionThatWasLostIsNotTakenForMade(t *testing.T) {
+	t.Parallel()
+	s := newEmergency(t, "redeploy", "older-deployments")
+	s.pass(t, "redeploy")
+	s.wire.cut(http.MethodDelete, false, true)
+	err := s.engine.Run(t.Context(), "older-deployments", checklisttest.NewScript(t,
+		say("all", "8 older deployments"), checklisttest.Type("older-deployments", "v1")))
+	require.ErrorIs(t, err, checklist.ErrUnknown)
+	begun := len(s.engine.Session().State("older-deployments").Pending)
+	require.NotZero(t, begun)
+	s.wire.mend()
+	s.outside.Prober.HTTP = behindGate("/d/", protection) // nothing can be asked any more
+	s.reopen(t)
+	evidence := s.run(t, "older-deployments")
+	st := s.engine.Session().State("older-deployments")
+	assert.Empty(t, st.Pending)
+	assert.Empty(t, st.Effects, "nothing was deleted")
+	assert.Contains(t, strings.Join(evidence.Issues, "\n"), "whether 8 older deployments accept v1 is not known")
+}
+
+// What an item left half done is not proved, and keeps nothing up.
+func TestABackupKeyThatWasNotFinishedIsTold(t *testing.T) {
+	t.Parallel()
+	s := newEmergency(t, "generate", "add", "redeploy", "backup-key", "new-key-in-service")
+	for _, name := range []vault.Name{"staging/emergency", "production/emergency"} {
+		_, err := s.outside.Vault.Put(t.Context(), name, generated(t), vault.PutOptions{})
+		require.NoError(t, err)
+	}
+	s.pass(t, "generate", "add", "redeploy")
+	s.wire.cut(http.MethodPost, false, false)
+	require.Error(t, s.engine.Run(t.Context(), "backup-key", &willing{}))
+	require.NoError(t, s.engine.PassOver(t.Context(), "backup-key", "it takes too long", &willing{}))
+	evidence := s.run(t, "new-key-in-service")
+	assert.Contains(t, strings.Join(evidence.Issues, "\n"), "HMAC_SECRET_EMERGENCY: not proved in staging, since the item that adds it was not finished")
+}
+
 func TestOlderDeploymentsAreNotDeletedUnasked(t *testing.T) {
 	t.Parallel()
 	s := newEmergency(t, "redeploy", "older-deployments")
@@ -291,7 +334,7 @@ func TestOlderDeploymentsAreNotDeletedUnasked(t *testing.T) {
 	err := s.engine.Run(t.Context(), "older-deployments", checklisttest.NewScript(t,
 		say("all", "8 older deployments"), checklisttest.Type("older-deployments", "v2")))
 	require.ErrorIs(t, err, checklist.ErrDeclined)
-	assert.Empty(t, s.effects("older-deployments", "vercel.deployment.delete"))
+	assert.Empty(t, s.effects("older-deployments", checklist.DeploymentDelete))
 }
 
 func TestDispose(t *testing.T) {
@@ -318,6 +361,6 @@ func TestNewKeyInServiceRedeploysWhatCameLate(t *testing.T) {
 	s.pass(t, "redeploy", "generate", "add")
 	evidence := s.run(t, "new-key-in-service", checklisttest.Agree("new-key-in-service"))
 	assert.Equal(t, "v2 is accepted in staging and production", evidence.Summary)
-	assert.Len(t, s.effects("new-key-in-service", "vercel.redeploy"), 8, "four intended, four done")
+	assert.Len(t, s.effects("new-key-in-service", checklist.DeploymentCreate), 8, "four intended, four done")
 	require.NoError(t, s.engine.Run(t.Context(), "new-key-in-service", checklisttest.NewScript(t)), "done again, it asks nothing")
 }

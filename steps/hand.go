@@ -202,7 +202,7 @@ func (s Slot) dashboardName() string {
 // kind says which type to choose. The dashboard has called a variable that
 // cannot be read back sensitive, and calls it a secret now.
 func (s Slot) kind() string {
-	if s.variableType() == vercel.TypeSensitive {
+	if s.VariableType() == vercel.TypeSensitive {
 		return `Type: Secret (once "Sensitive").`
 	}
 	return `Type: Config (not "Sensitive").`

@@ -116,7 +116,7 @@ func TestACopyThatFailsIsTold(t *testing.T) {
 		checklisttest.Reply{Contains: "The value could not be put on the clipboard: no clipboard. install one", Err: checklist.ErrCancelled},
 	)
 	require.ErrorIs(t, s.engine.Run(t.Context(), "add-staging", script), checklist.ErrCancelled)
-	assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Unknown}, s.effects("add-staging", "hand.env.create"),
+	assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Unknown}, s.effects("add-staging", checklist.VariableCreate),
 		"whoever leaves may have pressed Save before")
 }
 
@@ -128,7 +128,9 @@ func TestAClipboardThatCannotBeClearedIsTold(t *testing.T) {
 	c.stuck = errors.New("no display")
 	op := &copier{}
 	require.NoError(t, s.engine.Run(t.Context(), "add-staging", op))
-	assert.Contains(t, s.outcomes("add-staging")[0], "the clipboard could not be cleared at once, and is within 45s: no display")
+	made := s.engine.Session().State("add-staging").Effects[0]
+	assert.Equal(t, checklist.Said, made.How)
+	assert.Equal(t, "the clipboard could not be cleared at once, and is within 45s: no display", made.Note)
 }
 
 // A value does not stay on the clipboard of somebody who left while it was put
@@ -176,12 +178,12 @@ func TestOlderDeploymentsThatAreLeftByHand(t *testing.T) {
 		return s.engine.Run(t.Context(), "older-deployments", script)
 	}
 	s.outside.Targets = s.outside.Targets[:1]
-	const question = "older deployments still accept v1. Delete them?"
+	const question = "older deployments still accept v1, or may. Delete them?"
 	err = run(first, say("all", question), checklisttest.Reply{Contains: "Find " + first, Err: checklist.ErrCancelled})
 	require.ErrorIs(t, err, checklist.ErrCancelled)
 	// Not to name it again makes it no more deleted.
 	require.NoError(t, run("", say("none", question)))
-	assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Unknown, checklist.Intended, checklist.Unmade}, s.effects("older-deployments", "hand.deployment.delete"))
+	assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Unknown, checklist.Intended, checklist.Unmade}, s.effects("older-deployments", checklist.DeploymentDelete))
 	assert.Empty(t, s.engine.Session().State("older-deployments").Effects, "nothing was deleted")
 	require.NoError(t, run(first, say("none", question)))
 	assert.Contains(t, s.engine.Session().State("older-deployments").Evidence.Summary, "1 of the 1 older deployments")

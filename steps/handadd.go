@@ -66,7 +66,7 @@ func (a handAdd) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, e
 	for _, r := range a.rows(sc.Environments()) {
 		plan.Actions = append(plan.Actions, checklist.Action{
 			Target: r.target.Name, Environment: r.environment,
-			Words: fmt.Sprintf("you create %s, %s, for %s", sc.Session.Key(a.role).Variable(), r.slot.variableType(), r.vercel),
+			Words: fmt.Sprintf("you create %s, %s, for %s", sc.Session.Key(a.role).Variable(), r.slot.VariableType(), r.vercel),
 		})
 	}
 	return plan, nil

@@ -116,7 +116,7 @@ func (h handOlder) choose(ctx context.Context, sc *checklist.Scope, alive []olde
 		lines = append(lines, fmt.Sprintf("%s: %s: %s", o.cell, o.address, o.answer))
 	}
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Choose, Asked: askedWhich, Default: deleteAll,
+		Kind: checklist.Choose, Asked: askedWhich(), Default: deleteAll,
 		Title: fmt.Sprintf("%d older deployments still accept %s, or may. Delete them?", len(alive), sc.Session.Key(checklist.OldKey)),
 		Body:  strings.Join(lines, "\n") + "\n\nA preview that somebody looks at is gone with its deployment.",
 		Choices: []checklist.Choice{

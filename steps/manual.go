@@ -13,7 +13,7 @@ import (
 type manual struct{ ask }
 
 // askedManual is the step's one question.
-var askedManual = checklist.Asked{ID: "manual"}
+func askedManual() checklist.Asked { return checklist.Asked{ID: "manual"} }
 
 func (manual) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	return checklist.Plan{Summary: sc.Item.Title, Risk: checklist.Look, Actions: []checklist.Action{
@@ -23,7 +23,7 @@ func (manual) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, erro
 
 func (manual) Do(ctx context.Context, sc *checklist.Scope) error {
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Confirm, Asked: askedManual, Default: checklist.No,
+		Kind: checklist.Confirm, Asked: askedManual(), Default: checklist.No,
 		Title: fmt.Sprintf("Is ‘%s’ done?", sc.Item.Title), Body: sc.Item.Why,
 	})
 	if err != nil {
@@ -38,7 +38,7 @@ func (manual) Do(ctx context.Context, sc *checklist.Scope) error {
 func (manual) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	who, said := "", ""
 	for _, a := range sc.Session.State(sc.Item.ID).Answers {
-		if *a.Question == askedManual {
+		if *a.Question == askedManual() {
 			who, said = a.By, a.Text
 		}
 	}

@@ -21,11 +21,12 @@ const (
 // as the session in trouble.
 type nameTrouble struct{ *Outside }
 
-// troubleQuestion is one question about the trouble, by its id, and the fact that
-// keeps its answer.
-type troubleQuestion struct{ id, fact, title, usual string }
-
-func (q troubleQuestion) asked() checklist.Asked { return checklist.Asked{ID: q.id} }
+// troubleQuestion is one question about the trouble and the fact that keeps its
+// answer.
+type troubleQuestion struct {
+	asked              checklist.Asked
+	fact, title, usual string
+}
 
 func (n nameTrouble) Plan(context.Context, *checklist.Scope) (checklist.Plan, error) {
 	return checklist.Plan{Summary: "Name the trouble", Risk: checklist.Look, Actions: []checklist.Action{
@@ -41,9 +42,9 @@ func (n nameTrouble) Check(_ context.Context, sc *checklist.Scope) (bool, error)
 
 func troubleQuestions(what, since string) []troubleQuestion {
 	return []troubleQuestion{
-		{"what", FactTroubleWhat, "What fails?", what},
-		{"since", FactTroubleSince, "Since when?", since},
-		{"whom", FactTroubleWhom, "For whom?", "not known yet"},
+		{checklist.Asked{ID: "what"}, FactTroubleWhat, "What fails?", what},
+		{checklist.Asked{ID: "since"}, FactTroubleSince, "Since when?", since},
+		{checklist.Asked{ID: "whom"}, FactTroubleWhom, "For whom?", "not known yet"},
 	}
 }
 
@@ -58,7 +59,7 @@ func (n nameTrouble) Do(ctx context.Context, sc *checklist.Scope) error {
 	}
 	for _, q := range troubleQuestions(what, since) {
 		_, err := sc.Ask(ctx, checklist.Question{
-			Kind: checklist.Write, Asked: q.asked(), Title: q.title, Default: q.usual, Body: "In your words; it goes into the record.",
+			Kind: checklist.Write, Asked: q.asked, Title: q.title, Default: q.usual, Body: "In your words; it goes into the record.",
 		})
 		if err != nil {
 			return err
@@ -93,7 +94,7 @@ func firstLine(text string) string {
 func troubleAnswers(sc *checklist.Scope) map[string]string {
 	answers := map[string]string{}
 	for _, q := range troubleQuestions("", "") {
-		if text := strings.TrimSpace(sc.Answer(q.asked())); text != "" {
+		if text := strings.TrimSpace(sc.Answer(q.asked)); text != "" {
 			answers[q.fact] = text
 		}
 	}

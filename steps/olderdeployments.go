@@ -171,7 +171,7 @@ func (f findOlderDeployments) Do(ctx context.Context, sc *checklist.Scope) error
 }
 
 // askedWhich asks which older deployments are to be deleted.
-var askedWhich = checklist.Asked{ID: "delete-which"}
+func askedWhich() checklist.Asked { return checklist.Asked{ID: "delete-which"} }
 
 // choose asks which deployments are to be deleted.
 func (f findOlderDeployments) choose(ctx context.Context, sc *checklist.Scope, alive []leftover) ([]leftover, error) {
@@ -179,7 +179,7 @@ func (f findOlderDeployments) choose(ctx context.Context, sc *checklist.Scope, a
 		return nil, nil
 	}
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Choose, Asked: askedWhich, Default: deleteAll,
+		Kind: checklist.Choose, Asked: askedWhich(), Default: deleteAll,
 		Title: fmt.Sprintf("%d older deployments still accept %s, or may. Delete them?", len(alive), sc.Session.Key(checklist.OldKey)),
 		Body:  lines(alive) + "\n\nA preview that somebody looks at is gone with its deployment.",
 		Choices: []checklist.Choice{

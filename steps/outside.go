@@ -32,8 +32,10 @@ type Target struct {
 	// Slots are where the variable of an environment lives, the one that is
 	// deployed first; of an environment without any, as vercelTargets says.
 	Slots map[checklist.Environment][]Slot
-	// Bypass passes Vercel's deployment protection; zero where there is none.
-	Bypass keygen.Secret
+	// Protected says that Vercel's deployment protection is on, which Bypass
+	// passes; zero where there is none, or the vault does not have it.
+	Protected bool
+	Bypass    keygen.Secret
 }
 
 // Slot is one place for a variable's row: a Vercel target, narrowed to a git

@@ -22,13 +22,22 @@ type ownProof struct {
 	site       site
 	deployment vercel.Deployment
 	report     probe.Report
-	// shut says what kept the deployment from judging; "" where it did.
-	shut string
+	door       door
+	why        string // what kept the deployment from judging, for people
 }
+
+// door says whether a deployment itself answered at its own address.
+type door int
+
+const (
+	open   door = iota // it judged the requests
+	closed             // something in front of it answered in its place
+	hidden             // nothing tells it from something in front of it
+)
 
 // unproved reports whether nothing at all is known of the site: its environment's
 // address does not lead to it.
-func (o ownProof) unproved() bool { return o.shut != "" && !o.site.first() }
+func (o ownProof) unproved() bool { return o.door != open && !o.site.first() }
 
 // atOwnAddress asks the deployment that serves a site as suite asked its cell,
 // which was answered with alias.
@@ -44,45 +53,44 @@ func (o *Outside) atOwnAddress(ctx context.Context, sc *checklist.Scope, s site,
 	if proof.report, err = suite.Run(ctx, nil); err != nil {
 		return proof, err
 	}
-	proof.shut = shut(proof.report, alias)
-	if proof.shut == "" && proof.report.Failed() {
+	proof.door, proof.why = shut(proof.report, alias)
+	if proof.door == open && proof.report.Failed() {
 		return proof, failure(sc, fmt.Sprintf("%s (%s at %s)", s, proof.deployment.ID, suite.URL), s.environment, proof.report)
 	}
 	return proof, nil
 }
 
-// shut says what answered in the place of a deployment at its own address, and ""
-// where the deployment itself did. Vercel protects these addresses by default, and
+// shut says whether something answered in the place of a deployment at its own
+// address, and what it was, for people. Vercel protects these addresses by default, and
 // not that of production.
 //
 // Not every gate says that it is one. But where each judgement at the environment's
 // address names the deployment it is of, refusals of everything that name none are
 // none of the service's.
-func shut(own, alias probe.Report) string {
+func shut(own, alias probe.Report) (is door, why string) {
 	accepted := slices.ContainsFunc(own.Rows, func(row probe.Row) bool { return row.Got == probe.GotAccepted })
 	stranger := !accepted && len(own.Deployments()) == 0 && namesItself(alias)
-	why := ""
 	for _, row := range own.Rows {
+		words := ""
 		switch {
 		case row.Got == probe.GotBlocked:
-			why = cmp.Or(why, row.Detail)
+			words = cmp.Or(row.Detail, "something in front of the service answered")
 		case row.Got == probe.GotRedirect:
-			why = cmp.Or(why, "the address redirects, as to a login")
+			words = "the address redirects, as to a login"
 		case row.Got == probe.GotRefused && stranger:
-			why = cmp.Or(why, "something in front of the service refused")
+			words = "something in front of the service refused"
 		case row.Verdict != probe.OK && row.Got != probe.GotNotSent:
-			return "" // it was judged, or the service is broken
+			return open, "" // it was judged, or the service is broken
+		default:
+			continue
 		}
+		is, why = closed, cmp.Or(why, words)
 	}
-	if why == "" && !accepted && len(own.Deployments()) == 0 {
-		why = unknownVoice // all were refused as they must be, by whomever
+	if is == open && !accepted && len(own.Deployments()) == 0 { // all were refused as they must be, by whomever
+		return hidden, "nothing tells the service from something in front of it, since it accepts no request and does not name its deployment"
 	}
-	return why
+	return is, why
 }
-
-// unknownVoice is told of refusals that something in front of a service could
-// have answered as well.
-const unknownVoice = "nothing tells the service from something in front of it, since it accepts no request and does not name its deployment"
 
 // namesItself reports whether each answer that judged a signature named its
 // deployment.
@@ -111,9 +119,9 @@ func tellOwn(all []ownProof, evidence *checklist.Evidence) {
 		}
 		answers := "as they must be"
 		switch {
-		case o.shut != "":
-			answers = "none: " + o.shut
-			if o.shut != unknownVoice && !slices.ContainsFunc(protected, func(t Target) bool { return t.Project == o.site.target.Project }) {
+		case o.door != open:
+			answers = "none: " + o.why
+			if o.door == closed && !slices.ContainsFunc(protected, func(t Target) bool { return t.Project == o.site.target.Project }) {
 				protected = append(protected, o.site.target)
 			}
 		case o.report.Failed():

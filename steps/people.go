@@ -22,7 +22,7 @@ func (n notifyWindow) Check(ctx context.Context, sc *checklist.Scope) (bool, err
 	if told, err := n.notice.Check(ctx, sc); !told || err != nil {
 		return false, err
 	}
-	return calendar(sc).Holds(n.calendarPath(sc))
+	return calendar(sc.Session, sc.Now()).Holds(n.calendarPath(sc))
 }
 
 func (n notifyWindow) Do(ctx context.Context, sc *checklist.Scope) error {
@@ -87,7 +87,7 @@ func (n scheduleNext) Plan(_ context.Context, sc *checklist.Scope) (checklist.Pl
 }
 
 func (n scheduleNext) Check(_ context.Context, sc *checklist.Scope) (bool, error) {
-	return calendar(sc).Holds(n.calendarPath(sc))
+	return calendar(sc.Session, sc.Now()).Holds(n.calendarPath(sc))
 }
 
 func (n scheduleNext) Do(ctx context.Context, sc *checklist.Scope) error {
@@ -95,7 +95,7 @@ func (n scheduleNext) Do(ctx context.Context, sc *checklist.Scope) error {
 }
 
 func (n scheduleNext) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	there, err := calendar(sc).Holds(n.calendarPath(sc))
+	there, err := calendar(sc.Session, sc.Now()).Holds(n.calendarPath(sc))
 	if err != nil {
 		return checklist.Evidence{}, err
 	}
@@ -130,7 +130,7 @@ func (m reviewMeeting) Check(_ context.Context, sc *checklist.Scope) (bool, erro
 
 func (m reviewMeeting) Do(ctx context.Context, sc *checklist.Scope) error {
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Write, Asked: checklist.Asked{ID: askIssues}, Title: "What should the next rotation look at? (empty for nothing)", Optional: true,
+		Kind: checklist.Write, Asked: askedIssues(), Title: "What should the next rotation look at? (empty for nothing)", Optional: true,
 	})
 	if err != nil {
 		return err
@@ -143,7 +143,7 @@ func (m reviewMeeting) Do(ctx context.Context, sc *checklist.Scope) error {
 }
 
 func (m reviewMeeting) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	issues := answered(sc, askIssues)
+	issues := answered(sc, askedIssues())
 	return checklist.Evidence{
 		Summary: fmt.Sprintf("open issues left by the review meeting: %d; %s", len(issues), toldWords(sc, toTeam)), Issues: issues,
 	}, nil

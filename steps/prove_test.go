@@ -50,7 +50,7 @@ func TestAProofEndsWithTheDeploymentItWasAbout(t *testing.T) {
 	s.pass(t, "generate", "add-staging", "redeploy-staging")
 	assert.Empty(t, accepted())
 	s.look(t, "test-staging")
-	assert.Contains(t, accepted(), "by dpl_")
+	assert.Regexp(t, `^dpl_[^ ,]+(,dpl_[^ ,]+)*$`, accepted(), "the deployments, separated by commas")
 	evidence := s.engine.Session().State("test-staging").Evidence
 	require.NotNil(t, evidence)
 	assert.Len(t, evidence.Tables, 3, "one for each target, and one of the deployments' own addresses")
@@ -69,6 +69,7 @@ func TestProveSeesWhatIsServedInPlaceOfWhatWasDeployed(t *testing.T) {
 	require.ErrorContains(t, err, "HMAC_SECRET_V2")
 	assert.NotEmpty(t, checklist.Hint(err))
 	assert.Equal(t, checklist.StatusFailed, s.engine.Session().State("test-staging").Status)
+	assert.Equal(t, "add-staging", s.engine.Session().State("test-staging").Redo, "which replaces the value")
 	evidence := s.engine.Session().State("test-staging").Evidence
 	require.NotNil(t, evidence, "the table shows what was asked and answered")
 	assert.NotEmpty(t, evidence.Tables)
@@ -105,7 +106,7 @@ func TestRedeployWaitsForTheBuildThatItBegan(t *testing.T) {
 	// It is done: there is nothing to agree to any more.
 	require.NoError(t, s.engine.Run(t.Context(), "redeploy-staging", checklisttest.NewScript(t)))
 	s.requireOnce(t, "redeploy-staging")
-	assert.Len(t, s.outcomes("redeploy-staging"), len(s.outside.Targets))
+	assert.Len(t, s.made("redeploy-staging"), len(s.outside.Targets))
 }
 
 func TestArchiveOldKey(t *testing.T) {
@@ -114,7 +115,7 @@ func TestArchiveOldKey(t *testing.T) {
 	_, err := s.outside.Vault.Archive(t.Context(), "staging/v1", "test") // by a process that died
 	require.NoError(t, err)
 	s.pass(t, "archive-old")
-	assert.Len(t, s.outcomes("archive-old"), 1, "what was archived is not archived again")
+	assert.Len(t, s.made("archive-old"), 1, "what was archived is not archived again")
 	for _, name := range []vault.Name{"staging/v1", "production/v1"} {
 		secret, entry, err := s.outside.Vault.Get(t.Context(), name)
 		require.NoError(t, err)

@@ -156,7 +156,7 @@ func (p proveRevoked) failed(cells []cell, found []revocation) checklist.Evidenc
 	var failed []string
 	for i, c := range cells {
 		r := found[i]
-		atOwn := slices.ContainsFunc(r.own, func(o ownProof) bool { return o.shut == "" && o.report.Failed() })
+		atOwn := slices.ContainsFunc(r.own, func(o ownProof) bool { return o.door == open && o.report.Failed() })
 		if len(r.report.Rows) > 0 && (r.report.Failed() || atOwn) {
 			failed = append(failed, c.String())
 		}

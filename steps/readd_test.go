@@ -119,7 +119,7 @@ func TestReAddOldKeyPutsAnArchivedKeyToUse(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, vault.Active, entry.Status, "%s", name)
 	}
-	assert.Len(t, s.effects("re-add-old", "vault.put"), 4, "two keys, each intended and done")
+	assert.Len(t, s.effects("re-add-old", checklist.VaultReinstate), 4, "two keys, each intended and done")
 }
 
 // An answer that is lost is looked for, and nothing is made twice.
@@ -129,8 +129,7 @@ func TestReAddOldKeyFindsALostAnswer(t *testing.T) {
 	s.wire.cut(http.MethodPost, true, false)
 	s.pass(t, "re-add-old")
 	assert.Len(t, s.rows(t, v1), 3)
-	require.Len(t, s.outcomes("re-add-old"), 1)
-	assert.Contains(t, s.outcomes("re-add-old")[0], "found after its answer was lost")
+	assert.Equal(t, []checklist.How{checklist.Found}, s.made("re-add-old"))
 }
 
 // What must not come back does not: the refusal is made before anything is

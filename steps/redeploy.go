@@ -326,7 +326,8 @@ func (r redeploy) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Ev
 	return evidence, nil
 }
 
-// deploymentFact names the fact that holds the deployment which should serve.
+// deploymentFact names the fact that holds the deployment which served when the
+// item passed.
 func deploymentFact(c cell) string {
 	return "deployment/" + string(c.environment) + "/" + c.target.Project
 }

@@ -39,7 +39,7 @@ func (a addKey) planRefill(ctx context.Context, sc *checklist.Scope) (checklist.
 		if v, ok := existing[r.String()]; ok && !oursBefore(sc, v) {
 			action.Words = fmt.Sprintf("leave row %s for %s as it is", v.ID, r.vercel)
 		} else {
-			action.Words = fmt.Sprintf("create %s, %s, for %s, with the value from %s", id.Variable(), r.slot.variableType(), r.vercel, a.Vault.Describe())
+			action.Words = fmt.Sprintf("create %s, %s, for %s, with the value from %s", id.Variable(), r.slot.VariableType(), r.vercel, a.Vault.Describe())
 			action.Command = r.command(id.Variable())
 		}
 		plan.Actions = append(plan.Actions, action)

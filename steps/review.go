@@ -16,14 +16,17 @@ type Trail interface {
 	Exported(ctx context.Context, session string) (exported Exported, ok bool, err error)
 	// Export signs and appends the record of a session.
 	Export(ctx context.Context, s *checklist.Session) (Exported, error)
-	// ApproveLate puts the consent of second persons beside the record of a session:
-	// the request, and their signatures of it. It replaces what is there.
-	ApproveLate(ctx context.Context, session string, request checklist.Request, approvals []checklist.Approval) error
+	// ApproveLate puts the consent of second persons beside the record of a session.
+	// It replaces what is there.
+	ApproveLate(ctx context.Context, session string, all []Signed) error
 	// ApprovedLate verifies the record of a session with the consent beside it, and
 	// returns who gave it. ok is true when as many people agreed as the session
 	// requires, and all that is there verifies.
 	ApprovedLate(ctx context.Context, session string) (by []string, ok bool, err error)
 }
+
+// Signed is the text of a request for approval, and a signature over it.
+type Signed struct{ Request, Signature string }
 
 // Reviewed is a record that has been verified.
 type Reviewed struct {

@@ -21,20 +21,25 @@ func TestShut(t *testing.T) {
 	const stranger = "something in front of the service refused"
 	for name, tc := range map[string]struct {
 		own, alias probe.Report
-		want       string
+		door       door
+		why        string
 	}{
-		"all as it must be":                       {named, named, ""},
-		"a gate that says so":                     {report(probe.Row{Got: probe.GotBlocked, Verdict: probe.Inconclusive, Detail: "a firewall"}, notSent), named, "a firewall"},
-		"a gate in the middle of it":              {report(row(probe.GotAccepted, probe.OK, ""), probe.Row{Got: probe.GotBlocked, Verdict: probe.Inconclusive, Detail: "a firewall"}), unnamed, "a firewall"},
-		"a login":                                 {report(row(probe.GotRedirect, probe.Inconclusive, ""), notSent), named, "the address redirects, as to a login"},
-		"a key refused by the deployment":         {report(row(probe.GotRefused, probe.Failed, "dpl_1"), notSent), named, ""},
-		"a key refused without a name":            {report(row(probe.GotRefused, probe.Failed, ""), notSent), named, stranger},
-		"where no answer has a name":              {report(row(probe.GotRefused, probe.Failed, ""), notSent), unnamed, ""},
-		"a deployment that does not say its name": {unnamed, named, ""},
-		"a forgery accepted beside a gate":        {report(row(probe.GotAccepted, probe.Failed, ""), row(probe.GotBlocked, probe.Inconclusive, "")), named, ""},
-		"a service that breaks":                   {report(row(probe.GotServerError, probe.Inconclusive, ""), notSent), named, ""},
-		"a service that is away":                  {report(row(probe.GotNoAnswer, probe.Inconclusive, ""), notSent), named, ""},
+		"all as it must be":                       {named, named, open, ""},
+		"a gate that says so":                     {report(probe.Row{Got: probe.GotBlocked, Verdict: probe.Inconclusive, Detail: "a firewall"}, notSent), named, closed, "a firewall"},
+		"a gate in the middle of it":              {report(row(probe.GotAccepted, probe.OK, ""), probe.Row{Got: probe.GotBlocked, Verdict: probe.Inconclusive, Detail: "a firewall"}), unnamed, closed, "a firewall"},
+		"a login":                                 {report(row(probe.GotRedirect, probe.Inconclusive, ""), notSent), named, closed, "the address redirects, as to a login"},
+		"a key refused by the deployment":         {report(row(probe.GotRefused, probe.Failed, "dpl_1"), notSent), named, open, ""},
+		"a key refused without a name":            {report(row(probe.GotRefused, probe.Failed, ""), notSent), named, closed, stranger},
+		"where no answer has a name":              {report(row(probe.GotRefused, probe.Failed, ""), notSent), unnamed, open, ""},
+		"a deployment that does not say its name": {unnamed, named, open, ""},
+		"a forgery accepted beside a gate":        {report(row(probe.GotAccepted, probe.Failed, ""), row(probe.GotBlocked, probe.Inconclusive, "")), named, open, ""},
+		"a service that breaks":                   {report(row(probe.GotServerError, probe.Inconclusive, ""), notSent), named, open, ""},
+		"a gate that says nothing":                {report(row(probe.GotBlocked, probe.Inconclusive, ""), notSent), named, closed, "something in front of the service answered"},
+		"refusals by whomever":                    {report(row(probe.GotRefused, probe.OK, "")), unnamed, hidden, "nothing tells the service from something in front of it, since it accepts no request and does not name its deployment"},
+		"a service that is away":                  {report(row(probe.GotNoAnswer, probe.Inconclusive, ""), notSent), named, open, ""},
 	} {
-		assert.Equal(t, tc.want, shut(tc.own, tc.alias), name)
+		is, why := shut(tc.own, tc.alias)
+		assert.Equal(t, tc.door, is, name)
+		assert.Equal(t, tc.why, why, name)
 	}
 }

@@ -48,8 +48,8 @@ func slotWords(sites []site) []string {
 	return words
 }
 
-// variableType is the type that a secret should have in the slot.
-func (s Slot) variableType() string {
+// VariableType is the type that a secret should have in the slot.
+func (s Slot) VariableType() string {
 	if s.Type != "" {
 		return s.Type
 	}

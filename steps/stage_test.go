@@ -76,17 +76,19 @@ func (s *stage) stock(t testing.TB) {
 func (s *stage) begin(t testing.TB, c checklist.Checklist) {
 	t.Helper()
 	o := checklisttest.Opening(c)
-	o.Targets = nil
+	o.Setup.Targets = nil
 	for _, target := range s.outside.Targets {
-		o.Targets = append(o.Targets, target.Name)
+		o.Setup.Targets = append(o.Setup.Targets, checklist.Target{
+			Name: target.Name, Platform: checklist.PlatformVercel, Project: target.Project, Role: steps.RoleVerifier,
+		})
 	}
 	o.Trail, o.TrailHead = trailID, strings.Repeat("0", 64)
 	j := journal.NewMemory()
-	require.NoError(t, checklist.Open(t.Context(), j, o, s.sandbox.Clock().Now()))
+	require.NoError(t, checklist.Open(t.Context(), j, o, "run-1", s.sandbox.Clock().Now()))
 	s.config = checklist.Config{
-		Journal: j, Steps: steps.NewCatalog(s.outside), Meter: s.outside, Observer: s.outside, Approver: s.outside.Approver,
-		Clock: s.sandbox.Clock().Now, Operator: checklisttest.Operator,
-		Find: func(checklist.Opening) (checklist.Checklist, error) { return c, nil },
+		Journal: j, Steps: steps.NewCatalog(s.outside), Setup: o.Setup, Meter: s.outside, Observer: s.outside,
+		Clock: s.sandbox.Clock().Now, Operator: checklisttest.Operator, Run: "run-2",
+		Skeletons: []checklist.Skeleton{checklist.SkeletonOf(c)},
 	}
 	s.reopen(t)
 }
@@ -148,7 +150,7 @@ func part(t testing.TB, items []string) checklist.Checklist {
 		c.Phases = []checklist.Phase{{ID: "part", Title: "Part"}}
 		for _, id := range items {
 			if i, _, ok := whole.Item(id); ok {
-				i.Gates = nil
+				i.Gates, i.Patience, i.PatienceFrom = nil, 0, ""
 				c.Phases[0].Items = append(c.Phases[0].Items, i)
 			}
 		}
@@ -217,25 +219,43 @@ func (s *stage) add(t *testing.T, key string, targets ...string) {
 	require.Equal(t, http.StatusCreated, resp.StatusCode, "%s", answer)
 }
 
-// effects returns how an item's effects of a name stand in the journal, in
-// order: the kinds of their events.
-func (s *stage) effects(item, name string) []checklist.Kind {
+// effects returns how an item's effects of a code stand in the journal, in order:
+// the kinds of their events.
+func (s *stage) effects(item string, code checklist.EffectCode) []checklist.Kind {
 	var kinds []checklist.Kind
 	for _, e := range s.config.Journal.Events() {
-		if e.Item == item && e.Effect != nil && e.Effect.Name == name {
+		if e.Item == item && e.Effect != nil && e.Effect.Code == code {
 			kinds = append(kinds, e.Kind)
 		}
 	}
 	return kinds
 }
 
-// outcomes returns what came of an item's effects that were made.
-func (s *stage) outcomes(item string) []string {
-	var outcomes []string
+// made returns how it is known that each of an item's effects was made.
+func (s *stage) made(item string) []checklist.How {
+	var hows []checklist.How
 	for _, e := range s.engine.Session().State(item).Effects {
-		outcomes = append(outcomes, e.Outcome)
+		hows = append(hows, e.How)
 	}
-	return outcomes
+	return hows
+}
+
+// planOf runs an item up to its plan, and no further.
+func (s *stage) planOf(t *testing.T, item string) *checklist.Plan {
+	t.Helper()
+	require.ErrorIs(t, s.engine.Run(t.Context(), item, unwilling{}), checklist.ErrCancelled)
+	plan := s.engine.Session().State(item).Plan
+	require.NotNil(t, plan)
+	return plan
+}
+
+// unwilling is an operator that leaves at the first question.
+type unwilling struct{}
+
+func (unwilling) Show(checklist.Event)        {}
+func (unwilling) Progress(checklist.Progress) {}
+func (unwilling) Ask(context.Context, checklist.Question) (checklist.Answer, error) {
+	return checklist.Answer{}, checklist.ErrCancelled
 }
 
 // wire is what requests to Vercel go over. It can lose the answer to a write,

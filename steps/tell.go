@@ -68,13 +68,6 @@ const (
 	arrivedNo  = "no"
 )
 
-// The questions of a message.
-const (
-	askSend    = "send"    // how it is sent
-	askArrived = "arrived" // whether it is in the channel
-	askPosted  = "posted"  // whether the operator has posted it
-)
-
 // postEffect is the posting of an item's message. Each round of an item has its
 // own, so that one that was posted is not taken for the next.
 func postEffect(sc *checklist.Scope, to audience) checklist.Effect {
@@ -91,7 +84,13 @@ func toldWords(sc *checklist.Scope, to audience) string {
 	if posted(sc, to) {
 		return fmt.Sprintf("the message for %s is in Slack", to)
 	}
-	return fmt.Sprintf("%s says that the message for %s was posted", sc.Session.Opening.Operator, to)
+	by := sc.Session.Opening.Operator
+	for _, a := range sc.Session.State(sc.Item.ID).Answers {
+		if *a.Question == askedPosted() {
+			by = a.By // who may have taken the session over
+		}
+	}
+	return fmt.Sprintf("%s says that the message for %s was posted", by, to)
 }
 
 // tell sends a message, or lets the operator send it.
@@ -110,7 +109,7 @@ func (o *Outside) tell(ctx context.Context, sc *checklist.Scope, to audience, m 
 		}
 	}
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Choose, Asked: checklist.Asked{ID: askSend}, Title: "Post this to Slack?", Body: m.String(), Copy: m.String(), Default: sendPost,
+		Kind: checklist.Choose, Asked: checklist.Asked{ID: "send"}, Title: "Post this to Slack?", Body: m.String(), Copy: m.String(), Default: sendPost,
 		Choices: []checklist.Choice{
 			{ID: sendPost, Label: "Post it now", Help: "through the webhook that the vault keeps"},
 			{ID: sendByHand, Label: "Post it by hand", Help: "such as to another channel; you confirm that you have"},
@@ -149,7 +148,7 @@ func (o *Outside) post(ctx context.Context, sc *checklist.Scope, hook *notify.Sl
 // lookInChannel asks whether a message arrived whose answer was lost.
 func (o *Outside) lookInChannel(ctx context.Context, sc *checklist.Scope, m notify.Message) (arrived bool, err error) {
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Choose, Asked: checklist.Asked{ID: askArrived}, Title: "Is the message in the channel?",
+		Kind: checklist.Choose, Asked: checklist.Asked{ID: "arrived"}, Title: "Is the message in the channel?",
 		Body: "It was sent to Slack, and the answer was lost. Look in the channel for:\n\n" + m.String(),
 		Choices: []checklist.Choice{
 			{ID: arrivedYes, Label: "Yes, it is there"},
@@ -162,10 +161,13 @@ func (o *Outside) lookInChannel(ctx context.Context, sc *checklist.Scope, m noti
 	return a.Text == arrivedYes, err
 }
 
+// askedPosted is the question whether the operator has posted a message.
+func askedPosted() checklist.Asked { return checklist.Asked{ID: "posted"} }
+
 // byHand lets the operator send a message and say so.
 func (o *Outside) byHand(ctx context.Context, sc *checklist.Scope, to audience, note string, m notify.Message) error {
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Confirm, Asked: checklist.Asked{ID: askPosted}, Default: checklist.No,
+		Kind: checklist.Confirm, Asked: askedPosted(), Default: checklist.No,
 		Title: fmt.Sprintf("Have you posted this to %s?", to),
 		Body:  note + m.String(), Copy: m.String(),
 	})

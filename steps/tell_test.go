@@ -42,7 +42,7 @@ func TestTellWithoutAWebhook(t *testing.T) {
 	t.Parallel()
 	d := emergencyDesk(t)
 	_, err := d.run(t, incident, confirm(checklist.No))
-	require.ErrorContains(t, err, "#security and on-call have not been told")
+	require.ErrorContains(t, err, "the message for #security and on-call has not been posted")
 	assert.Contains(t, checklist.Hint(err), "run the item again")
 
 	script, err := d.run(t, incident, confirm(checklist.Yes))
@@ -52,8 +52,8 @@ func TestTellWithoutAWebhook(t *testing.T) {
 	assert.Contains(t, q.Copy, "- compromised since Mon 2 Mar 2026 07:30 UTC\n- known by: it was in a <public> gist\n")
 	assert.Contains(t, q.Copy, "- older deployments: none of 3 older deployments accepts v1")
 	assert.Equal(t, q.Copy, q.Body)
-	assert.Equal(t, checklisttest.Operator+" says that #security and on-call were told", d.summary(t, incident))
-	assert.Empty(t, d.kinds(incident, "slack.post"))
+	assert.Equal(t, checklisttest.Operator+" says that the message for #security and on-call was posted", d.summary(t, incident))
+	assert.Empty(t, d.kinds(incident, checklist.MessagePost))
 }
 
 func TestTellByAWebhook(t *testing.T) {
@@ -65,8 +65,8 @@ func TestTellByAWebhook(t *testing.T) {
 	require.Len(t, channel.got(), 1)
 	assert.Contains(t, channel.got()[0], "it was in a &lt;public&gt; gist")
 	assert.Contains(t, script.Asked()[0].Body, "it was in a <public> gist", "it was shown before")
-	assert.Equal(t, "#security and on-call were told: the message is in Slack", d.summary(t, incident))
-	assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Done}, d.kinds(incident, "slack.post"))
+	assert.Equal(t, "the message for #security and on-call is in Slack", d.summary(t, incident))
+	assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Done}, d.kinds(incident, checklist.MessagePost))
 	d.mustNotHold(t, script, webhookSecret)
 }
 
@@ -90,8 +90,8 @@ func TestALostAnswerIsLookedUpInTheChannel(t *testing.T) {
 		script, err := d.run(t, incident, choose(posting, "post"), choose(looking, "yes"))
 		require.NoError(t, err)
 		assert.Len(t, channel.got(), 1, "it is not posted twice")
-		assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Unknown, checklist.Done}, d.kinds(incident, "slack.post"))
-		assert.Contains(t, d.summary(t, incident), "the message is in Slack")
+		assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Unknown, checklist.Done}, d.kinds(incident, checklist.MessagePost))
+		assert.Contains(t, d.summary(t, incident), "is in Slack")
 		d.mustNotHold(t, script, webhookSecret)
 	})
 
@@ -114,7 +114,7 @@ func TestALostAnswerIsLookedUpInTheChannel(t *testing.T) {
 		_, err = d.run(t, incident, choose(looking, "yes"))
 		require.NoError(t, err)
 		assert.Len(t, channel.got(), 1)
-		assert.Contains(t, d.summary(t, incident), "the message is in Slack")
+		assert.Contains(t, d.summary(t, incident), "is in Slack")
 	})
 
 	t.Run("what is posted and not written down is not posted again", func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestARefusedMessageIsSentByHand(t *testing.T) {
 	assert.Contains(t, asked.Body, "Slack did not take it: ")
 	assert.Contains(t, asked.Body, "the webhook answered 404: no_service")
 	assert.NotContains(t, asked.Copy, "no_service", "only the message is copied")
-	assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Unmade}, d.kinds(incident, "slack.post"))
+	assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Unmade}, d.kinds(incident, checklist.MessagePost))
 	assert.Contains(t, d.summary(t, incident), "says that")
 	d.mustNotHold(t, script, webhookSecret)
 }
@@ -194,6 +194,6 @@ func TestTheReviewMeetingTellsThatTheRotationIsComplete(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, channel.got()[0], "HMAC key rotation of orders is complete: v2 is the only key in use")
 	assert.Contains(t, channel.got()[0], "- open: batch-import is deployed by hand")
-	assert.Equal(t, "open issues left by the review meeting: 1; the team were told: the message is in Slack", d.summary(t, item))
+	assert.Equal(t, "open issues left by the review meeting: 1; the message for the team is in Slack", d.summary(t, item))
 	assert.Equal(t, []string{"batch-import is deployed by hand"}, d.engine.Session().State(item).Evidence.Issues, "the other answer is none")
 }

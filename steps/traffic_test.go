@@ -146,7 +146,7 @@ func TestMonitorWaitsForTheDaysToBeOver(t *testing.T) {
 	assert.Equal(t, served.AddDate(0, 0, 7), st.Until)
 	require.NotNil(t, st.Evidence, "what was seen meanwhile is kept")
 	assert.Contains(t, st.Evidence.Summary, "v1 60.0%")
-	assert.Contains(t, s.engine.Session().Issues, nameless)
+	assert.Contains(t, texts(s.engine.Session().Issues()), nameless)
 
 	s.turn(t, 5*24*time.Hour)
 	require.NoError(t, s.engine.Run(t.Context(), "monitor", checklisttest.NewScript(t)))
@@ -209,4 +209,23 @@ func TestUpdateClientsNeedsThemTold(t *testing.T) {
 	require.Len(t, plan.Actions, 1, "only who still has to move")
 	assert.Contains(t, plan.Actions[0].Words, "billing: ")
 	require.NoError(t, s.engine.Run(t.Context(), "update-clients", checklisttest.NewScript(t, checklisttest.Agree("update-clients"))))
+}
+
+// Where the item from which on a log is read was never done, nothing is proved by
+// all that the log has ever seen.
+func TestALogIsNotReadFromTheBeginningOfTime(t *testing.T) {
+	t.Parallel()
+	for item, before := range map[string]string{
+		"monitor": "verify-production", "verify-all-new": "redeploy-removal", "update-agent": "redeploy-add",
+	} {
+		t.Run(item, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, item)
+			s.outside.Log = always(count("agent", "test", 200, 90), count("checkout", "v2", 200, 90))
+			err := s.engine.Run(t.Context(), item, &willing{})
+			require.ErrorContains(t, err, "not proved: the log is read from when \""+before+"\" passed, and it has not")
+			assert.Contains(t, checklist.Hint(err), "do that item first")
+			assert.Equal(t, checklist.StatusFailed, s.engine.Session().State(item).Status)
+		})
+	}
 }

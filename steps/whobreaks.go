@@ -143,7 +143,7 @@ func (w seeWhoBreaks) compareCopy(ctx context.Context, sc *checklist.Scope, e ch
 	refused = slices.DeleteFunc(refused, func(words string) bool { return words == "" })
 	evidence.Issues = append(evidence.Issues, refused...)
 	if len(refused) == 0 {
-		evidence.Facts[seenFact(e)] = "accepted by every target before the removal"
+		evidence.Facts[seenFact(e)] = yes
 	}
 	return nil
 }

@@ -20,13 +20,13 @@ func (m *session) about() *card {
 		p.heading(s.Checklist.Title)
 		p.text(p.muted, s.Checklist.Purpose)
 		p.gap()
-		o := s.Opening
-		p.pair("Session", o.Session)
+		o, setup := s.Opening, s.Setup()
+		p.pair("Session", words.Session(o.Session, p.w-pairColumn))
 		if o.Sandbox {
 			p.pair("World", "the sandbox: nothing outside this machine is touched")
 		}
-		p.pair("Service", o.Service)
-		p.pair("Targets", strings.Join(o.Targets, ", "))
+		p.pair("Service", setup.Service)
+		p.pair("Targets", strings.Join(setup.TargetNames(), ", "))
 		p.pair("Old key", string(o.Old))
 		p.pair("New key", string(o.New))
 		p.pair("Opened", words.Moment(s.OpenedAt)+" by "+o.Operator)
@@ -43,7 +43,7 @@ func (m *session) about() *card {
 // record.
 func (m *session) closing(evidence *checklist.Evidence) *card {
 	s := m.s
-	c := &card{name: s.Checklist.Title + ": " + string(s.Outcome)}
+	c := &card{name: s.Checklist.Title + ": " + words.Kind(s.Outcome)}
 	if evidence != nil && len(evidence.Commands) > 0 {
 		c.copy = evidence.Commands[0]
 	}
@@ -52,13 +52,13 @@ func (m *session) closing(evidence *checklist.Evidence) *card {
 		if s.Outcome == checklist.Abandoned {
 			glyph, s1 = p.failed, p.bad
 		}
-		p.item(s1, glyph, p.bold, fmt.Sprintf("%s %s, %s", s.Checklist.Title, s.Outcome, words.Moment(s.EndedAt)))
+		p.item(s1, glyph, p.bold, fmt.Sprintf("%s %s, %s", s.Checklist.Title, words.Kind(s.Outcome), words.Moment(s.EndedAt)))
 		if s.EndText != "" {
 			p.hanging(style{}, "  ", "  ", s.EndText)
 		}
 		drawLeft(p, s)
 		p.gap()
-		p.pair("Session", s.ID())
+		p.pair("Session", words.Session(s.ID(), p.w-pairColumn))
 		p.pair("Took", words.Duration(s.EndedAt.Sub(s.OpenedAt)))
 		passed, over, total := tally(s)
 		p.pair("Items", fmt.Sprintf("%d passed, %d passed over, of %d", passed, over, total))
@@ -75,11 +75,11 @@ func (m *session) closing(evidence *checklist.Evidence) *card {
 // drawLeft says what a session that was given up leaves in service, and what to
 // do next.
 func drawLeft(p *page, s *checklist.Session) {
-	if s.Left == "" {
+	if len(s.Leaves) == 0 {
 		return
 	}
 	p.gap()
-	p.text(style{}, "In service, as far as this session knows: "+s.Left+".")
+	p.text(style{}, "In service, as far as this session knows: "+checklist.LeavesWords(s.Leaves)+".")
 	p.text(style{}, s.WayOn())
 }
 
@@ -135,17 +135,17 @@ func drawFindings(p *page, s *checklist.Session) {
 	if len(s.Deviations) > 0 {
 		p.heading("Deviations")
 		for _, d := range s.Deviations {
-			text := d.What + ": " + d.Reason
-			if d.Approved != "" {
-				text += " (agreed by " + d.Approved + ")"
+			text := s.Words(d) + ": " + d.Reason
+			if len(d.Approved) > 0 {
+				text += " (agreed by " + strings.Join(d.Approved, " and ") + ")"
 			}
 			p.item(p.warn, p.warning, style{}, text)
 		}
 	}
-	if len(s.Issues) > 0 {
+	if issues := s.Issues(); len(issues) > 0 {
 		p.heading("For the next rotation")
-		for _, issue := range s.Issues {
-			p.item(p.muted, p.bullet, style{}, issue)
+		for _, issue := range issues {
+			p.item(p.muted, p.bullet, style{}, s.IssueWords(issue))
 		}
 	}
 	if len(s.Notes) > 0 {

@@ -3,7 +3,7 @@ package ui
 import (
 	"context"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -21,7 +21,7 @@ func (m *session) canRepeat(item checklist.Item) bool {
 func (m *session) reopens(item checklist.Item) (checklist.Item, bool) {
 	switch st := m.s.State(item.ID); {
 	case st.Status == checklist.StatusFailed:
-		if cause, ok := m.putRightBy(st.Hint); ok {
+		if cause, ok := m.putRightBy(st); ok {
 			return cause, true
 		}
 	case !st.Status.Settled():
@@ -30,16 +30,11 @@ func (m *session) reopens(item checklist.Item) (checklist.Item, bool) {
 	return item, m.s.CanReopen(item.ID) == nil
 }
 
-// putRightBy finds the item that a failure's hint names in quotes, if it can
-// be done again.
-func (m *session) putRightBy(hint string) (checklist.Item, bool) {
-	for _, i := range m.items {
-		st := m.s.State(i.ID).Status
-		if strings.Contains(hint, strconv.Quote(i.Title)) && (st.Settled() || st == checklist.StatusFailed) && m.s.CanReopen(i.ID) == nil {
-			return i, true
-		}
-	}
-	return checklist.Item{}, false
+// putRightBy finds the item that puts a failure right, if it can be done again.
+func (m *session) putRightBy(failed checklist.ItemState) (checklist.Item, bool) {
+	item, _, ok := m.s.Checklist.Item(failed.Redo)
+	st := m.s.State(failed.Redo).Status
+	return item, ok && (st.Settled() || st == checklist.StatusFailed) && m.s.CanReopen(item.ID) == nil
 }
 
 // again does an item again: by itself where that is enough, else with all that
@@ -98,9 +93,7 @@ func (m *session) reopening(from checklist.Item) string {
 			behind = append(behind, i.Title)
 		}
 		reached = reached || i.ID == from.ID
-		if _, approved := m.s.Approvals[i.ID]; reached && approved {
-			approvals = true
-		}
+		approvals = approvals || reached && slices.ContainsFunc(m.s.Approvals, func(a checklist.Approval) bool { return a.Item == i.ID })
 	}
 	text := "It is open again then."
 	switch n := len(behind); {

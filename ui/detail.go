@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"keyturn/checklist"
@@ -118,6 +119,7 @@ func (m *session) drawDetail(now time.Time, k detailKey) []string {
 		p.heading("Passed over")
 		p.text(style{}, st.Text)
 	}
+	m.drawApprovals(p, item)
 	m.drawEffects(p, st)
 	if !st.Status.Settled() {
 		m.drawGates(p, item, now)
@@ -209,9 +211,9 @@ func (m *session) drawWork(p *page, r *running, now time.Time) {
 
 func (m *session) drawFailure(p *page, st checklist.ItemState) {
 	p.gap()
-	p.item(m.look.bad, m.look.failed, style{}, st.Text)
+	p.item(m.look.bad, m.look.failed, style{}, st.Words())
 	m.drawHint(p, st.Hint)
-	if cause, ok := m.putRightBy(st.Hint); ok && m.readOnly() == "" {
+	if cause, ok := m.putRightBy(st); ok && m.readOnly() == "" {
 		p.hanging(m.look.accent, "  ", "  ", fmt.Sprintf("d opens %q again, and what was done behind it", cause.Title))
 	}
 }
@@ -246,9 +248,6 @@ func (m *session) drawEvidence(p *page, st checklist.ItemState, heading string) 
 		}
 		p.item(m.look.muted, m.look.bullet, style{}, text)
 	}
-	if e.Approval != nil {
-		p.item(m.look.good, m.look.passed, style{}, "approved by "+e.Approval.By+", "+words.Moment(e.Approval.At))
-	}
 	for _, issue := range e.Issues {
 		p.item(m.look.warn, m.look.warning, style{}, issue)
 	}
@@ -257,6 +256,18 @@ func (m *session) drawEvidence(p *page, st checklist.ItemState, heading string) 
 		p.text(m.look.muted, "The same by hand (y copies):")
 		for _, c := range e.Commands {
 			p.command(c)
+		}
+	}
+}
+
+// drawApprovals names who agreed to what an approving item asks for.
+func (m *session) drawApprovals(p *page, item checklist.Item) {
+	for _, a := range m.s.Approvals {
+		asked := slices.ContainsFunc(m.s.Requests, func(r checklist.Request) bool {
+			return r.ID == a.Request && r.Consent.Item == item.ID && r.Consent.Deviation == ""
+		})
+		if asked {
+			p.item(m.look.good, m.look.passed, style{}, "approved by "+a.By+", "+words.Moment(a.At))
 		}
 	}
 }
@@ -283,7 +294,7 @@ func (m *session) drawEffects(p *page, st checklist.ItemState) {
 		p.item(m.look.good, m.look.passed, style{}, e.String())
 	}
 	for _, e := range st.Pending {
-		p.item(m.look.warn, m.look.unknown, style{}, e.Words+" (outcome not known yet)")
+		p.item(m.look.warn, m.look.unknown, style{}, e.Words()+" (outcome not known yet)")
 	}
 }
 
@@ -338,18 +349,12 @@ func (m *session) drawReasons(p *page, item checklist.Item) {
 	}
 }
 
-var riskWords = map[checklist.Risk]string{
-	checklist.Look:         "no consent needed",
-	checklist.Change:       "can be undone",
-	checklist.Irreversible: "cannot be undone",
-}
-
 func (m *session) drawPlan(p *page, st checklist.ItemState) {
 	plan := st.Plan
 	if plan == nil {
 		return
 	}
-	p.heading("Plan " + m.look.between + " " + riskWords[plan.Risk])
+	p.heading("Plan " + m.look.between + " " + words.Risk(plan.Risk))
 	p.text(style{}, plan.Summary)
 	for _, w := range plan.Warnings {
 		p.item(m.look.warn, m.look.warning, style{}, w)
@@ -378,7 +383,7 @@ func (m *session) drawRemarks(p *page, st checklist.ItemState) {
 	if len(st.Answers) > 0 {
 		p.heading("Answers")
 		for _, a := range st.Answers {
-			p.text(m.look.muted, a.Question)
+			p.text(m.look.muted, words.Asked(*a.Question))
 			p.hanging(style{}, "  ", "  ", a.Text)
 		}
 	}

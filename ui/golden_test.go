@@ -96,7 +96,7 @@ var scenes = []struct {
 		s.pass(time.Hour + 62*time.Second)
 	}},
 	{name: "session-put-right", play: func(s *stage) {
-		s.desk.Steps["prove-both-keys"] = standin.Blaming("Add new key to staging")
+		s.desk.Steps["prove-both-keys"] = standin.Blaming("add-staging")
 		s.begin("quarterly")
 		s.reach("test-staging")
 		s.doNext()
@@ -155,6 +155,29 @@ var scenes = []struct {
 		s.begin("quarterly")
 		s.reach("add-production")
 		s.press("i")
+	}},
+	{name: "session-answered", play: func(s *stage) {
+		s.begin("quarterly")
+		s.reach("add-staging")
+		s.r.session.selectItem("notify")
+		s.r.toast.text = ""
+	}},
+	{name: "session-approved", play: func(s *stage) {
+		s.begin("quarterly")
+		s.reach("add-production")
+		s.r.session.selectItem("approve-production")
+		s.r.toast.text = ""
+	}},
+	{name: "prompt-abandon", play: func(s *stage) {
+		s.begin("quarterly")
+		s.press("a", "wrong service", "enter")
+		s.sees("Type abandon")
+	}},
+	{name: "finished-emergency", play: func(s *stage) {
+		s.begin("emergency")
+		s.reach("")
+		s.sees("Took")
+		s.r.toast.text = ""
 	}},
 	{name: "finished", play: func(s *stage) {
 		s.begin("drill")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/charmbracelet/bubbles/key"
@@ -398,11 +397,11 @@ func (m *home) keyRow(k checklist.KeyStatus) string {
 	}
 	state, glyph := l.muted, l.open
 	switch {
-	case k.Status == "in service":
+	case k.State == checklist.KeyInService && len(k.Concerns) == 0:
 		state, glyph = l.good, l.next
-	case strings.HasPrefix(k.Status, "in service"): // and something is wrong with that
+	case k.State == checklist.KeyInService: // and something is wrong with that
 		state, glyph = l.bad, l.failed
-	case k.Status == "in vault only":
+	case k.State == checklist.KeyInVault:
 		state, glyph = l.accent, l.open
 	}
 	fingerprint := k.Fingerprint.Short()
@@ -411,7 +410,7 @@ func (m *home) keyRow(k checklist.KeyStatus) string {
 	}
 	cells := []string{
 		l.bold.paint(words.Line(string(k.ID))), string(k.Environment), fingerprint,
-		state.paint(glyph + " " + words.Line(k.Status)), age, dueStyle.paint(due),
+		state.paint(glyph + " " + words.Line(k.Words())), age, dueStyle.paint(due),
 	}
 	row := ""
 	for i, c := range keyColumns {
@@ -511,7 +510,7 @@ func (m *home) drawSession(p *page, i int, s checklist.Summary) {
 		return
 	}
 	if s.Outcome != "" {
-		m.choice(p, i, words.Line(s.Title), fmt.Sprintf("%s, opened %s, %d of %d settled", s.Outcome, words.Date(s.Opened), s.Settled, s.Total))
+		m.choice(p, i, words.Line(s.Title), fmt.Sprintf("%s, opened %s, %d of %d settled", words.Kind(s.Outcome), words.Date(s.Opened), s.Settled, s.Total))
 		return
 	}
 	beside := fmt.Sprintf("day %d of %d, %d of %d settled", s.Day, s.LastDay, s.Settled, s.Total)

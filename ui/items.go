@@ -133,22 +133,24 @@ func (m *session) standing(item checklist.Item, k listKey) (glyph, word string, 
 	if k.working != "" && item.ID == k.working {
 		return k.spin, k.verb, l.accent
 	}
-	switch m.s.State(item.ID).Status {
+	status := m.s.State(item.ID).Status
+	word = words.Status(status)
+	switch status {
 	case checklist.StatusPassed:
-		return l.passed, "passed", l.good
+		return l.passed, word, l.good
 	case checklist.StatusPassedOver:
-		return l.passedOver, "passed over", l.warn
+		return l.passedOver, word, l.warn
 	case checklist.StatusFailed:
-		return l.failed, "failed", l.bad
+		return l.failed, word, l.bad
 	case checklist.StatusUnknown:
-		return l.unknown, "unknown", l.warn
+		return l.unknown, word, l.warn
 	case checklist.StatusWaiting:
-		return l.waiting, "waiting", l.warn
+		return l.waiting, word, l.warn
 	}
 	if item.ID == k.nextID {
 		return l.next, k.next, l.accent
 	}
-	return l.open, "open", l.muted
+	return l.open, word, l.muted
 }
 
 // nextWord says in a few letters whether the next item can be done.

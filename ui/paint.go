@@ -54,12 +54,15 @@ func (l *look) ends(left, right string, w int) string {
 	return l.fit(left, w-r-1) + " " + right
 }
 
+// titleRoom is how long the title of a rule of w cells may be.
+func titleRoom(w int) int { return w - 6 }
+
 // rule draws a horizontal line of w cells with a title in it.
 func (l *look) rule(line style, title string, titled style, w int) string {
 	if title == "" {
 		return line.paint(strings.Repeat(l.horizontal, max(0, w)))
 	}
-	title = l.cut(title, w-6)
+	title = l.cut(title, titleRoom(w))
 	rest := w - 4 - width(title)
 	return line.paint(strings.Repeat(l.horizontal, 2)) + " " + titled.paint(title) + " " +
 		line.paint(strings.Repeat(l.horizontal, max(0, rest)))
@@ -160,10 +163,12 @@ func (p *page) command(text string) {
 	}
 }
 
+// pairColumn is how wide the names of pairs are.
+const pairColumn = 14
+
 func (p *page) pair(name, value string) {
 	if value == "" {
 		return
 	}
-	const column = 14
-	p.hanging(style{}, p.muted.paint(p.fit(name, column)), spaces(column), value)
+	p.hanging(style{}, p.muted.paint(p.fit(name, pairColumn)), spaces(pairColumn), value)
 }

@@ -280,7 +280,7 @@ func (p *prompt) wrap(l *look, w int) {
 	}
 	p.bodyW, p.bodyOf, p.body = w, l, nil
 	page := l.page(min(w-4, 100))
-	if width(words.Line(p.q.Title)) > w-6 { // the rule cannot hold it
+	if width(words.Line(p.q.Title)) > titleRoom(w) { // the rule cannot hold it
 		page.text(l.bold, p.q.Title)
 	}
 	if p.q.Body != "" {

@@ -18,6 +18,8 @@ import (
 	"github.com/creack/pty"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"keyturn/ui/internal/standin"
 )
 
 // programs builds the demo and the bare program once.
@@ -311,7 +313,7 @@ func TestFarewell(t *testing.T) {
 	assert.Equal(t, 3, x.ends())
 	x.restored()
 	out, _ := x.output()
-	assert.Contains(t, out[strings.LastIndex(out, "\x1b[?1049l"):], "keyturn --sandbox resume 2025-11-24-drill-1")
+	assert.Contains(t, out[strings.LastIndex(out, "\x1b[?1049l"):], "keyturn --sandbox resume "+standin.SessionID("drill", 1))
 }
 
 func TestSuspendWithoutAShell(t *testing.T) {

@@ -465,17 +465,17 @@ func (r *root) countdown(now time.Time) (string, style) {
 
 func (r *root) ruleUnderHeader(top overlay) string {
 	l := r.look
-	line := l.line
-	title := r.screen().reference()
+	line, w, mark := l.line, r.w, ""
+	if r.sandbox() {
+		const text = " sandbox: nothing here is real "
+		line, w = l.sandboxLine, r.w-width(text)-2
+		mark = line.paint(text + strings.Repeat(l.horizontal, 2))
+	}
+	title := words.Session(r.screen().reference(), titleRoom(w))
 	if c, ok := top.(*card); ok {
 		title = c.title()
 	}
-	if !r.sandbox() {
-		return l.rule(line, title, l.muted, r.w)
-	}
-	line = l.sandboxLine
-	const mark = " sandbox: nothing here is real "
-	return l.rule(line, title, l.muted, r.w-width(mark)-2) + line.paint(mark+strings.Repeat(l.horizontal, 2))
+	return l.rule(line, title, l.muted, w) + mark
 }
 
 // statusLine is the row above the keys: a message, work under way, or what
@@ -580,7 +580,7 @@ func (r *root) sandbox() bool {
 func (r *root) service() string {
 	switch {
 	case r.session != nil:
-		return r.session.s.Opening.Service
+		return r.session.s.Setup().Service
 	case r.homeView.known:
 		return r.homeView.overview.Service
 	}

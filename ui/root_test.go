@@ -99,7 +99,7 @@ func TestQuit(t *testing.T) {
 		assert.False(t, s.r.leaving)
 		s.press("q")
 		s.until("the end", func() bool { return s.quit })
-		assert.Equal(t, "keyturn --sandbox resume 2025-11-24-quarterly-1", s.r.result.Return)
+		assert.Equal(t, "keyturn --sandbox resume "+standin.SessionID("quarterly", 1), s.r.result.Return)
 	})
 	t.Run("at once from a session that the command line named", func(t *testing.T) {
 		t.Parallel()

@@ -151,7 +151,7 @@ func (m *session) readOnly() string {
 	case m.holder != "":
 		return "read-only: driven by " + words.Line(m.holder)
 	case m.s.Outcome != "":
-		return "this session is " + string(m.s.Outcome)
+		return "this session is " + words.Kind(m.s.Outcome)
 	}
 	return ""
 }
@@ -348,7 +348,7 @@ func (m *session) title(now time.Time) string {
 func (m *session) position(now time.Time) string {
 	switch last := m.s.Checklist.LastDay(); {
 	case m.s.Outcome != "":
-		return string(m.s.Outcome)
+		return words.Kind(m.s.Outcome)
 	case last > 0:
 		return fmt.Sprintf("day %d of %d", m.s.Day(now), last)
 	}

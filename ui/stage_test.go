@@ -137,6 +137,9 @@ func (s *stage) idle() {
 
 func (s *stage) text() string { return ansi.Strip(s.r.View()) }
 
+// flat is text on one line, for what is wrapped.
+func (s *stage) flat() string { return strings.Join(strings.Fields(s.text()), " ") }
+
 var keyNames = map[string]tea.KeyType{
 	"enter": tea.KeyEnter, "esc": tea.KeyEsc, "up": tea.KeyUp, "down": tea.KeyDown, "left": tea.KeyLeft, "right": tea.KeyRight,
 	"tab": tea.KeyTab, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "ctrl+c": tea.KeyCtrlC, "ctrl+y": tea.KeyCtrlY,

@@ -153,8 +153,6 @@ func after(sep, text string) string {
 	return sep + text
 }
 
-const sealedStatus = "sealed: compromised"
-
 // keys fills in what the vault and Vercel know of each key.
 func (p *Program) keys(ctx context.Context, o *checklist.Overview) error {
 	type place struct {
@@ -171,12 +169,12 @@ func (p *Program) keys(ctx context.Context, o *checklist.Overview) error {
 		if !ok {
 			continue
 		}
-		k := checklist.KeyStatus{ID: id, Environment: environment, Fingerprint: e.Fingerprint, Created: e.Created, Status: "in vault only"}
+		k := checklist.KeyStatus{ID: id, Environment: environment, Fingerprint: e.Fingerprint, Created: e.Created, State: checklist.KeyInVault}
 		switch e.Status {
 		case vault.Archived:
-			k.Status = "archived"
+			k.State = checklist.KeyArchived
 		case vault.Sealed:
-			k.Status = sealedStatus
+			k.State = checklist.KeySealed
 		}
 		known[place{environment, id}] = k // a later version stands for the name
 	}
@@ -184,21 +182,21 @@ func (p *Program) keys(ctx context.Context, o *checklist.Overview) error {
 	for e, variables := range at {
 		for id, since := range variables {
 			k, inVault := known[place{e, id}]
-			status := "in service"
+			k.Concerns = nil
 			switch {
 			case !inVault:
-				status = "in service, not in vault"
-			case k.Status == sealedStatus:
-				status = "in service, although compromised"
+				k.Concerns = append(k.Concerns, checklist.KeyNotInVault)
+			case k.State == checklist.KeySealed:
+				k.Concerns = append(k.Concerns, checklist.KeyCompromised)
 			}
 			// A row that was put back is new, and its secret is as old as before.
 			if inVault && !since.IsZero() && k.Created.Before(since) {
 				since = k.Created
 			}
 			if since.IsZero() {
-				status += ", age not known"
+				k.Concerns = append(k.Concerns, checklist.KeyAgeUnknown)
 			}
-			k.ID, k.Environment, k.Status, k.Created = id, e, status, since
+			k.ID, k.Environment, k.State, k.Created = id, e, checklist.KeyInService, since
 			if id != keygen.Test && id != keygen.Emergency && !since.IsZero() {
 				k.RotateBy = since.AddDate(0, 0, p.rotationDays)
 			}
@@ -320,7 +318,7 @@ func (p *Program) engine(j *journal.File) (*checklist.Engine, error) {
 	outside.Trail = trail
 	config := checklist.Config{
 		Journal: p.wrapped(j), Steps: steps.NewCatalog(&outside), Setup: p.setup(), Run: p.run,
-		Meter: &outside, Observer: &outside, Approver: outside.Approver, Recorder: recorder{trail}, Explainer: explainer{p}, Clock: p.clock, Operator: p.operator,
+		Meter: &outside, Observer: &outside, Approver: p.approver, Recorder: recorder{trail}, Explainer: explainer{p}, Clock: p.clock, Operator: p.operator,
 	}
 	if p.byHand() { // nobody can look
 		config.Observer = nil

@@ -87,7 +87,7 @@ func TestAStragglerIsOverriddenByTwoPeople(t *testing.T) {
 	require.Len(t, s.Deviations, 1+passedOver)
 	for _, d := range s.Deviations {
 		assert.Equal(t, reason, d.Reason)
-		assert.Equal(t, "approver@sandbox", d.Approved)
+		assert.Equal(t, []string{"approver@sandbox"}, d.Approved)
 	}
 	requireRecord(t, p, s)
 	requireStockTools(t, p)

@@ -96,7 +96,7 @@ func requireEnding(t *testing.T, p *program.Program, checklistID string) *checkl
 
 // replaces are effects that put a whole file in place of its earlier version: to
 // make them again does no harm.
-var replaces = map[string]bool{"calendar.write": true}
+var replaces = map[checklist.EffectCode]bool{checklist.DocumentCalendar: true}
 
 // requireDone checks that every item passed, and that the journal has each
 // effect as made once, after it was intended.
@@ -104,7 +104,7 @@ func requireDone(t *testing.T, s *checklist.Session, events []checklist.Event) {
 	t.Helper()
 	require.Equal(t, checklist.Finished, s.Outcome)
 	require.Empty(t, s.Deviations)
-	require.Subset(t, []string{nameless}, s.Issues)
+	require.Subset(t, []string{nameless}, issuesOf(s))
 	for _, i := range s.Checklist.Items() {
 		require.Equal(t, checklist.StatusPassed, s.State(i.ID).Status, i.ID)
 		require.Empty(t, s.State(i.ID).Pending, i.ID)
@@ -114,13 +114,13 @@ func requireDone(t *testing.T, s *checklist.Session, events []checklist.Event) {
 		if e.Effect == nil {
 			continue
 		}
-		effect := fmt.Sprintf("%s: %s of %s", e.Item, e.Effect.Words, e.Effect.Target)
+		effect := fmt.Sprintf("%s: %s of %s", e.Item, e.Effect.Words(), e.Effect.Target)
 		switch e.Kind {
 		case checklist.Intended:
 			intended[effect] = true
 		case checklist.Done:
 			require.True(t, intended[effect], "%s was made before it was intended", effect)
-			require.False(t, done[effect] && !replaces[e.Effect.Name], "%s was made twice", effect)
+			require.False(t, done[effect] && !replaces[e.Effect.Code], "%s was made twice", effect)
 			done[effect] = true
 		}
 	}

@@ -103,8 +103,8 @@ func TestARotationByHand(t *testing.T) {
 	require.Equal(t, checklist.Finished, s.Outcome)
 
 	report := h.requireRecord(p, 1)
-	assert.Contains(t, report, "create HMAC_SECRET_V2 in orders-api preview, by hand (as alice@example.com says)")
-	assert.Contains(t, report, "remove HMAC_SECRET_V1 from storefront production, by hand (as alice@example.com says)")
+	assert.Contains(t, report, "create HMAC_SECRET_V2 in orders-api preview, by hand (as the operator says)")
+	assert.Contains(t, report, "remove HMAC_SECRET_V1 from storefront production, by hand (as the operator says)")
 	assert.Equal(t, 9, h.dashboard.Clipboard.Puts, "three targets with three slots each")
 	assert.Equal(t, 45*time.Second, h.dashboard.Clipboard.For)
 	assert.True(t, h.dashboard.Clipboard.Value().IsZero(), "nothing is left on the clipboard")
@@ -125,7 +125,7 @@ func TestARotationByHand(t *testing.T) {
 	assert.Empty(t, overview.Problems)
 	for _, k := range overview.Keys {
 		if k.ID == "v2" {
-			assert.Equal(t, "in service", k.Status)
+			assert.Equal(t, "in service", k.Words())
 		}
 	}
 }
@@ -230,7 +230,7 @@ func TestAnEmergencyByHand(t *testing.T) {
 	h.finish(e, person)
 	require.Equal(t, checklist.Finished, e.Session().Outcome)
 	report := h.requireRecord(p, 1)
-	assert.Contains(t, report, "by hand (as alice@example.com says)")
+	assert.Contains(t, report, "by hand (as the operator says)")
 	for environment, secret := range old {
 		assert.Equal(t, probe.GotRefused, h.answer(environment, "v1", secret), environment)
 		assert.Equal(t, probe.GotAccepted, h.answer(environment, "v2", h.secret(p, environment, "v2")), environment)
@@ -355,7 +355,7 @@ func TestADrillAndARollbackByHand(t *testing.T) {
 			require.NoError(t, err)
 			h.finish(e, person)
 			require.Equal(t, checklist.Finished, e.Session().Outcome)
-			assert.Contains(t, h.requireRecord(p, 1), "by hand (as alice@example.com says)")
+			assert.Contains(t, h.requireRecord(p, 1), "by hand (as the operator says)")
 			assert.True(t, h.dashboard.Clipboard.Value().IsZero())
 		})
 	}
@@ -385,7 +385,7 @@ func TestAnAgeThatIsNotKnown(t *testing.T) {
 	p := h.open()
 	require.NoError(t, p.Vault().Delete(t.Context(), "staging/v1"))
 	assert.Contains(t, strings.Join(store(program.ForeignKey{}), " "), "When it was made is not known")
-	assert.Equal(t, "in service, age not known", key().Status)
+	assert.Equal(t, "in service, age not known", key().Words())
 	assert.True(t, key().RotateBy.IsZero())
 
 	op := h.person()
@@ -396,7 +396,7 @@ func TestAnAgeThatIsNotKnown(t *testing.T) {
 
 	made := h.world.SeededAt()
 	store(program.ForeignKey{Made: made, Replace: true})
-	assert.Equal(t, "in service", key().Status)
+	assert.Equal(t, "in service", key().Words())
 	assert.Equal(t, made.AddDate(0, 0, 90), key().RotateBy)
 }
 

@@ -136,7 +136,7 @@ func TestKillBehindALostAnswer(t *testing.T) {
 					t.Parallel()
 					l := life{
 						State: memoryDir(t), Checklist: id, Fault: sandbox.TimeoutAfterWrite,
-						Event: n, Durable: durable, Outcome: "after its answer was lost",
+						Event: n, Durable: durable, Outcome: checklist.Found,
 					}
 					require.True(t, l.run(t), "the fault strikes %d times", strikes)
 					requireRestOfLife(t, l)

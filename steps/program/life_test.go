@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -33,9 +32,9 @@ type life struct {
 	// it is in the journal, or once it is when Durable. 0 is never.
 	Event   int
 	Durable bool
-	// Outcome counts only the effects that were made with it, in words, for Event,
+	// Outcome counts only the effects that were made with it, for Event,
 	// and Kind only the events of a kind.
-	Outcome string
+	Outcome checklist.How
 	Kind    checklist.Kind
 	// Abandon ends the session once this item is settled.
 	Abandon string
@@ -120,7 +119,7 @@ type mortalJournal struct {
 	checklist.Journal
 	left    *int
 	durable bool
-	outcome string         // only effects that were made with it count; "" for all events
+	outcome checklist.How  // only effects that were made with it count; "" for all events
 	kind    checklist.Kind // only events of it count; "" for all
 }
 
@@ -129,7 +128,7 @@ func (j mortalJournal) counts(e checklist.Event) bool {
 	if j.kind != "" && e.Kind != j.kind {
 		return false
 	}
-	return j.outcome == "" || e.Kind == checklist.Done && strings.Contains(e.Effect.Outcome, j.outcome)
+	return j.outcome == "" || e.Kind == checklist.Done && e.Effect.How == j.outcome
 }
 
 func (j mortalJournal) Append(ctx context.Context, e checklist.Event) (checklist.Event, error) {

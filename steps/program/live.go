@@ -130,8 +130,18 @@ func (p *Program) liveLog(c config.RequestLog) (requestlog.Source, error) {
 	return requestlog.NewHTTP(requestlog.HTTPOptions{URL: c.URL, Token: token, Now: p.clock, OnWait: tellWait})
 }
 
-// profileOf fills the default profile with what the configuration changes.
+// profileOf returns how the configuration wants requests signed, proved by a
+// vector.
 func profileOf(c config.Profile) (probe.Profile, error) {
+	p := filledProfile(c)
+	if err := p.Validate(); err != nil {
+		return p, fmt.Errorf("check [profile]: %w", err)
+	}
+	return p, nil
+}
+
+// filledProfile fills the default profile with what the configuration changes.
+func filledProfile(c config.Profile) probe.Profile {
 	p := probe.HMACV1()
 	p.Name = cmp.Or(c.Name, p.Name)
 	p.KeyIDHeader = cmp.Or(c.KeyIDHeader, p.KeyIDHeader)
@@ -149,10 +159,7 @@ func profileOf(c config.Profile) (probe.Profile, error) {
 			p.Fields = append(p.Fields, probe.Field(f))
 		}
 	}
-	if err := p.Validate(); err != nil {
-		return p, fmt.Errorf("check [profile]: %w", err)
-	}
-	return p, nil
+	return p
 }
 
 // systemPrincipal names the person by account and machine, as roster names

@@ -252,7 +252,7 @@ func TestACompanyRotatesToItsRecord(t *testing.T) {
 	s := c.rotate(p, op)
 	assert.Equal(t, checklist.Finished, s.Outcome)
 	assert.False(t, s.Opening.Sandbox)
-	assert.Equal(t, []string{"orders-api", "payments-api", "storefront"}, s.Opening.Targets)
+	assert.Equal(t, []string{"orders-api", "payments-api", "storefront"}, s.Setup().TargetNames())
 
 	t.Run("the record verifies", func(t *testing.T) {
 		data, err := os.ReadFile(p.RosterPath())

@@ -102,7 +102,7 @@ func onlySession(t testing.TB, p *program.Program) (*checklist.Session, []checkl
 		require.ErrorIs(t, err, journal.ErrEmpty, id) // killed before it was opened
 	}
 	require.Len(t, opened, 1, "one session")
-	s, err := checklist.Fold(opened[0], checklist.Find)
+	s, err := checklist.Fold(opened[0])
 	require.NoError(t, err)
 	return s, opened[0]
 }
@@ -123,3 +123,12 @@ func needPrograms(t *testing.T, names ...string) {
 }
 
 func requireAll() bool { return os.Getenv("KEYTURN_TEST_REQUIRE") == "all" }
+
+// issuesOf returns what a session leaves for the next one, in words.
+func issuesOf(s *checklist.Session) []string {
+	var words []string
+	for _, i := range s.Issues() {
+		words = append(words, s.IssueWords(i))
+	}
+	return words
+}

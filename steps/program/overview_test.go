@@ -31,7 +31,7 @@ func TestOverviewOfSealedKeys(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	p := open(t, program.Options{})
-	assert.Equal(t, "in service", statuses(t, p)["staging/v1"].Status)
+	assert.Equal(t, "in service", statuses(t, p)["staging/v1"].Words())
 
 	secret, err := keygen.Generate(rand.Reader)
 	require.NoError(t, err)
@@ -42,9 +42,9 @@ func TestOverviewOfSealedKeys(t *testing.T) {
 		require.NoError(t, err)
 	}
 	keys := statuses(t, p)
-	assert.Equal(t, "sealed: compromised", keys["staging/v9"].Status)
-	assert.Equal(t, "in service, although compromised", keys["staging/v1"].Status)
-	assert.Equal(t, "in service", keys["production/v1"].Status)
+	assert.Equal(t, "sealed: compromised", keys["staging/v9"].Words())
+	assert.Equal(t, "in service, although compromised", keys["staging/v1"].Words())
+	assert.Equal(t, "in service", keys["production/v1"].Words())
 }
 
 // TestArchivedKeyKeepsItsAge: the first key was made long before the sandbox

@@ -71,8 +71,10 @@ type Program struct {
 	vault   vault.Vault
 	trail   *trail
 	outside *steps.Outside
-	world   *sandbox.World // nil outside the sandbox
-	watched error          // why sessions can only be watched; nil when they can be driven
+	// approver reaches the second persons.
+	approver *steps.Approver
+	world    *sandbox.World // nil outside the sandbox
+	watched  error          // why sessions can only be watched; nil when they can be driven
 
 	// lacking are the secrets that the probes of some targets need and the vault
 	// does not have. Who revokes a key or puts one back goes on without.

@@ -34,7 +34,7 @@ func TestRehearse(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, id, known.ID)
 			assert.Equal(t, checklist.Finished, done.Session.Outcome)
-			assert.Subset(t, []string{nameless}, done.Session.Issues)
+			assert.Subset(t, []string{nameless}, issuesOf(done.Session))
 			assert.Positive(t, done.Took)
 
 			p := open(t, options(filepath.Dir(done.Dir)))
@@ -63,9 +63,9 @@ func requireOverview(t *testing.T, p *program.Program, s *checklist.Session) {
 
 	status := map[string]string{}
 	for _, k := range o.Keys {
-		status[string(k.Environment)+"/"+string(k.ID)] = k.Status
+		status[string(k.Environment)+"/"+string(k.ID)] = k.Words()
 		assert.NotEmpty(t, k.Fingerprint, "%s %s is in the vault", k.Environment, k.ID)
-		if k.Status == "in service" {
+		if k.State == checklist.KeyInService {
 			assert.Equal(t, k.Created.AddDate(0, 0, 90), k.RotateBy)
 		} else {
 			assert.Zero(t, k.RotateBy)
@@ -108,7 +108,7 @@ func TestTheNextRotationGoesOnFromTheLast(t *testing.T) {
 		return "billing took three days to move", q.Kind == checklist.Write && q.Item == "review-meeting"
 	}}
 	s := rehearse(t, p, "quarterly", first)
-	assert.Subset(t, []string{nameless, "billing took three days to move"}, s.Issues)
+	assert.Subset(t, []string{nameless, "billing took three days to move"}, issuesOf(s))
 
 	second := &programtest.Operator{}
 	s = rehearse(t, p, "quarterly", second)
@@ -128,7 +128,7 @@ func TestTheNextRotationGoesOnFromTheLast(t *testing.T) {
 	require.NoError(t, err)
 	var inService []string
 	for _, k := range o.Keys {
-		if k.Status == "in service" {
+		if k.State == checklist.KeyInService {
 			inService = append(inService, string(k.Environment)+"/"+string(k.ID))
 		}
 	}

@@ -55,7 +55,7 @@ func requireRolledBack(t *testing.T, cut life) {
 	done := map[string]bool{}
 	for _, e := range events {
 		if e.Kind == checklist.Done {
-			effect := fmt.Sprintf("%s: %s of %s", e.Item, e.Effect.Words, e.Effect.Target)
+			effect := fmt.Sprintf("%s: %s of %s", e.Item, e.Effect.Words(), e.Effect.Target)
 			require.False(t, done[effect], "%s was made twice", effect)
 			done[effect] = true
 		}

@@ -16,7 +16,7 @@ import (
 func TestRevoked(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 12, 2, 1, 0, 0, 0, time.UTC)
-	effect := checklist.Effect{Name: "vercel.env.delete", Environment: checklist.Production, Words: "delete HMAC_SECRET_V1"}
+	effect := checklist.Effect{Code: checklist.VariableDelete, Environment: checklist.Production, Key: "v1", Object: "env_1"}
 	begun := []checklist.Event{{Kind: checklist.Started}, {Kind: checklist.Intended, Effect: &effect}}
 	for name, tc := range map[string]struct {
 		checklist string
@@ -35,14 +35,16 @@ func TestRevoked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			c, err := checklist.Find(tc.checklist, 7, false)
+			require.NoError(t, err)
 			events := []checklist.Event{{Seq: 1, At: at, Kind: checklist.Opened, Opening: &checklist.Opening{
-				Session: "session-1", Checklist: tc.checklist, Old: tc.old, New: "v3", Environments: tc.in,
+				Session: "session-1", Checklist: c, Old: tc.old, New: "v3", Environments: tc.in,
 			}}}
 			for _, e := range tc.events {
 				e.Seq, e.At, e.Item = len(events)+1, at, "remove-compromised"
 				events = append(events, e)
 			}
-			s, err := checklist.Fold(events, checklist.Find)
+			s, err := checklist.Fold(events)
 			require.NoError(t, err)
 			assert.Equal(t, tc.want, revoked(s, "v1", checklist.Production))
 		})

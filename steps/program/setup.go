@@ -84,21 +84,21 @@ func (p *Program) required() int {
 	return 1
 }
 
-// approvers are the principals of the roster who may approve what the operator
+// approvers are the principals of the roster who may approve what another person
 // asks for; none where there is no roster that can be read.
 func (p *Program) approvers() []string {
 	roster, err := p.roster()
 	if err != nil {
 		return nil
 	}
-	return approversIn(roster, p.operator)
+	return approversIn(roster)
 }
 
-// approversIn returns who else in a roster may approve, sorted.
-func approversIn(roster sshsig.Roster, operator string) []string {
+// approversIn returns who in a roster may approve, sorted.
+func approversIn(roster sshsig.Roster) []string {
 	var people []string
 	for _, m := range roster.Members() {
-		if m.Principal != operator && slices.Contains(m.Namespaces, sshsig.NamespaceApproval) && !slices.Contains(people, m.Principal) {
+		if slices.Contains(m.Namespaces, sshsig.NamespaceApproval) && !slices.Contains(people, m.Principal) {
 			people = append(people, m.Principal)
 		}
 	}

@@ -37,7 +37,7 @@ func (p *Program) liveTargets(ctx context.Context) ([]steps.Target, error) {
 // targetOf is what the configuration says of a target. It holds no secret.
 func targetOf(c config.Target) steps.Target {
 	t := steps.Target{
-		Project: c.Project, Name: c.Project, Role: c.Role,
+		Project: c.Project, Name: c.Project, Role: c.Role, Protected: c.Protected,
 		URLs: map[checklist.Environment]string{}, Slots: map[checklist.Environment][]steps.Slot{},
 	}
 	for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {

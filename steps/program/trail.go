@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"keyturn/checklist"
 	"keyturn/checklist/journal"
 	"keyturn/checklist/record"
+	"keyturn/keygen/sshsig"
 	"keyturn/steps"
 	"keyturn/steps/approval"
 )
@@ -53,7 +55,15 @@ func (t *trail) Review(ctx context.Context) (steps.Reviewed, bool, error) {
 	if _, err := record.VerifyTrail(ctx, []string{filepath.Join(t.records.Dir(), last.Name())}, record.Options{Roster: roster, Requests: approval.Fields}); err != nil {
 		return steps.Reviewed{}, false, err
 	}
-	return steps.Reviewed{Name: last.Name(), Words: last.Summary(), Issues: last.Issues}, true, nil
+	reviewed := steps.Reviewed{Name: last.Name(), Words: last.Summary()}
+	for _, issue := range last.Issues {
+		words := issue.Text
+		if issue.Failed {
+			words = issue.Item + " failed: " + words
+		}
+		reviewed.Issues = append(reviewed.Issues, words)
+	}
+	return reviewed, true, nil
 }
 
 // Exported implements steps.Trail.
@@ -72,36 +82,38 @@ func (t *trail) Exported(_ context.Context, session string) (steps.Exported, boo
 }
 
 // ApproveLate implements steps.Trail.
-func (t *trail) ApproveLate(ctx context.Context, session string, a checklist.Approval) error {
-	return t.records.ApproveLate(ctx, session, a.Request, a.Signature)
+func (t *trail) ApproveLate(ctx context.Context, session string, all []steps.Signed) error {
+	var late []record.Late
+	for _, signed := range all {
+		late = append(late, record.Late(signed))
+	}
+	return t.records.ApproveLate(ctx, session, late)
 }
 
 // ApprovedLate implements steps.Trail. An approval that does not verify is none:
 // another can be put in its place.
-func (t *trail) ApprovedLate(ctx context.Context, session string) (checklist.Approval, bool, error) {
-	late, ok, err := t.records.ApprovedLate(session)
-	if err != nil || !ok {
-		return checklist.Approval{}, false, err
+func (t *trail) ApprovedLate(ctx context.Context, session string) (by []string, ok bool, err error) {
+	late, err := t.records.ApprovedLate(session)
+	if err != nil || len(late) == 0 {
+		return nil, false, err
 	}
 	e, _, err := t.records.Find(session)
 	if err != nil {
-		return checklist.Approval{}, false, err
+		return nil, false, err
 	}
 	roster, err := t.program.roster()
 	if err != nil {
-		return checklist.Approval{}, false, err
+		return nil, false, err
 	}
 	report, err := record.VerifyTrail(ctx, []string{e.Dir}, record.Options{Roster: roster, Requests: approval.Fields})
 	var failure *record.Failure
 	if errors.As(err, &failure) && failure.OfLateApproval() {
-		return checklist.Approval{}, false, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return checklist.Approval{}, false, err
+		return nil, false, err
 	}
-	return checklist.Approval{
-		By: report.Verified[0].ApprovedLate, Action: e.Digest, Request: late.Request, Signature: late.Signature, At: t.program.clock().UTC(),
-	}, true, nil
+	return report.Verified[0].ApprovedLate, len(report.Missing()) == 0, nil
 }
 
 // Export implements steps.Trail.
@@ -110,7 +122,7 @@ func (t *trail) Export(ctx context.Context, s *checklist.Session) (steps.Exporte
 	if err != nil {
 		return steps.Exported{}, err
 	}
-	roster, err := os.ReadFile(t.program.RosterPath())
+	lines, err := os.ReadFile(t.program.RosterPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return steps.Exported{}, checklist.WithHint(fmt.Errorf("read the roster: %w", err), "keyturn doctor prints the line that lets you sign")
 	}
@@ -121,15 +133,17 @@ func (t *trail) Export(ctx context.Context, s *checklist.Session) (steps.Exporte
 	if err != nil {
 		return steps.Exported{}, err
 	}
+	roster, err := sshsig.ParseRoster(t.program.RosterPath(), lines)
+	if err != nil {
+		return steps.Exported{}, err
+	}
 	required := 0
-	for _, e := range s.Environments() {
-		if e == checklist.Production {
-			required = 1
-		}
+	if slices.Contains(s.Environments(), checklist.Production) {
+		required = s.Required()
 	}
 	exported, err := t.records.Append(ctx, record.Draft{
-		Journal: text, Signer: t.program.operator, Policy: record.PolicyOf(roster, required),
-		CreatedAt: t.program.clock(), Tool: "keyturn " + Version,
+		Journal: text, Signer: t.program.operator, Policy: record.PolicyOf(lines, required),
+		CreatedAt: t.program.clock(), Tool: "keyturn " + Version, Roster: roster, Requests: approval.Fields,
 	}, key)
 	return steps.Exported{Dir: exported.Dir, Head: exported.Head, Digest: exported.Digest}, err
 }

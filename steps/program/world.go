@@ -157,16 +157,17 @@ func (p *Program) wireSandbox(ctx context.Context, poll vercel.Poll) error {
 // wire makes what the steps reach.
 func (p *Program) wire(api *vercel.Client, log requestlog.Source, targets []steps.Target, second steps.Second,
 	poll vercel.Poll, profile probe.Profile, documents string) {
-	approver := &steps.Approver{
+	p.approver = &steps.Approver{
 		Second: second, Roster: p.roster, Requester: p.operator, Clock: p.clock, Random: p.options.Random,
-		Key: func(ctx context.Context) (sshsig.Key, error) { return p.signingKey(ctx, operatorKey) },
+		Key:      func(ctx context.Context) (sshsig.Key, error) { return p.signingKey(ctx, operatorKey) },
+		Exported: p.trail.Exported,
 	}
 	p.outside = &steps.Outside{
 		Vault: p.vault, Vercel: api, Log: log, Targets: targets, Documents: documents,
 		Random: p.options.Random, Poll: poll, Pause: p.options.Pause, Return: p.options.Return,
-		Prober:   &probe.Prober{Profile: profile, Now: p.clock, Random: &lockedReader{from: p.options.Random}},
-		Sessions: sessions{p},
-		Approver: approver, Afterwards: approver, SessionFiles: p.sessionsDir(),
+		Prober:       &probe.Prober{Profile: profile, Now: p.clock, Random: &lockedReader{from: p.options.Random}},
+		Sessions:     sessions{p},
+		SessionFiles: p.sessionsDir(),
 	}
 }
 

@@ -253,7 +253,7 @@ func TestQuarterlyLineByLine(t *testing.T) {
 			require.Zero(t, r.code, "%s: %s", e.Evidence.Commands[0], r.stderr)
 		}
 		if e.Kind == checklist.Done {
-			made[e.Item+": "+e.Effect.Words]++
+			made[e.Item+": "+e.Effect.Words()]++
 		}
 	}
 	for words, times := range made {

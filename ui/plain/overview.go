@@ -49,7 +49,7 @@ func keyRow(k checklist.KeyStatus, o checklist.Overview) []string {
 	if fingerprint == "" {
 		fingerprint = "-"
 	}
-	return []string{string(k.ID), string(k.Environment), fingerprint, k.Status, age, due}
+	return []string{string(k.ID), string(k.Environment), fingerprint, k.Words(), age, due}
 }
 
 func sessionWords(s checklist.Summary, o checklist.Overview) string {
@@ -57,7 +57,7 @@ func sessionWords(s checklist.Summary, o checklist.Overview) string {
 	case s.Problem != "":
 		return s.Problem
 	case s.Outcome != "":
-		return fmt.Sprintf("%s, %s, %d of %d items", s.Title, s.Outcome, s.Settled, s.Total)
+		return fmt.Sprintf("%s, %s, %d of %d items", s.Title, words.Kind(s.Outcome), s.Settled, s.Total)
 	}
 	text := fmt.Sprintf("%s, %d of %d items; next: %s", s.Title, s.Settled, s.Total, s.Next)
 	if s.LastDay > 0 {

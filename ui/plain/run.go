@@ -91,8 +91,8 @@ func (d *driver) end(ctx context.Context) error {
 		return nil
 	}
 	fmt.Fprintln(d.out)
-	if s.Left != "" {
-		d.t.Say("In service, as far as this session knows: %s.", s.Left)
+	if len(s.Leaves) > 0 {
+		d.t.Say("In service, as far as this session knows: %s.", checklist.LeavesWords(s.Leaves))
 		d.t.Say("%s", s.WayOn())
 	}
 	recorded, err := d.engine.Record(ctx)
@@ -175,7 +175,7 @@ func (d *driver) step(ctx context.Context, item checklist.Item) error {
 	s, now := d.engine.Session(), d.engine.Now()
 	_, phase, _ := s.Checklist.Item(item.ID)
 	st := s.State(item.ID)
-	fmt.Fprintf(d.out, "\n%s, %s. Next: %s (%s)\n", phase.Title, position(s, now), item.Title, st.Status)
+	fmt.Fprintf(d.out, "\n%s, %s. Next: %s (%s)\n", phase.Title, position(s, now), item.Title, words.Status(st.Status))
 	d.t.line("   ", item.Why)
 	closed := s.Closed(item, now)
 	for _, c := range closed {
@@ -270,7 +270,7 @@ func (d *driver) reopen(ctx context.Context, _ checklist.Item) error {
 	q := checklist.Question{Kind: checklist.Choose, Title: "Which item is to be done again, with all after it?"}
 	for _, i := range s.Checklist.Items() {
 		if s.CanReopen(i.ID) == nil {
-			q.Choices = append(q.Choices, checklist.Choice{ID: i.ID, Label: i.Title, Help: string(s.State(i.ID).Status)})
+			q.Choices = append(q.Choices, checklist.Choice{ID: i.ID, Label: i.Title, Help: words.Status(s.State(i.ID).Status)})
 		}
 	}
 	if len(q.Choices) == 0 {

@@ -24,8 +24,15 @@ type Transcript struct {
 
 	mu       sync.Mutex
 	titles   map[string]string // of items, by id
+	asked    map[asked]string  // titles of the questions that were asked here
 	item     string            // the item whose lines are being printed
 	progress map[string]bool   // what was printed of the item's progress since its last event
+}
+
+// asked is one question of an item.
+type asked struct {
+	item string
+	checklist.Asked
 }
 
 var _ checklist.Operator = (*Transcript)(nil)
@@ -33,7 +40,7 @@ var _ checklist.Operator = (*Transcript)(nil)
 // NewTranscript returns an operator that prints to out and takes its answers
 // from answer.
 func NewTranscript(out io.Writer, answer Answerer) *Transcript {
-	return &Transcript{out: out, answer: answer, titles: map[string]string{}, progress: map[string]bool{}}
+	return &Transcript{out: out, answer: answer, titles: map[string]string{}, asked: map[asked]string{}, progress: map[string]bool{}}
 }
 
 // Unattended answers for a rehearsal: it agrees, types what is to be typed,
@@ -97,49 +104,78 @@ func (t *Transcript) Show(e checklist.Event) {
 		fmt.Fprintf(t.out, "\n%s  %s\n", e.At.UTC().Format("2006-01-02 15:04"), words.Line(title))
 	}
 	t.progress = map[string]bool{}
+	if !t.showStanding(e) {
+		t.showAct(e)
+	}
+}
+
+// showStanding prints an event that says how the item or the session stands;
+// false for any other.
+func (t *Transcript) showStanding(e checklist.Event) bool {
+	label := words.Kind(e.Kind)
+	cause := checklist.ItemState{Text: e.Text, Changed: e.Changed}.Words()
 	switch e.Kind {
-	case checklist.Planned:
-		t.plan(*e.Plan)
-	case checklist.Done:
-		t.labelled("done", e.Effect.String())
-	case checklist.Unknown:
-		t.labelled("unknown", e.Text)
-	case checklist.Answered:
-		t.labelled("answered", fmt.Sprintf("%s %s", e.Question, orNothing(e.Text)))
-	case checklist.Agreed:
-		t.labelled("agreed", e.Text)
-	case checklist.Declined:
-		t.labelled("declined", "nothing was changed")
-	case checklist.Unmade:
-		t.labelled("not made", e.Effect.String())
 	case checklist.Left:
-		t.labelled("left", e.Text)
+		t.labelled(label, cause)
 	case checklist.Passed:
-		t.labelled("passed", e.Evidence.Summary)
-		t.evidence(*e.Evidence)
-	case checklist.Waiting:
-		t.labelled("waiting", e.Text)
-		t.evidence(*e.Evidence)
+		t.labelled(label, e.Evidence.Summary)
 	case checklist.Failed:
-		t.labelled("FAILED", e.Text)
+		t.labelled(strings.ToUpper(label), cause)
 		if e.Hint != "" {
 			t.labelled("hint", e.Hint)
 		}
-		if e.Evidence != nil {
-			t.evidence(*e.Evidence)
-		}
-	case checklist.Measured:
-		t.labelled("measured", e.Evidence.Summary)
-	case checklist.Drifted:
-		for _, d := range e.Drift {
-			t.labelled("drift", d.String())
-		}
-	case checklist.Overridden, checklist.PassedOver, checklist.Reopened, checklist.Noted, checklist.Recovered, checklist.Abandoned:
-		t.labelled(string(e.Kind), e.Text)
+	case checklist.Waiting, checklist.Deferred, checklist.PassedOver, checklist.Overridden, checklist.Reopened, checklist.Abandoned:
+		t.labelled(label, e.Text)
+	case checklist.RolledBack:
+		t.labelled(label, "by "+e.Session)
+	case checklist.Narrowed:
+		t.labelled(label, e.Target+" is no longer part of the session: "+e.Text)
 	case checklist.Finished:
 		fmt.Fprintln(t.out)
-		t.line("", "finished")
+		t.line("", label)
+	default:
+		return false
 	}
+	if e.Evidence != nil {
+		t.evidence(*e.Evidence)
+	}
+	return true
+}
+
+// showAct prints an event that says what was planned, asked, done or seen.
+func (t *Transcript) showAct(e checklist.Event) {
+	label := words.Kind(e.Kind)
+	switch e.Kind {
+	case checklist.Planned:
+		t.plan(*e.Plan)
+	case checklist.Agreed, checklist.Unknown, checklist.Noted, checklist.Recovered:
+		t.labelled(label, e.Text)
+	case checklist.Declined:
+		t.labelled(label, "nothing was changed")
+	case checklist.Done, checklist.Unmade:
+		t.labelled(label, e.Effect.String())
+	case checklist.Answered:
+		t.labelled(label, t.question(e)+" "+orNothing(e.Text))
+	case checklist.Requested:
+		t.labelled(label, "a second person's approval, until "+words.Moment(e.Request.Expires))
+	case checklist.Approved:
+		t.labelled(label, "by "+e.Approval.By)
+	case checklist.Measured:
+		t.labelled(label, e.Evidence.Summary)
+	case checklist.Configured, checklist.Drifted:
+		for _, d := range e.Drift {
+			t.labelled(label, d.String())
+		}
+	}
+}
+
+// question is the title under which an answered question was asked here, or what
+// its id says.
+func (t *Transcript) question(e checklist.Event) string {
+	if title := t.asked[asked{e.Item, *e.Question}]; title != "" {
+		return title
+	}
+	return words.Asked(*e.Question) + ":"
 }
 
 func orNothing(text string) string {
@@ -198,6 +234,7 @@ func (t *Transcript) Progress(p checklist.Progress) {
 // Ask implements checklist.Operator.
 func (t *Transcript) Ask(ctx context.Context, q checklist.Question) (checklist.Answer, error) {
 	t.mu.Lock()
+	t.asked[asked{q.Item, q.Asked}] = q.Title
 	t.labelled("question", q.Title)
 	if !q.Until.IsZero() {
 		t.labelled("", "The time for this ends at "+q.Until.UTC().Format("15:04:05 MST")+".")

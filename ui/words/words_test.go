@@ -50,6 +50,40 @@ func TestUntil(t *testing.T) {
 	assert.Equal(t, "0 days", Days(-time.Hour))
 }
 
+func TestCodesAreWords(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "passed over", Status(checklist.StatusPassedOver))
+	assert.Equal(t, "open", Status(checklist.StatusOpen))
+	assert.Equal(t, "rolled back", Kind(checklist.RolledBack))
+	assert.Equal(t, "abandoned", Kind(checklist.Abandoned))
+	assert.Equal(t, "no consent needed", Risk(checklist.Look))
+	assert.Equal(t, "can be undone", Risk(checklist.Change))
+	assert.Equal(t, "cannot be undone", Risk(checklist.Irreversible))
+	assert.Equal(t, "not in this version", Risk("not-in-this-version"))
+	assert.Equal(t, "delete which", Asked(checklist.Asked{ID: "delete-which"}))
+	assert.Equal(t, "backup key (production)", Asked(checklist.Asked{ID: "backup-key", About: "production"}))
+}
+
+func TestSession(t *testing.T) {
+	t.Parallel()
+	const id = "quarterly-20261128-k7qm3fzd2x2pvn5ck7qm3fzd2x"
+	for name, tc := range map[string]struct {
+		id   string
+		room int
+		want string
+	}{
+		"room enough":    {id, len(id), id},
+		"short of room":  {id, len(id) - 1, "quarterly-20261128-k7qm"},
+		"no room at all": {id, 3, "quarterly-20261128-k7qm"},
+		"another form":   {"session-1", 3, "session-1"},
+		"no form":        {"k7qm3fzd2x2pvn5ck7qm3fzd2x", 3, "k7qm3fzd2x2pvn5ck7qm3fzd2x"},
+		"hostile":        {"a\x1b[2J-b", 80, "a[2J-b"},
+		"nothing":        {"", 80, ""},
+	} {
+		assert.Equal(t, tc.want, Session(tc.id, tc.room), name)
+	}
+}
+
 func TestTableFits(t *testing.T) {
 	t.Parallel()
 	table := checklist.Table{

@@ -6,6 +6,7 @@ package standin
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -31,6 +32,12 @@ type Desk struct {
 	now      time.Time
 	journals []*Journal
 }
+
+// The people of the desk.
+const (
+	operator = "alice@example.com"
+	second   = "bob@example.com"
+)
 
 // Start is the time at which the desk's clock begins.
 var Start = time.Date(2025, 11, 24, 9, 30, 0, 0, time.UTC)
@@ -58,13 +65,13 @@ func (d *Desk) Overview(context.Context) (checklist.Overview, error) {
 	created := Start.AddDate(0, 0, -78)
 	key := func(e checklist.Environment, print string) checklist.KeyStatus {
 		return checklist.KeyStatus{ID: "v1", Environment: e, Fingerprint: keygen.Fingerprint(strings.Repeat(print, 4)),
-			Status: "in service", Created: created, RotateBy: created.AddDate(0, 0, 90)}
+			State: checklist.KeyInService, Created: created, RotateBy: created.AddDate(0, 0, 90)}
 	}
 	o := checklist.Overview{
 		Sandbox: true, Service: "orders", Now: now, Vault: "age file vault in ~/.local/state/keyturn",
 		Keys: []checklist.KeyStatus{
 			key(checklist.Staging, "3f9a0c4177deb210"), key(checklist.Production, "c07d11e2904fa6b3"),
-			{ID: "default", Environment: checklist.Production, Status: "archived", Created: created.AddDate(0, 0, -90)},
+			{ID: "default", Environment: checklist.Production, State: checklist.KeyArchived, Created: created.AddDate(0, 0, -90)},
 		},
 		NextRotation: created.AddDate(0, 0, 90),
 	}
@@ -72,7 +79,7 @@ func (d *Desk) Overview(context.Context) (checklist.Overview, error) {
 	journals := slices.Clone(d.journals)
 	d.mu.Unlock()
 	for _, j := range slices.Backward(journals) {
-		s, err := checklist.Fold(j.Events(), checklist.Find)
+		s, err := checklist.Fold(j.Events())
 		if err != nil {
 			return o, err
 		}
@@ -100,16 +107,39 @@ func (d *Desk) Begin(ctx context.Context, id string, op checklist.Operator) (*ch
 	d.journals = append(d.journals, j)
 	n := len(d.journals)
 	d.mu.Unlock()
+	setup := Setup()
+	c, err := checklist.Find(id, setup.DualKeyDays, false)
+	if err != nil {
+		return nil, err
+	}
 	err = checklist.Open(ctx, j, checklist.Opening{
-		Session: fmt.Sprintf("2025-11-24-%s-%d", id, n), Checklist: id, Sandbox: true, Operator: "alice@example.com",
-		Reason: a.Text, Service: "orders", Targets: []string{"orders-api", "orders-worker"},
-		Environments: []checklist.Environment{checklist.Staging, checklist.Production},
-		Old:          "v1", New: "v2", DualKeyDays: 7, RotationDays: 90,
-	}, d.Now())
+		Session: SessionID(id, n), Checklist: c, Sandbox: true, Operator: operator,
+		Reason: a.Text, Setup: setup, Environments: c.Environments, Old: "v1", New: "v2",
+	}, "run-1", d.Now())
 	if err != nil {
 		return nil, err
 	}
 	return d.engine(j)
+}
+
+// SessionID returns the id of the desk's nth session, which is as long as a
+// real one.
+func SessionID(checklistID string, n int) string {
+	sum := sha256.Sum256([]byte{byte(n)})
+	random := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16])
+	return fmt.Sprintf("%s-%s-%s", checklistID, Start.Format("20060102"), strings.ToLower(random))
+}
+
+// Setup is what the sessions of the desk bind of a configuration.
+func Setup() checklist.Setup {
+	s := checklist.Setup{
+		Service: "orders", Hosting: checklist.HostingAPI, RotationDays: 90, DualKeyDays: 7,
+		Approval: checklist.ApprovalRule{Required: 1, Approvers: []string{second}},
+	}
+	for _, name := range []string{"orders-api", "orders-worker"} {
+		s.Targets = append(s.Targets, checklist.Target{Name: name, Platform: checklist.PlatformVercel, Project: name, Role: "verifier"})
+	}
+	return s
 }
 
 // Open finds a session by its id.
@@ -127,7 +157,8 @@ func (d *Desk) Open(_ context.Context, id string) (*checklist.Engine, error) {
 func (d *Desk) engine(j *Journal) (*checklist.Engine, error) {
 	j.holder = d.HeldBy
 	return checklist.NewEngine(checklist.Config{
-		Journal: j, Find: checklist.Find, Steps: catalog{d}, Meter: meter{d}, Approver: approver{d}, Recorder: recorder{}, Clock: d.Now, Operator: "alice@example.com",
+		Journal: j, Steps: catalog{d}, Setup: Setup(), Meter: meter{d}, Approver: approver{d}, Recorder: recorder{},
+		Clock: d.Now, Operator: operator, Run: "run-2",
 	})
 }
 
@@ -196,15 +227,23 @@ func (m meter) Measure(_ context.Context, _ *checklist.Session, metric checklist
 	return checklist.Reading{Metric: metric, At: m.desk.Now()}, nil
 }
 
+// approver asks the operator in the second person's place, and signs nothing.
 type approver struct{ desk *Desk }
 
-func (a approver) Approve(ctx context.Context, s *checklist.Session, item checklist.Item, action, reason string, ask checklist.Asker) (checklist.Approval, error) {
-	answer, err := ask(ctx, checklist.Question{Kind: checklist.Confirm, Item: item.ID, Title: "Ask bob@example.com to approve?", Body: reason, Default: checklist.No})
+func (a approver) Request(_ context.Context, s *checklist.Session, c checklist.Consent) (checklist.Request, error) {
+	return checklist.Request{
+		ID: fmt.Sprintf("request-%d", len(s.Requests)+1), Consent: c, Mandate: s.Mandate(c).Digest(),
+		Text: "please approve", Expires: a.desk.Now().Add(24 * time.Hour),
+	}, nil
+}
+
+func (a approver) Answer(ctx context.Context, _ *checklist.Session, r checklist.Request, ask checklist.Asker) (checklist.Approval, error) {
+	answer, err := ask(ctx, checklist.Question{Kind: checklist.Confirm, Item: r.Consent.Item, Title: "Ask " + second + " to approve?", Body: r.Consent.Reason, Default: checklist.No})
 	if err != nil {
 		return checklist.Approval{}, err
 	}
 	if answer.Text != checklist.Yes {
 		return checklist.Approval{}, checklist.ErrDeclined
 	}
-	return checklist.Approval{Item: item.ID, By: "bob@example.com", Action: s.ActionDigest(item), At: a.desk.Now()}, nil
+	return checklist.Approval{Request: r.ID, Item: r.Consent.Item, By: second, Mandate: r.Mandate, At: a.desk.Now()}, nil
 }

@@ -35,16 +35,16 @@ func (s step) changes() bool {
 }
 
 func (s step) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
-	if s.name == "approve" || !s.changes() {
+	if !s.changes() {
 		return checklist.Plan{Summary: sc.Item.Title, Risk: checklist.Look}, nil
 	}
-	p := checklist.Plan{Summary: sc.Item.Title + " in " + fmt.Sprint(len(sc.Session.Opening.Targets)) + " targets", Risk: checklist.Change}
+	p := checklist.Plan{Summary: sc.Item.Title + " in " + fmt.Sprint(len(sc.Session.Setup().Targets)) + " targets", Risk: checklist.Change}
 	if strings.HasPrefix(s.name, "remove") {
 		p.Risk, p.Confirm = checklist.Irreversible, string(sc.Session.Opening.Old)
 		p.Warnings = []string{"Whoever still signs with " + p.Confirm + " is refused after the next redeploy."}
 	}
 	for _, e := range sc.Environments() {
-		for _, target := range sc.Session.Opening.Targets {
+		for _, target := range sc.Session.Setup().TargetNames() {
 			p.Actions = append(p.Actions, checklist.Action{
 				Target: target, Environment: e, Words: "write HMAC_SECRET_V2 for " + string(e),
 				Command: `curl -X POST https://api.vercel.com/v10/projects/` + target + `/env -H "Authorization: Bearer $TOKEN" -d '{"key":"HMAC_SECRET_V2","value":"'$SECRET'","type":"sensitive","target":["preview"]}'`,
@@ -58,25 +58,46 @@ func (s step) Check(context.Context, *checklist.Scope) (bool, error) { return fa
 
 func (s step) Do(ctx context.Context, sc *checklist.Scope) error {
 	if s.name == "notify-window" {
-		_, err := sc.Ask(ctx, checklist.Question{Kind: checklist.Confirm, Title: "Has the team been told?", Default: checklist.No,
+		_, err := sc.Ask(ctx, checklist.Question{Kind: checklist.Confirm, Asked: checklist.Asked{ID: "team-told"}, Title: "Has the team been told?", Default: checklist.No,
 			Body: "Key rotation of orders from v1 to v2:\nproduction on day 1, the old key goes on day 8.", Copy: "Key rotation of orders from v1 to v2"})
+		return err
+	}
+	if s.approves() {
+		_, err := sc.Approve(ctx, checklist.Consent{})
 		return err
 	}
 	if !s.changes() {
 		return s.wait(ctx, sc, 3, "asking")
 	}
 	for _, e := range sc.Environments() {
-		for _, target := range sc.Session.Opening.Targets {
-			err := sc.Effect(ctx, checklist.Effect{Name: "fake." + s.name, Target: target, Environment: e, Words: sc.Item.Title + ": " + target + " " + string(e)},
-				func(ctx context.Context) (string, error) {
-					return "dpl_4kQ9", s.wait(ctx, sc, 5, "building "+target)
-				})
+		for _, target := range sc.Session.Setup().TargetNames() {
+			err := sc.Effect(ctx, s.effect(sc.Session.Opening, target, e), func(ctx context.Context) (checklist.Result, error) {
+				return checklist.Result{ID: "dpl_4kQ9"}, s.wait(ctx, sc, 5, "building "+target)
+			})
 			if err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func (s step) approves() bool { return strings.HasPrefix(s.name, "approve") }
+
+// effect is the change that a step of the name makes.
+func (s step) effect(o checklist.Opening, target string, in checklist.Environment) checklist.Effect {
+	e := checklist.Effect{Code: checklist.DeploymentCreate, Target: target, Environment: in}
+	switch verb, _, _ := strings.Cut(s.name, "-"); verb {
+	case "add":
+		e.Code, e.Key = checklist.VariableCreate, o.New
+	case "re":
+		e.Code, e.Key = checklist.VariableCreate, o.Old
+	case "remove":
+		e.Code, e.Key = checklist.VariableDelete, o.Old
+	case "archive":
+		e.Code, e.Key, e.Object = checklist.VaultArchive, o.Old, string(in)+"/"+string(o.Old)
+	}
+	return e
 }
 
 // wait reports progress in n parts.
@@ -99,9 +120,8 @@ func (s step) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence
 		e.Facts[checklist.Fact(checklist.FactRecoverable, env, checklist.OldKey)] = "yes"
 	}
 	switch {
-	case s.name == "approve":
-		e.Summary = "bob@example.com signed the exact change."
-		e.Approval = &checklist.Approval{Item: sc.Item.ID, By: "bob@example.com", Action: sc.Session.ActionDigest(sc.Item), At: sc.Now()}
+	case s.approves():
+		e.Summary = second + " signed the exact change."
 	case s.name == "monitor":
 		until := sc.Session.State("verify-production").At.AddDate(0, 0, 7)
 		e.Summary, e.Tables = "The old key still has 4.1% of requests.", []checklist.Table{usage()}
@@ -125,7 +145,7 @@ func (s step) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence
 
 func suite(sc *checklist.Scope) checklist.Table {
 	t := checklist.Table{Title: "Probes", Columns: []string{"probe", "target", "wanted", "got", "time", "verdict"}}
-	for _, target := range sc.Session.Opening.Targets {
+	for _, target := range sc.Session.Setup().TargetNames() {
 		for _, p := range [][2]string{{"new key", "accepted"}, {"old key", "accepted"}, {"tampered body", "refused"}, {"unknown key id", "refused"}, {"stale timestamp", "refused"}, {"replayed nonce", "refused"}, {"empty key", "refused"}, {"wrong key", "refused"}} {
 			status := "200"
 			if p[1] == "refused" {
@@ -183,12 +203,23 @@ func Failing() checklist.Step {
 	}}
 }
 
-// Blaming is a step that fails with a hint to do another item again.
-func Blaming(title string) checklist.Step {
-	return Scripted{DoFunc: func(context.Context, *checklist.Scope) error {
-		return checklist.WithHint(errors.New("orders-api staging: the stored value ends with a line feed"), "store it without — do %q again, which replaces the value", title)
+// Blaming is a step that fails, and knows which item puts that right when it is
+// done again.
+func Blaming(itemID string) checklist.Step {
+	return Scripted{DoFunc: func(_ context.Context, sc *checklist.Scope) error {
+		item, _, _ := sc.Session.Checklist.Item(itemID)
+		return checklist.WithHint(blame{errors.New("orders-api staging: the stored value ends with a line feed"), itemID},
+			"store it without — do %q again, which replaces the value", item.Title)
 	}}
 }
+
+// blame is a checklist.Redoer.
+type blame struct {
+	error
+	item string
+}
+
+func (b blame) Redo() string { return b.item }
 
 // Panicking is a step that panics with a value that must not be shown.
 func Panicking(value string) checklist.Step {
