@@ -171,22 +171,15 @@ func (v Verified) Checked() []string {
 	if v.Records == 0 {
 		return []string{"The trail has no records."}
 	}
-	which, their := upTo(v.Base.Seq+1, v.Base.Seq+v.Records), "their"
-	if v.Single {
-		which, their = "The record", "its"
-	} else if v.Records == 1 {
-		their = "its"
-	}
 	lines := []string{
-		fmt.Sprintf("Signatures: %s, with %s report and journal, %s byte for byte what a member of your roster signed, whose line was valid at the time that the record states.",
-			lower(which), their, isAre(v.Records)),
+		fmt.Sprintf("Signatures: %s byte for byte what a member of your roster signed, whose line was valid at the time that the record states.", v.subject()),
 		"Contents: outcome, items, changes, deviations, keys, targets and approvals were derived from the journal again, and the record says the same.",
-		"Checklist: every item that its kind demands is there, in order and with its gates; no required item was left out, and no item began before its gates were open or overridden as is demanded.",
+		"Checklist: every item that its kind demands is there, in order and with its gates; no required item was left out, and each began with its gates open, or overridden by those who may.",
 		"Changes: each one in the journal is one that its step may make, on a target and in an environment of the session.",
-		v.consent(),
+		"Consent: " + v.consent() + ".",
 	}
 	if !v.Single {
-		lines = append(lines, fmt.Sprintf("Order: %s form one chain, in which each names the digest of the one before; no session and no request for approval comes twice.", lower(which)))
+		lines = append(lines, "Order: "+v.order())
 	}
 	if v.Base.Seq > 0 {
 		lines = append(lines, fmt.Sprintf("Predecessor: %s signed that this trail goes on after record %d of the one before.", strings.Join(v.SucceededBy, " and "), v.Base.Seq))
@@ -195,34 +188,61 @@ func (v Verified) Checked() []string {
 		lines = append(lines, fmt.Sprintf("Added item: %s has %q (%s), which people added to the checklist and which changed nothing.", a.Record, a.Title, a.Item))
 	}
 	if v.Countersigned > 0 {
-		lines = append(lines, fmt.Sprintf("Countersigned: an approver's signature in a later record names record %d, so that the operator alone cannot have rewritten it or one before it.", v.Countersigned))
+		lines = append(lines, fmt.Sprintf("Countersigned: an approver's signature in a later record names record %d, so the operator alone cannot have rewritten it or one before it.", v.Countersigned))
 	}
 	if v.Witnessed > 0 {
-		lines = append(lines, fmt.Sprintf("Witnessed: record %d is the one whose head was seen outside, so that none up to it can have changed or gone since.", v.Witnessed))
+		lines = append(lines, fmt.Sprintf("Witnessed: record %d is the one whose head was seen outside, so none up to it has changed or gone since.", v.Witnessed))
 	}
 	return lines
 }
 
+// subject names the records with their files, and ends in a verb.
+func (v Verified) subject() string {
+	first, last := v.Base.Seq+1, v.Base.Seq+v.Records
+	switch {
+	case v.Single:
+		return "the record, with its report and journal, is"
+	case first == last:
+		return fmt.Sprintf("record %d, with its report and journal, is", first)
+	}
+	return fmt.Sprintf("records %d to %d, with their reports and journals, are", first, last)
+}
+
+func (v Verified) order() string {
+	first, last := v.Base.Seq+1, v.Base.Seq+v.Records
+	words := fmt.Sprintf("record %d names the digest of what comes before it", first)
+	if first < last {
+		words = fmt.Sprintf("from record %d to %d, each names the digest of the one before it", first, last)
+	}
+	return words + "; no session and no request for approval occurs twice."
+}
+
 // consent says what was checked of the consent of second persons.
 func (v Verified) consent() string {
-	if v.ApprovedBefore+v.Afterwards+v.PutBack == 0 {
-		return fmt.Sprintf("Consent: no journal shows a change of production; %s checked.", approvals(v.Approvals))
-	}
 	var words []string
-	if v.ApprovedBefore > 0 {
-		words = append(words, fmt.Sprintf("%s changed production after second persons had signed for these items, targets and keys", sessions(v.ApprovedBefore)))
+	add := func(n int, format string) {
+		if n > 0 {
+			words = append(words, fmt.Sprintf(format, counted(n, "session")))
+		}
 	}
-	if n := v.Afterwards - len(v.Missing); n > 0 {
-		words = append(words, fmt.Sprintf("%s changed production in an emergency, and second persons signed the record afterwards", sessions(n)))
+	add(v.ApprovedBefore, "%s changed production after second persons had signed for these items, targets and keys")
+	add(v.Afterwards-len(v.Missing), "%s changed production in an emergency, and second persons signed the record afterwards")
+	add(len(v.Missing), "%s changed production in an emergency, and the approval is missing")
+	add(v.PutBack, "%s put production back, which needs no approval")
+	if len(words) == 0 {
+		words = append(words, "no journal shows a change of production")
 	}
-	if n := len(v.Missing); n > 0 {
-		words = append(words, fmt.Sprintf("%s changed production in an emergency, and the approval is missing", sessions(n)))
+	if v.Approvals > 0 {
+		words = append(words, fmt.Sprintf("%s checked: signed in time, by a member of your roster who neither asked for it nor signed the record", counted(v.Approvals, "approval")))
 	}
-	if v.PutBack > 0 {
-		words = append(words, fmt.Sprintf("%s put production back, which needs no approval", sessions(v.PutBack)))
+	return strings.Join(words, "; ")
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
 	}
-	return fmt.Sprintf("Consent: %s; %s checked, each signed in time by a member of your roster who neither asked for it nor signed the record.",
-		strings.Join(words, "; "), approvals(v.Approvals))
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // Unprovable returns what no verification of these files can show, in sentences.
@@ -246,37 +266,6 @@ func (v Verified) Unprovable() []string {
 		lines = append(lines, strings.TrimPrefix(r.Record+": "+r.Words, ": ")+".")
 	}
 	return lines
-}
-
-// upTo names records by their places.
-func upTo(first, last int) string {
-	if first == last {
-		return fmt.Sprintf("Record %d", first)
-	}
-	return fmt.Sprintf("Records %d to %d", first, last)
-}
-
-func lower(words string) string { return strings.ToLower(words[:1]) + words[1:] }
-
-func isAre(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
-}
-
-func sessions(n int) string {
-	if n == 1 {
-		return "1 session"
-	}
-	return fmt.Sprintf("%d sessions", n)
-}
-
-func approvals(n int) string {
-	if n == 1 {
-		return "1 approval was"
-	}
-	return fmt.Sprintf("%d approvals were", n)
 }
 
 // String is the report as keyturn verify prints it.

@@ -45,6 +45,8 @@ type stage struct {
 	takes    map[string]time.Duration
 	slow     map[string]time.Duration // how long the operator thinks about an item's plan
 	notes    bool                     // a note is written while the record is
+	stops    bool                     // right before the record is appended
+	cut      []byte                   // the journal then
 	fails    map[string]error         // of an item's first run, once it has made its changes
 	loses    map[string]bool          // the answer to an item's first change is lost, and a look finds it made
 	found    map[string]bool
@@ -224,6 +226,9 @@ func random(seed string) *bytes.Reader {
 func (s *stage) draft() record.Draft {
 	text, err := s.journal.Bytes()
 	require.NoError(s.t, err)
+	if s.cut != nil {
+		text = bytes.Clone(s.cut)
+	}
 	return record.Draft{
 		Journal: text, Signer: s.signer, Policy: record.PolicyOf([]byte(rosterText(s.t)), 1),
 		CreatedAt: s.now.Add(time.Minute), Tool: "keyturn test", Roster: roster(s.t), Requests: approval.Fields,
@@ -232,7 +237,13 @@ func (s *stage) draft() record.Draft {
 
 // Record implements checklist.Recorder.
 func (s *stage) export(ctx context.Context) error {
-	exported, err := s.trail.Append(ctx, s.draft(), mustKey(s.t, s.signer))
+	if s.stops {
+		s.cut, s.exported.Dir = s.draft().Journal, "nowhere"
+		return nil
+	}
+	d := s.draft()
+	exported, err := s.trail.Append(ctx, d, mustKey(s.t, s.signer))
+	s.now = d.CreatedAt
 	if err == nil {
 		s.exported = exported
 	}

@@ -240,17 +240,18 @@ func (k *course) consentTo(s *checklist.Session, item checklist.Item, moments []
 	want := max(k.required, s.Required())
 	most := 0
 	for _, approving := range s.Checklist.Items() {
+		if approving.Step != approveStep {
+			continue
+		}
 		c := checklist.Consent{Item: approving.ID}
-		names := slices.ContainsFunc(s.Mandate(c).Items, func(i checklist.ApprovedItem) bool { return i.ID == item.ID && i.Step == item.Step })
-		if approving.Step != approveStep || !names {
+		if !slices.ContainsFunc(s.Mandate(c).Items, func(i checklist.ApprovedItem) bool { return i.ID == item.ID && i.Step == item.Step }) {
 			continue
 		}
 		for _, at := range moments {
-			most = max(most, len(s.Agreed(c, at)))
+			if most = max(most, len(s.Agreed(c, at))); most >= want {
+				return nil
+			}
 		}
-	}
-	if most >= want {
-		return nil
 	}
 	for gate := range s.State(item.ID).Overrides {
 		a, ok := k.overrides[[2]string{item.ID, gate}]
