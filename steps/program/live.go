@@ -64,7 +64,7 @@ func (p *Program) reachLive(ctx context.Context, templates paper.Templates) erro
 	if documents == "" {
 		documents = filepath.Join(p.dir, "docs")
 	}
-	p.wire(api, log, targets, steps.FileSecond{Dir: filepath.Join(p.dir, "requests")}, vercel.Poll{}, profile, documents)
+	p.wire(api, log, targets, steps.FileSecond{Dir: filepath.Join(p.dir, requestsFolder)}, vercel.Poll{}, profile, documents)
 	p.outside.Paper = templates
 	if p.byHand() {
 		p.outside.Hand = p.hand()

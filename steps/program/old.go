@@ -26,7 +26,7 @@ import (
 
 // oldLiveNames are what a live/ folder of version 1 holds, in the order in which
 // it is moved: the trail last, since its id tells what is to be gone on with.
-var oldLiveNames = []string{sessionsFolder, vaultFolder, "docs", "requests", rosterName, trailFolder}
+var oldLiveNames = []string{sessionsFolder, vaultFolder, "docs", requestsFolder, rosterName, trailFolder}
 
 // moveSandboxAside moves a sandbox that has no realm.json out of the way.
 func (p *Program) moveSandboxAside() error {

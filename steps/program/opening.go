@@ -97,7 +97,7 @@ func (p *Program) clockBehind() error {
 	}
 	if now := p.clock(); now.Before(at) {
 		return checklist.WithHint(fmt.Errorf("the clock says %s, and the newest record, %s, was made at %s",
-			now.UTC().Format(time.RFC3339), last.Name(), at.UTC().Format(time.RFC3339)), "set the clock of this machine, then try again")
+			now.UTC().Format(time.RFC3339), last.Name(), at.UTC().Format(time.RFC3339)), "set the clock of this machine, then try again; where it is the record that is of a wrong time, keyturn trail succeed lets a new trail go on after it, once a second person has signed")
 	}
 	return nil
 }

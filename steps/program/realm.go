@@ -36,6 +36,7 @@ const (
 	realmFile    = "realm.json"
 
 	trailFolder    = "trail"
+	requestsFolder = "requests"
 	vaultFolder    = "vault"
 	sessionsFolder = "sessions"
 	worldFolder    = "world" // of the sandbox

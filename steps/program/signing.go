@@ -84,7 +84,7 @@ func (p *Program) knowsKeyOf(who string) (string, error) {
 	// key: a record's signer, and a request as it is in a file and in a journal.
 	name := regexp.QuoteMeta(who)
 	names := regexp.MustCompile(`"signer":\s*\{\s*"principal":\s*"` + name + `",\s*"key":\s*"SHA256:|\bRequester: ` + name + `(?:\\n|\r?\n)Requester-Key: SHA256:`)
-	for _, folder := range []string{trailFolder, sessionsFolder, "requests", oldFolder} {
+	for _, folder := range []string{trailFolder, sessionsFolder, requestsFolder, oldFolder} {
 		file, err := firstFile(filepath.Join(p.dir, folder), names)
 		if file != "" || err != nil {
 			return file, err

@@ -24,6 +24,7 @@ import (
 type trail struct {
 	program *Program
 	realm   string        // the id that the realm gives it
+	folder  string        // of the newest trail: one that goes on after another has its own
 	records *record.Trail // nil while it cannot be read; see whole
 	problem error         // why not, when the realm was opened
 	journal *journal.File // of the session that is exported; nil for reading
@@ -40,6 +41,11 @@ func openTrail(p *Program, id string) (*trail, error) {
 		return nil, checklist.WithHint(fmt.Errorf("open %s: it has the trail %s, and %s names %s", p.dir, has, realmFile, id),
 			"put back what was there before: a folder put together of two keeps neither's promises")
 	}
+	lineage, err := record.Lineage(filepath.Join(p.dir, trailFolder))
+	if err != nil {
+		return nil, fmt.Errorf("look for the newest trail: %w", err)
+	}
+	t.folder = lineage[len(lineage)-1]
 	t.records, t.problem = record.OpenTrail(t.dir())
 	if t.problem == nil && t.records.ID() != id {
 		t.records, t.problem = nil, fmt.Errorf("open trail %s: its id is not %s", t.dir(), id)
@@ -48,7 +54,30 @@ func openTrail(p *Program, id string) (*trail, error) {
 }
 
 func (t *trail) id() string  { return t.realm }
-func (t *trail) dir() string { return filepath.Join(t.program.dir, trailFolder) }
+func (t *trail) dir() string { return t.folder }
+
+// holding returns the trail that has the record of a session: the newest, or one
+// that it goes on after. ok is false where none has.
+func (t *trail) holding(session string) (records *record.Trail, e record.Exported, ok bool, err error) {
+	if records, err = t.whole(); err != nil {
+		return nil, e, false, err
+	}
+	lineage, err := record.Lineage(filepath.Join(t.program.dir, trailFolder))
+	if err != nil {
+		return nil, e, false, err
+	}
+	for _, dir := range slices.Backward(lineage) {
+		if dir != records.Dir() {
+			if records, err = record.OpenTrail(dir); err != nil {
+				return nil, e, false, err
+			}
+		}
+		if e, ok, err = records.Find(session); ok || err != nil {
+			return records, e, ok, err
+		}
+	}
+	return nil, e, false, nil
+}
 
 // whole returns the records, looking once more where they could not be read.
 func (t *trail) whole() (*record.Trail, error) {
@@ -62,7 +91,7 @@ func (t *trail) whole() (*record.Trail, error) {
 	if again.problem != nil {
 		return nil, checklist.WithHint(again.problem, "put back a copy of the trail in which nothing was changed; keyturn verify %s says where it was", steps.ShellWord(t.dir()))
 	}
-	t.records, t.problem = again.records, nil
+	t.folder, t.records, t.problem = again.folder, again.records, nil
 	return t.records, nil
 }
 
@@ -110,7 +139,9 @@ func (t *trail) unreadable() []string {
 
 // of returns the trail for exporting the session of a journal.
 func (t *trail) of(j *journal.File) *trail {
-	return &trail{program: t.program, realm: t.realm, records: t.records, problem: t.problem, journal: j}
+	of := *t
+	of.journal = j
+	return &of
 }
 
 // Review implements steps.Trail.
@@ -143,11 +174,7 @@ func (t *trail) Review(ctx context.Context) (steps.Reviewed, bool, error) {
 
 // Exported implements steps.Trail.
 func (t *trail) Exported(_ context.Context, session string) (steps.Exported, bool, error) {
-	records, err := t.whole()
-	if err != nil {
-		return steps.Exported{}, false, err
-	}
-	e, ok, err := records.Find(session)
+	records, e, ok, err := t.holding(session)
 	if err != nil || !ok {
 		return steps.Exported{}, false, err
 	}
@@ -166,7 +193,10 @@ func (t *trail) ApproveLate(ctx context.Context, session string, all []steps.Sig
 	for _, signed := range all {
 		late = append(late, record.Late(signed))
 	}
-	records, err := t.whole()
+	records, _, ok, err := t.holding(session)
+	if err == nil && !ok {
+		err = fmt.Errorf("the trail has no record of %s", session)
+	}
 	if err != nil {
 		return err
 	}
@@ -176,16 +206,12 @@ func (t *trail) ApproveLate(ctx context.Context, session string, all []steps.Sig
 // ApprovedLate implements steps.Trail. An approval that does not verify is none:
 // another can be put in its place.
 func (t *trail) ApprovedLate(ctx context.Context, session string) (by []string, ok bool, err error) {
-	records, err := t.whole()
-	if err != nil {
+	records, e, ok, err := t.holding(session)
+	if err != nil || !ok {
 		return nil, false, err
 	}
 	late, err := records.ApprovedLate(session)
 	if err != nil || len(late) == 0 {
-		return nil, false, err
-	}
-	e, _, err := records.Find(session)
-	if err != nil {
 		return nil, false, err
 	}
 	roster, err := t.program.roster()

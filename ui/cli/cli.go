@@ -106,7 +106,7 @@ func (a *app) commands() *cobra.Command {
 			RunE: func(cmd *cobra.Command, _ []string) error { return a.drive(cmd.Context(), c.ID) },
 		})
 	}
-	root.AddCommand(a.initialize(), a.rehearse(), a.status(), a.verify(), a.doctor(), a.login(), a.logout(), a.clearClipboard())
+	root.AddCommand(a.initialize(), a.rehearse(), a.status(), a.verify(), a.doctor(), a.login(), a.logout(), a.trail(), a.clearClipboard())
 	return root
 }
 
