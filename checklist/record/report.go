@@ -2,7 +2,6 @@ package record
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -75,10 +74,6 @@ func (p *page) table(columns []string, rows [][]string) {
 
 func (p *page) deviations() {
 	p.WriteString("## Deviations\n\n")
-	if changedAlone(p.Rotation.Kind, p.Items) {
-		p.WriteString("Production was changed in an emergency, and nobody else had approved that when this record was made. " +
-			"An approval that came later is beside the record.\n\n")
-	}
 	var rows [][]string
 	for i, d := range p.session.Deviations {
 		approved := ""
@@ -92,14 +87,6 @@ func (p *page) deviations() {
 		return
 	}
 	p.table([]string{"When", "By", "What", "Reason", "Approved by"}, rows)
-}
-
-// changedAlone reports an emergency that changed production: nobody waits for a
-// second person then.
-func changedAlone(kind string, items []Item) bool {
-	return kind == kindEmergency && slices.ContainsFunc(items, func(i Item) bool {
-		return slices.ContainsFunc(i.Changes, changesProduction) || slices.ContainsFunc(i.Pending, changesProduction)
-	})
 }
 
 func (p *page) milestones() {
