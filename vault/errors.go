@@ -7,8 +7,11 @@ import (
 
 // The reasons for which a caller may want to decide.
 var (
-	ErrNotFound        = errors.New("no such item")
-	ErrExists          = errors.New("another secret is stored under this name")
+	ErrNotFound = errors.New("no such item")
+	ErrExists   = errors.New("another secret is stored under this name")
+	// ErrForeign comes with ErrExists where the secret in the way is not in the
+	// index of this vault: replacing one of its own cannot help.
+	ErrForeign         = errors.New("not an item of this vault")
 	ErrLocked          = errors.New("vault is locked")
 	ErrTimeout         = errors.New("no answer in time")
 	ErrUnavailable     = errors.New("vault is not available")

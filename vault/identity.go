@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 
 	"filippo.io/age"
+
+	"keyturn/vault/durable"
 )
 
 const (
@@ -116,7 +118,7 @@ func (d *identity) create(ctx context.Context, o identityOptions) error {
 			return err
 		}
 	}
-	if err := replaceFile(d.path(name), data); err != nil {
+	if err := durable.WriteFile(d.path(name), data); err != nil {
 		return fmt.Errorf("write age identity: %w", err)
 	}
 	d.key.Store(key)
@@ -143,7 +145,7 @@ func sealIdentity(ctx context.Context, text []byte, o identityOptions) ([]byte, 
 
 func (d *identity) writeRecipient(r *age.X25519Recipient) error {
 	d.recipient = r
-	if err := replaceFile(d.path(recipientName), []byte(r.String()+"\n")); err != nil {
+	if err := durable.WriteFile(d.path(recipientName), []byte(r.String()+"\n")); err != nil {
 		return fmt.Errorf("write age recipient: %w", err)
 	}
 	return nil

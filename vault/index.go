@@ -19,6 +19,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"keyturn/keygen"
+	"keyturn/vault/durable"
 )
 
 const (
@@ -220,7 +221,7 @@ func (f indexFile) save(x index) error {
 	if err != nil {
 		return fmt.Errorf("encode index: %w", err)
 	}
-	if err := replaceFile(f.path(), append(data, '\n')); err != nil {
+	if err := durable.WriteFile(f.path(), append(data, '\n')); err != nil {
 		return fmt.Errorf("write index: %w", err)
 	}
 	return nil

@@ -207,8 +207,9 @@ func (v *versioned) claim(ctx context.Context, x *index, name Name, secret keyge
 			return r, true, nil
 		case !o.Adopt:
 			return record{}, false, &Error{Op: "put", Subject: string(name), Kind: ErrExists,
-				Cause:  fmt.Errorf("%s holds %s, which this folder's index does not know", v.store.describe(), ref),
-				Advice: "another state folder may use the same keychain, or the index was lost; nothing was changed"}
+				Cause: fmt.Errorf("%w: %s holds %s, which this folder's index does not list", ErrForeign, v.store.describe(), ref),
+				Advice: "nothing was changed; the item belongs to another state folder that shares this keychain, or this folder's index was lost: " +
+					"restore vault/index.json from a backup, or delete the item with the keychain's own program if nothing uses it"}
 		}
 		r.Status, r.Archived = Archived, v.now()
 		r.Fingerprint, r.Note = "", "adopted from the store"

@@ -48,7 +48,7 @@ func (p *Program) doctorWithoutVault(cause error) []Finding {
 	d.good("state folder", "%s can be written to", p.dir)
 	d.add("vault", "", cause)
 	d.bad("token, projects, keys, request log and roster", "were not looked at: what that takes is in the vault", "mend the vault, then run "+p.options.Return+" doctor again")
-	d.good("trail", "%s has %s", p.trail.records.Dir(), counted(p.trail.head().Seq, "record"))
+	d.trail()
 	return append(d.findings, sshKeygen())
 }
 
@@ -64,7 +64,7 @@ func (p *Program) Doctor(ctx context.Context) []Finding {
 	d.vercel(ctx)
 	d.recovery(ctx)
 	d.requestLog(ctx)
-	d.good("trail", "%s has %s", p.trail.records.Dir(), counted(p.trail.head().Seq, "record"))
+	d.trail()
 	return append(d.findings, p.rosterFinding(ctx), sshKeygen())
 }
 
@@ -86,6 +86,11 @@ func (d *doctor) add(what, said string, err error) {
 		fix = "see that it is there and can be reached, then run keyturn doctor again"
 	}
 	d.bad(what, err.Error(), fix)
+}
+
+func (d *doctor) trail() {
+	said, err := d.p.trail.said()
+	d.add("trail", said, err)
 }
 
 func (d *doctor) good(what, format string, args ...any) {

@@ -139,8 +139,17 @@ func (c *company) moveIn() {
 		Principal: "bob@example.com", Namespaces: []string{sshsig.NamespaceApproval}, Key: c.second.Public(),
 	}.RosterLine()
 	require.NoError(c.t, err)
-	roster := filepath.Join(c.options.State, "live", "allowed_signers")
+	roster := filepath.Join(c.options.State, "live", "orders", "allowed_signers")
 	require.NoError(c.t, os.WriteFile(roster, []byte(line+"\n"+bob+"\n"), 0o600))
+}
+
+// open opens the company's service.
+func (c *company) open() *program.Program {
+	c.t.Helper()
+	p, err := program.Open(c.t.Context(), c.options)
+	require.NoError(c.t, err)
+	c.t.Cleanup(func() { require.NoError(c.t, p.Close()) })
+	return p
 }
 
 // findings is what the doctor says, but for a program that may be missing where

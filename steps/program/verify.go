@@ -83,7 +83,7 @@ func rosterBeside(path string) (string, error) {
 		return "", fmt.Errorf("find the roster: %w", err)
 	}
 	for range 3 {
-		file := filepath.Join(dir, "allowed_signers")
+		file := filepath.Join(dir, rosterName)
 		if _, err := os.Stat(file); err == nil {
 			return file, nil
 		} else if !errors.Is(err, fs.ErrNotExist) {

@@ -336,3 +336,18 @@ func (w *World) update(change func(s *state, now time.Time) error) error {
 	w.state.Store(next)
 	return nil
 }
+
+// InUse reports whether a process has the world of a folder open. It makes
+// nothing there.
+func InUse(dir string) (bool, error) {
+	path := filepath.Join(dir, lockFile)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	lock := flock.New(path, flock.SetPermissions(0o600))
+	free, err := lock.TryRLock()
+	if err := errors.Join(err, lock.Close()); err != nil {
+		return false, fmt.Errorf("look for the holder of %s: %w", dir, err)
+	}
+	return !free, nil
+}
