@@ -189,7 +189,7 @@ func forgedChecklists() []forgery {
 			f.item("tell-them", func(i *checklist.Item) { i.Step = "remove-old-key" })
 		}, want: `item "tell-them" is not where it should be`},
 		{name: "a kind that nobody knows", from: "quarterly", events: func(f *forger) { f.opening().Checklist.ID = "weekly" },
-			want: `the session was made by a newer Keyturn: its kind is "weekly"`},
+			want: `the session was made by a newer Keyturn: its kind is "weekly"`, script: "BAD kind weekly: it is of a newer Keyturn"},
 		{name: "an emergency in the other order", from: "emergency", events: func(f *forger) { f.opening().Grace = true }, want: "is not where it should be"},
 		{name: "environments that a drill does not have", from: "drill", events: func(f *forger) {
 			f.opening().Environments = []checklist.Environment{checklist.Production}
@@ -224,7 +224,7 @@ func forgedChanges() []forgery {
 	staging.Environment, staging.Place = checklist.Staging, "preview"
 	return []forgery{
 		{name: "an added item that removes the old key unseen", from: "added item", events: also("tell-them", removal), want: "step manual of a quarterly makes no effect variable.delete"},
-		{name: "a proof that removes the old key", from: "quarterly", events: also("verify-production", removal), want: "step prove-both-keys of a quarterly makes no effect variable.delete"},
+		{name: "a proof that removes the old key", from: "quarterly", events: also("verify-production", removal), want: "step prove-both-keys of a quarterly makes no effect variable.delete", script: "BAD change: another item changed production"},
 		{name: "an addition that removes the old key", from: "quarterly", events: also("add-production", removal), want: `about key "v1", and may be about the [new] key only`},
 		{name: "a removal that removes another key", from: "quarterly", events: func(f *forger) {
 			f.effect("remove-old", 0, func(e *checklist.Effect) { e.Key = "v3" })
@@ -237,7 +237,7 @@ func forgedChanges() []forgery {
 		}, want: `is about "staging/v2", and may be about "staging/v1" only`},
 		{name: "a drill that changes production", from: "drill", events: func(f *forger) {
 			f.effect("add-test", 0, func(e *checklist.Effect) { e.Environment = checklist.Production })
-		}, want: `it changes production, where item "add-test" does not act`},
+		}, want: `it changes production, where item "add-test" does not act`, script: "BAD change: a drill changed production"},
 		{name: "a drill that changes production under staging's name", from: "drill", events: func(f *forger) {
 			f.effect("add-test", 0, func(e *checklist.Effect) { e.Place = "preview,production" })
 		}, want: "it is said to change staging, and changes production"},
@@ -252,7 +252,7 @@ func forgedChanges() []forgery {
 		}, want: `it changes production, where item "add-staging" does not act`},
 		{name: "a rollback that removes the old key", from: "given up", events: func(f *forger) {
 			f.effect("decide", 0, func(e *checklist.Effect) { e.Key = "v1" })
-		}, want: `about key "v1", and may be about the [new] key only`},
+		}, want: `about key "v1", and may be about the [new] key only`, script: "BAD change: a rollback removed the old key"},
 		{name: "a rollback that removes the old key before it puts it back", from: "rollback", events: func(f *forger) {
 			f.insert(f.find(checklist.Intended, "re-add-old", 0), checklist.Event{Kind: checklist.Intended, Item: "re-add-old", Effect: &removal})
 		}, want: "may remove only what the session made itself"},
@@ -328,12 +328,12 @@ func forgedApprovals() []forgery {
 			f.drop(func(e checklist.Event) bool {
 				return (e.Request != nil || e.Approval != nil) && e.Item == "approve-production"
 			})
-		}, want: `item "add-production" was begun although its gate approval:approve-production was closed`},
+		}, want: `item "add-production" was begun although its gate approval:approve-production was closed`, script: "BAD approval: production was changed without enough people for approve-production"},
 		{name: "no approval before the removal", from: "quarterly", events: func(f *forger) {
 			f.drop(func(e checklist.Event) bool {
 				return (e.Request != nil || e.Approval != nil) && e.Item == "approve-removal"
 			})
-		}, want: `item "remove-old" was begun although its gate approval:approve-removal was closed`},
+		}, want: `item "remove-old" was begun although its gate approval:approve-removal was closed`, script: "BAD approval: production was changed without enough people for approve-removal"},
 		{name: "an approval that came after the change", from: "quarterly", events: func(f *forger) {
 			at := f.find(checklist.Requested, "approve-production", 0)
 			late := slices.Clone(f.events[at : at+2])
@@ -348,8 +348,8 @@ func forgedApprovals() []forgery {
 			}
 		}, record: func(r *record.Record) { r.CreatedAt = "2026-02-01T00:00:00Z" },
 			want: "its gate approval:approve-production was closed: the approval by bob@example.com ran out"},
-		{name: "the approval of another session", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Session = "rot-9" }), want: `Rotation): it is "rot-9"`},
-		{name: "the approval of another trail", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Trail = "00000000-0000-4000-8000-000000000000" }), want: "Trail): it is"},
+		{name: "the approval of another session", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Session = "rot-9" }), want: `Rotation): it is "rot-9"`, script: "BAD approval: it is for another rotation"},
+		{name: "the approval of another trail", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Trail = "00000000-0000-4000-8000-000000000000" }), want: "Trail): it is", script: "BAD approval: it is for another rotation"},
 		{name: "an approval that saw another trail", from: "quarterly", after: asking(func(o *checklist.Opening) { o.TrailHead = digest("x") }), want: "Head): it is"},
 		{name: "an approval of other targets", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Setup.Targets = o.Setup.Targets[:1] }), want: "Targets): it is"},
 		{name: "an approval of another project of the same name", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Setup.Targets[0].Project = "prj_other" }), want: "Plan): it is"},
@@ -369,7 +369,7 @@ func forgedApprovals() []forgery {
 		}, want: "New-Prd-Fp): it is"},
 		{name: "an approval of other items", from: "quarterly", after: text("Items: add-production=add-new-key redeploy-production=redeploy\nItems-Sum: "+sum("add-production=add-new-key", "redeploy-production=redeploy"),
 			"Items: remove-old=remove-old-key\nItems-Sum: "+sum("remove-old=remove-old-key")), want: "Items): it is"},
-		{name: "an approval of another action", from: "quarterly", after: text("Action: items", "Action: passed-over"), want: "Action): it is"},
+		{name: "an approval of another action", from: "quarterly", after: text("Action: items", "Action: passed-over"), want: "Action): it is", script: "BAD approval: it is for something else than the record says"},
 		{name: "an approval at another point of the journal", from: "quarterly", after: text("\nEvents: 4", "\nEvents: 3"), want: "Journal): it is"},
 		{name: "a request that somebody else made", from: "quarterly", after: text("Requester: alice", "Requester: carol"), want: `Requester): it is "carol@example.com"`},
 		{name: "a request with a line smuggled in", from: "quarterly", after: func(f *forger) {
@@ -379,7 +379,7 @@ func forgedApprovals() []forgery {
 		{name: "a request of another version", from: "quarterly", after: func(f *forger) {
 			r := f.of(checklist.Requested, "approve-production", 0).Request
 			r.Text = replacing(f.t, "request v2", "request v1")(r.Text)
-		}, want: "made by a pre-release version of Keyturn"},
+		}, want: "made by a pre-release version of Keyturn", script: "BAD approval signature"},
 		{name: "a request that was not journalled", from: "quarterly", after: func(f *forger) {
 			at := f.find(checklist.Requested, "approve-production", 0)
 			f.events = slices.Delete(f.events, at, at+1)
@@ -391,18 +391,18 @@ func forgedApprovals() []forgery {
 		{name: "a request that was changed once it was signed", from: "quarterly", after: func(f *forger) {
 			r := f.of(checklist.Requested, "approve-production", 0).Request
 			r.Text = replacing(f.t, "Reason: scheduled rotation", "Reason: scheduled...")(r.Text)
-		}, want: "Reason): it is"},
+		}, want: "Reason): it is", script: "BAD approval signature"},
 		{name: "two requests of one id", from: "quarterly", after: func(f *forger) {
 			f.of(checklist.Requested, "approve-removal", 0).Request.ID = f.of(checklist.Requested, "approve-production", 0).Request.ID
 		}, want: "was made before, and was another"},
-		{name: "an approval by the operator", from: "quarterly", events: by(alice, nil), want: "alice@example.com approved their own request"},
+		{name: "an approval by the operator", from: "quarterly", events: by(alice, nil), want: "alice@example.com approved their own request", script: "BAD approval: alice@example.com approved their own record"},
 		{name: "an approval by the operator under another's name", from: "quarterly", after: by("", func(a *checklist.Approval) { a.By = carol }),
-			want: `it says "carol@example.com", and the key is of bob@example.com`},
-		{name: "an approval by a stranger", from: "quarterly", events: by("mallory@example.com", nil), want: "key is not in the roster"},
-		{name: "an approval by a key that was valid no more", from: "quarterly", events: by(dave, nil), want: "is valid until"},
-		{name: "an approval after its time", from: "quarterly", after: by("", func(a *checklist.Approval) { a.At = a.At.Add(3 * time.Hour) }), want: "outside the request's window"},
-		{name: "an approval before it was asked for", from: "quarterly", after: by("", func(a *checklist.Approval) { a.At = a.At.Add(-time.Minute) }), want: "outside the request's window"},
-		{name: "an approval of another mandate", from: "quarterly", after: by("", func(a *checklist.Approval) { a.Mandate = digest("x") }), want: "mandate): it is not the request's"},
+			want: `it says "carol@example.com", and the key is of bob@example.com`, script: "BAD approval: it is by bob@example.com, and the record says carol@example.com"},
+		{name: "an approval by a stranger", from: "quarterly", events: by("mallory@example.com", nil), want: "key is not in the roster", script: "BAD approval: its key is not among the signers"},
+		{name: "an approval by a key that was valid no more", from: "quarterly", events: by(dave, nil), want: "is valid until", script: "BAD approval: its key is not among the signers"},
+		{name: "an approval after its time", from: "quarterly", after: by("", func(a *checklist.Approval) { a.At = a.At.Add(3 * time.Hour) }), want: "outside the request's window", script: "BAD approval: it was accepted outside its time"},
+		{name: "an approval before it was asked for", from: "quarterly", after: by("", func(a *checklist.Approval) { a.At = a.At.Add(-time.Minute) }), want: "outside the request's window", script: "BAD approval: it was accepted outside its time"},
+		{name: "an approval of another mandate", from: "quarterly", after: by("", func(a *checklist.Approval) { a.Mandate = digest("x") }), want: "mandate): it is not the request's", script: "BAD approval: it is for something else than the record says"},
 		{name: "an approval that is said to be for another item", from: "quarterly", after: by("", func(a *checklist.Approval) { a.Item = "approve-removal" }), want: `it is an approval for item "approve-removal"`},
 		{name: "an approval that is used twice", from: "quarterly", after: func(f *forger) {
 			at := f.find(checklist.Approved, "approve-production", 0)
@@ -414,6 +414,17 @@ func forgedApprovals() []forgery {
 		}, want: "its gate approval:approve-production was closed: 1 of 2 people have approved it"},
 		{name: "one person for two", from: "two people", events: func(f *forger) {
 			f.of(checklist.Approved, "approve-production", 1).Approval.By = bob
+		}, want: "bob@example.com has answered request"},
+		{name: "one person by two requests for two", from: "two people", after: func(f *forger) {
+			at := f.find(checklist.Requested, "approve-production", 1)
+			f.asked = random("another")
+			r := f.ask(f.events[:f.find(checklist.Requested, "approve-production", 0)], f.events[at])
+			f.events[at].Request = &r
+			a := f.of(checklist.Approved, "approve-production", 1).Approval
+			armor, err := approval.Sign(mustKey(f.t, bob), r.Text)
+			require.NoError(f.t, err)
+			a.By, a.Request, a.Mandate, a.Signature = bob, r.ID, r.Mandate, armor
+			f.abandonAt(f.find(checklist.Planned, "redeploy-production", 0))
 		}, want: "its gate approval:approve-production was closed: 1 of 2 people have approved it"},
 		{name: "a configuration that demands fewer people", from: "two people", events: func(f *forger) {
 			at := f.find(checklist.Requested, "approve-production", 1)
@@ -529,8 +540,9 @@ func forgedDeviations() []forgery {
 		{name: "the last target taken out", from: "narrowed", events: func(f *forger) {
 			one := *narrowed(f)
 			one.Target, one.Approvals = "orders-api", nil
-			f.insert(f.find(checklist.Narrowed, "", 0)+1, one, checklist.Event{Kind: checklist.Abandoned, Text: "enough"})
-			f.events = f.events[:f.find(checklist.Abandoned, "", 0)+1]
+			at := f.find(checklist.Narrowed, "", 0) + 1
+			f.insert(at, one)
+			f.abandonAt(at + 1)
 		}, want: `"orders-api" was taken out, and is no target, or the last one`},
 		{name: "a change of a target that was taken out", from: "narrowed", events: func(f *forger) {
 			f.effect("remove-old", 0, func(e *checklist.Effect) { e.Target = "payments-api" })
@@ -548,7 +560,8 @@ func forgedDeviations() []forgery {
 		}, want: "what it says of the other configuration is not how that differs"},
 		{name: "another configuration in the middle of an item", from: "configured", events: func(f *forger) {
 			at := f.find(checklist.Configured, "", 0)
-			e := f.events[at]
+			e, again := f.events[at], f.find(checklist.Requested, "approve-production", 1)
+			f.events = slices.Delete(f.events, again, again+2)
 			f.events = slices.Delete(f.events, at, at+1)
 			f.insert(f.find(checklist.Passed, "redeploy-staging", 0), e)
 		}, want: `changed while item "redeploy-staging" was under way`},
@@ -558,8 +571,8 @@ func forgedDeviations() []forgery {
 		}, want: none},
 		{name: "a rotation that is begun again after its removal", from: "quarterly", events: func(f *forger) {
 			at := f.find(checklist.Planned, "archive-old", 0)
-			f.insert(at, checklist.Event{Kind: checklist.Reopened, Item: "approve-production", Text: "once more"}, checklist.Event{Kind: checklist.Abandoned, Text: "enough"})
-			f.events = f.events[:at+2]
+			f.insert(at, checklist.Event{Kind: checklist.Reopened, Item: "approve-production", Text: "once more"})
+			f.abandonAt(at + 1)
 		}, want: "was done since, and cannot be undone"},
 		{name: "an approval where none is needed", from: "quarterly", events: func(f *forger) {
 			f.of(checklist.Passed, "notify", 0).Approvals = []string{f.of(checklist.Approved, "approve-production", 0).Approval.Request}
@@ -613,8 +626,8 @@ func forgedCourses() []forgery {
 		{name: "an item that is done a second time", from: "quarterly", events: func(f *forger) {
 			f.insert(f.find(checklist.Planned, "archive-old", 0),
 				checklist.Event{Kind: checklist.Planned, Item: "add-production", Plan: &checklist.Plan{Summary: "x", Risk: checklist.Look}},
-				checklist.Event{Kind: checklist.Started, Item: "add-production"}, checklist.Event{Kind: checklist.Abandoned, Text: "enough"})
-			f.events = f.events[:f.find(checklist.Abandoned, "", 0)+1]
+				checklist.Event{Kind: checklist.Started, Item: "add-production"})
+			f.abandonAt(f.find(checklist.Planned, "archive-old", 0))
 		}, want: `"Add new key to production" is settled already`},
 		{name: "a real session whose clock was turned", from: "quarterly", events: func(f *forger) {
 			until := f.events[3].At
@@ -648,7 +661,7 @@ func forgedCourses() []forgery {
 		}, want: "it does not say which session put the old key back"},
 		{name: "a report that says something else", from: "quarterly", files: func(t testing.TB, dir string) {
 			write(t, replacing(t, "scheduled rotation", "urgent rotation")(read(t, dir, "report.md")), dir, "report.md")
-		}, want: "report.md: its digest is not the one in the record"},
+		}, want: "report.md: its digest is not the one in the record", script: "BAD digest of the report or the journal"},
 	}
 }
 

@@ -134,6 +134,12 @@ func (f *forger) insert(at int, events ...checklist.Event) {
 	f.events = slices.Insert(f.events, at, events...)
 }
 
+// abandonAt ends the session before an event.
+func (f *forger) abandonAt(at int) {
+	f.insert(at, checklist.Event{Kind: checklist.Abandoned, Text: "enough"})
+	f.events = f.events[:at+1]
+}
+
 // drop takes away all events that match.
 func (f *forger) drop(matches func(checklist.Event) bool) {
 	f.events = slices.DeleteFunc(f.events, matches)
