@@ -47,8 +47,18 @@ func openTrail(p *Program, id string) (*trail, error) {
 	return t, nil
 }
 
-func (t *trail) id() string  { return t.realm }
-func (t *trail) dir() string { return filepath.Join(t.program.dir, trailFolder) }
+func (t *trail) id() string { return t.realm }
+
+// dir is where records are appended: the trail, or the newest of those that go on
+// after it.
+func (t *trail) dir() string {
+	first := filepath.Join(t.program.dir, trailFolder)
+	lineage, err := record.Lineage(first)
+	if err != nil { // which opening it tells
+		return first
+	}
+	return lineage[len(lineage)-1]
+}
 
 // whole returns the records, looking once more where they could not be read.
 func (t *trail) whole() (*record.Trail, error) {
