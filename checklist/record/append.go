@@ -95,7 +95,7 @@ func (t *Trail) append(ctx context.Context, d Draft, key sshsig.Key) (_ Exported
 	if err := t.writeHead(); err != nil {
 		return Exported{}, fmt.Errorf("write HEAD: %w", err)
 	}
-	return t.exported(f, digest), nil
+	return t.exported(t.dir, f, digest), nil
 }
 
 // open reports that another trail goes on after this one.

@@ -22,14 +22,30 @@ const (
 	ClassPredecessor Class = "predecessor"
 )
 
-// Classes are all of them, with what each is.
-func Classes() map[Class]string {
-	return map[Class]string{
-		ClassForeign:     "a file among the records that no signature covers",
-		ClassHead:        "HEAD is missing, or names the record before the last",
-		ClassWitness:     "a witness is of a trail, or of a part of one, that was not given",
-		ClassPredecessor: "the trail goes on after another one that was not given",
+// Classes are all of them.
+func Classes() []Class { return []Class{ClassForeign, ClassHead, ClassWitness, ClassPredecessor} }
+
+// Words says what is in a class.
+func (c Class) Words() string {
+	switch c {
+	case ClassForeign:
+		return "a file among the records that no signature covers"
+	case ClassHead:
+		return "HEAD is missing, or names the record before the last"
+	case ClassWitness:
+		return "a witness is of a trail, or of a part of one, that was not given"
+	case ClassPredecessor:
+		return "the trail goes on after another one that was not given"
 	}
+	return string(c)
+}
+
+// ParseClass reads the name of a class.
+func ParseClass(name string) (Class, error) {
+	if !slices.Contains(Classes(), Class(name)) {
+		return "", fmt.Errorf("%q is no class of what a verification cannot check", name)
+	}
+	return Class(name), nil
 }
 
 // Report says what a verification found, for people.
@@ -137,6 +153,9 @@ func (r Report) Missing() []Missing {
 
 // witness compares a head that was seen outside with the trails.
 func (r *Report) witness(w Head, lineage []*seen) error {
+	if alone, err := r.witnessAlone(w); alone || err != nil {
+		return err
+	}
 	ours := slices.IndexFunc(lineage, func(s *seen) bool { return s != nil && s.chain.id == w.Trail })
 	if ours < 0 {
 		r.Verified[0].notChecked(ClassWitness, "", "the head %q was seen outside, and is of a trail that was not given", w.Line())
@@ -151,8 +170,7 @@ func (r *Report) witness(w Head, lineage []*seen) error {
 		switch {
 		case !s.covers(w.Trail, w.Seq):
 		case s.chain.at(w.Seq) != w.Digest:
-			f := &Failure{File: recordFile, Reason: fmt.Sprintf("record %d was seen outside with another digest: it was rewritten", w.Seq)}
-			return fmt.Errorf("verify %s: %w", s.path, f)
+			return fmt.Errorf("verify %s: %w", s.path, rewritten(w))
 		default:
 			r.Verified[i].Witnessed = max(r.Verified[i].Witnessed, w.Seq)
 			return nil
@@ -164,6 +182,25 @@ func (r *Report) witness(w Head, lineage []*seen) error {
 	}
 	r.Verified[ours].notChecked(ClassWitness, "", "the head %q was seen outside, and is of the trail before, which was not given", w.Line())
 	return nil
+}
+
+// witnessAlone compares a head that was seen outside with records that were given
+// without their trail; ok is true where it names one of them.
+func (r *Report) witnessAlone(w Head) (ok bool, err error) {
+	for i, v := range r.Verified {
+		switch {
+		case !v.Single || v.Trail != w.Trail || v.Head.Seq != w.Seq:
+		case v.Head != w:
+			return true, fmt.Errorf("verify %s: %w", v.Path, rewritten(w))
+		default:
+			r.Verified[i].Witnessed, ok = w.Seq, true
+		}
+	}
+	return ok, nil
+}
+
+func rewritten(w Head) *Failure {
+	return &Failure{File: recordFile, Reason: fmt.Sprintf("record %d was seen outside with another digest: it was rewritten", w.Seq)}
 }
 
 // Checked returns what was checked and holds, in sentences.

@@ -149,6 +149,18 @@ func nextDir(dir string) string {
 	return dir + "-2"
 }
 
+// previousDir is nextDir the other way round.
+func previousDir(dir string) string {
+	m := numbered.FindStringSubmatch(dir)
+	if m == nil {
+		return dir
+	}
+	if n, err := strconv.Atoi(m[2]); err == nil && n > 2 {
+		return fmt.Sprintf("%s-%d", m[1], n-1)
+	}
+	return m[1]
+}
+
 // Lineage returns the trail in dir and those that go on after it, oldest first.
 // The last of them is the one to append to.
 func Lineage(dir string) ([]string, error) {

@@ -76,6 +76,14 @@ func TestSuccessor(t *testing.T) {
 	_, err = next.Record(3)
 	require.ErrorContains(t, err, "has no record 3")
 
+	found, ok, err := next.Find("rot-2")
+	require.NoError(t, err)
+	require.True(t, ok, "the records before are not forgotten")
+	assert.Equal(t, filepath.Join(trail.Dir(), "000002-rot-2"), found.Dir)
+	_, ok, err = next.Find("rot-9")
+	require.NoError(t, err)
+	assert.False(t, ok)
+
 	_, err = trail.Append(t.Context(), newStopped(t, trail, "rot-6").draft(), mustKey(t, alice))
 	require.ErrorContains(t, err, "trail-2 goes on after it")
 	assert.Contains(t, checklist.Hint(err), "append to the newest one")

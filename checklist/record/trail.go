@@ -240,24 +240,51 @@ func (t *Trail) read(f folder) (Record, error) {
 	return r, nil
 }
 
-// Find returns the record of a session; ok is false when there is none.
+// Find returns the record of a session, in this trail or in one that it goes on
+// after; ok is false when there is none.
 func (t *Trail) Find(rotation string) (exported Exported, ok bool, err error) {
-	for _, f := range t.folders {
-		if f.rotation != rotation {
-			continue
+	dir, folders := t.dir, t.folders
+	for {
+		for _, f := range folders {
+			if f.rotation != rotation {
+				continue
+			}
+			text, err := readFile(filepath.Join(dir, f.name, recordFile))
+			if err != nil {
+				return Exported{}, false, fmt.Errorf("read record %s: %w", f.name, err)
+			}
+			return t.exported(dir, f, digestOf(text)), true, nil
 		}
-		text, err := readFile(filepath.Join(t.dir, f.name, recordFile))
-		if err != nil {
-			return Exported{}, false, fmt.Errorf("read record %s: %w", f.name, err)
+		if dir, folders, err = t.before(dir); err != nil || dir == "" {
+			return Exported{}, false, err
 		}
-		return t.exported(f, digestOf(text)), true, nil
 	}
-	return Exported{}, false, nil
 }
 
-func (t *Trail) exported(f folder, digest string) Exported {
+// before returns the folder of the trail that the one in dir goes on after, with
+// its records; "" where there is none, or where it is not here.
+func (t *Trail) before(dir string) (string, []folder, error) {
+	if base, err := baseOf(dir, t.id); err != nil || base.Seq == 0 {
+		return "", nil, err
+	}
+	previous := previousDir(dir)
+	if previous == dir { // it was given another name
+		return "", nil, nil
+	}
+	base, err := baseOf(previous, t.id)
+	if err != nil {
+		return "", nil, err
+	}
+	l, err := listTrail(previous, base.Seq)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil, nil
+	}
+	return previous, l.folders, err
+}
+
+func (t *Trail) exported(dir string, f folder, digest string) Exported {
 	return Exported{
-		Dir: filepath.Join(t.dir, f.name), Seq: f.seq, Digest: digest,
+		Dir: filepath.Join(dir, f.name), Seq: f.seq, Digest: digest,
 		Head: Head{Trail: t.id, Seq: f.seq, Digest: digest}.Line(),
 	}
 }

@@ -140,9 +140,14 @@ func TestWhatIsNotChecked(t *testing.T) {
 			assert.Len(t, report.Findings("other"), 1)
 		})
 	}
-	for class, words := range record.Classes() {
-		assert.NotEmpty(t, words, class)
+	for _, class := range record.Classes() {
+		parsed, err := record.ParseClass(string(class))
+		require.NoError(t, err)
+		assert.Equal(t, class, parsed)
+		assert.NotEqual(t, string(class), class.Words())
 	}
+	_, err := record.ParseClass("times")
+	require.ErrorContains(t, err, `"times" is no class`)
 }
 
 // One changed byte anywhere is refused, with the file named.
@@ -335,6 +340,19 @@ func TestOnlyAWitnessShowsIt(t *testing.T) {
 			assert.Contains(t, failure.Reason, "seen outside")
 		})
 	}
+
+	t.Run("of a record alone", func(t *testing.T) {
+		trail := mustRecords(t, 2)
+		dir, o := filepath.Join(trail.Dir(), "000002-rot-2"), options(t)
+		o.Witnesses = []record.Head{trail.Head()}
+		report, err := record.VerifyTrail(t.Context(), []string{dir}, o)
+		require.NoError(t, err)
+		assert.Empty(t, report.Findings())
+		assert.Equal(t, 2, report.Verified[0].Witnessed)
+		forgeRecord(t, trail, "000002-rot-2", nil, func(r *record.Record) { r.Tool = "another" })
+		_, err = record.VerifyTrail(t.Context(), []string{dir}, o)
+		require.ErrorContains(t, err, "it was rewritten")
+	})
 
 	t.Run("nothing changed", func(t *testing.T) {
 		trail := mustRecords(t, 2)

@@ -15,20 +15,17 @@ import (
 	"keyturn/steps/approval"
 )
 
-// Verify checks trails and records against a roster file. When rosterFile is
-// "", the allowed_signers beside the first path's trail is taken, and beside
-// reports that: an auditor brings their own. Each witness is a head line that
-// was seen outside; the trail that it names must be among the paths.
+// Verify checks trails and records against a roster file; a trail with those that
+// go on after it. When rosterFile is "", the allowed_signers beside the first
+// path's trail is taken, and beside reports that: an auditor brings their own. Each
+// witness is a head line that was seen outside.
 func Verify(ctx context.Context, paths []string, rosterFile string, witnesses ...string) (report record.Report, beside string, err error) {
 	heads, err := parseHeads(witnesses)
 	if err != nil {
 		return report, "", &UsageError{err}
 	}
-	for _, path := range paths {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return report, "", checklist.WithHint(fmt.Errorf("verify %s: there is no such file or folder", path),
-				"name the folder of a trail, or that of one record in it")
-		}
+	if paths, err = withSuccessors(paths); err != nil {
+		return report, "", err
 	}
 	if rosterFile == "" {
 		if beside, err = rosterBeside(paths[0]); err != nil {
@@ -45,10 +42,28 @@ func Verify(ctx context.Context, paths []string, rosterFile string, witnesses ..
 		return report, beside, &UsageError{err}
 	}
 	report, err = record.VerifyTrail(ctx, paths, record.Options{Roster: roster, Requests: approval.Fields, Witnesses: heads})
-	if err == nil {
-		err = compared(report, heads)
-	}
 	return report, beside, err
+}
+
+// withSuccessors adds the trails that go on after those that are named.
+func withSuccessors(paths []string) ([]string, error) {
+	var all []string
+	for _, path := range paths {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, checklist.WithHint(fmt.Errorf("verify %s: there is no such file or folder", path),
+				"name the folder of a trail, or that of one record in it")
+		}
+		lineage, err := record.Lineage(filepath.Clean(path))
+		if err != nil {
+			return nil, fmt.Errorf("verify %s: %w", path, err)
+		}
+		for _, one := range lineage {
+			if !slices.Contains(all, one) {
+				all = append(all, one)
+			}
+		}
+	}
+	return all, nil
 }
 
 func parseHeads(lines []string) ([]record.Head, error) {
@@ -61,18 +76,6 @@ func parseHeads(lines []string) ([]record.Head, error) {
 		heads = append(heads, h)
 	}
 	return heads, nil
-}
-
-// compared returns an error if a head was compared with no trail: who brings a
-// witness must not be left to think that it agreed.
-func compared(report record.Report, heads []record.Head) error {
-	for _, h := range heads {
-		if !slices.ContainsFunc(report.Verified, func(v record.Verified) bool { return !v.Single && v.Trail == h.Trail }) {
-			return &UsageError{checklist.WithHint(fmt.Errorf("the witness %q is of a trail that is not here", h.Line()),
-				"name the folder of that trail; a record without its trail cannot be compared")}
-		}
-	}
-	return nil
 }
 
 // rosterBeside looks for allowed_signers in the folders above a trail or a
