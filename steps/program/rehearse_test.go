@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"keyturn/checklist"
+	"keyturn/steps"
 	"keyturn/steps/program"
 	"keyturn/steps/program/programtest"
 	"keyturn/vault"
