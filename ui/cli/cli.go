@@ -108,7 +108,7 @@ func (a *app) commands() *cobra.Command {
 			RunE: func(cmd *cobra.Command, _ []string) error { return a.drive(cmd.Context(), c.ID) },
 		})
 	}
-	root.AddCommand(a.initialize(), a.rehearse(), a.status(), a.verify(), a.doctor(), a.login(), a.logout(), a.clearClipboard())
+	root.AddCommand(a.initialize(), a.rehearse(), a.status(), a.verify(), a.trail(), a.doctor(), a.login(), a.logout(), a.clearClipboard())
 	return root
 }
 
