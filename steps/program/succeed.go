@@ -29,6 +29,9 @@ func SucceedTrail(ctx context.Context, o Options, reason, signature string) (sai
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
+	if p.watched != nil {
+		return nil, p.watched
+	}
 	records, err := p.trail.whole()
 	if err != nil {
 		return nil, err

@@ -10,7 +10,10 @@ import (
 
 // trail has what is done to a trail as a whole.
 func (a *app) trail() *cobra.Command {
-	cmd := &cobra.Command{Use: "trail", Short: "Let a new trail go on after one whose last record is of a wrong time"}
+	cmd := &cobra.Command{
+		Use: "trail", Short: "Let a new trail go on after one whose last record is of a wrong time", Args: wrongUsage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
 	var reason, signature string
 	succeed := &cobra.Command{
 		Use: "succeed", Short: "Begin a trail that goes on after the present one",

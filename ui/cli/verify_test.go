@@ -116,3 +116,17 @@ func TestThemeIsDarkOrLight(t *testing.T) {
 	code, _, errOut = run("status", "--theme", "light", "--ascii", "--no-motion", "--sandbox", "--vault", "file", "--state", t.TempDir())
 	assert.Zero(t, code, errOut)
 }
+
+func TestTrailSucceed(t *testing.T) {
+	t.Parallel()
+	code, _, errOut := run("trail", "succeed")
+	assert.Equal(t, 2, code)
+	assert.Contains(t, errOut, "want either --reason or --signature")
+	state := t.TempDir()
+	code, _, errOut = run("trail", "succeed", "--reason", "the clock was ahead", "--sandbox", "--state", state, "--vault", "file")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, errOut, "has no record that another could go on after")
+	code, _, errOut = run("trail", "succeed", "--signature", filepath.Join(state, "x.sig"), "--sandbox", "--state", state, "--vault", "file")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, errOut, "hint: keyturn trail succeed --reason TEXT writes it")
+}
