@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Verifies a Keyturn trail without Keyturn: bash, jq, ssh-keygen (OpenSSH 8.8 or
+# Verifies a Keyturn trail without Keyturn: bash, jq, ssh-keygen (OpenSSH 9.1 or
 # later) and sha256sum are all it needs.
 #
 #   verify-trail.sh TRAIL_DIR ALLOWED_SIGNERS [PEOPLE]
@@ -33,6 +33,11 @@ trail=$1 signers=$2 people=${3:-1}
 [ -r "$signers" ] || { echo "$signers cannot be read" >&2; exit 2; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# Before 9.1 it knows no times that end in Z, and would call every signature bad.
+if ssh-keygen -Y find-principals -f "$signers" -s "$signers" -Overify-time=20260101000000Z 2>&1 | grep -qi 'verify-time'; then
+  echo "this ssh-keygen is too old: OpenSSH 9.1 or later is needed" >&2
+  exit 2
+fi
 
 bad() { echo "$1: $2" >&2; exit 1; }
 
