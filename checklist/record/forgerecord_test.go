@@ -161,3 +161,27 @@ func TestApprovalOfAnEarlierSession(t *testing.T) {
 	assert.Equal(t, "000002-rot-2", failure.Record)
 	assert.Contains(t, failure.Reason, "was used in record 000001-rot-1 already")
 }
+
+// A rollback waits for nobody, since it puts back what is known. Another secret
+// under that key id is not.
+func TestRollbackWithAnotherSecret(t *testing.T) {
+	t.Parallel()
+	trail := emptyTrail(t)
+	newStage(t, trail, "quarterly", "rot-1").run()
+	back := newStage(t, trail, "rollback", "rot-2")
+	back.stops = true
+	back.run()
+	w := &forger{t: t, events: decodeEvents(t, back.cut)}
+	e := w.of(checklist.Passed, "re-add-old", 0)
+	e.Evidence.Facts["fingerprint/production/old"] = digest("another")
+	d := back.draft()
+	d.Journal = w.seal()
+	_, err := trail.Append(t.Context(), d, mustKey(t, alice))
+	require.NoError(t, err, "the service is back, and the record tells it")
+	report, err := verify(t, trail.Dir())
+	require.NoError(t, err)
+	assert.Equal(t, []record.Finding{{
+		Class: record.ClassSecret, Record: "000002-rot-2",
+		Words: "it put v1 back in production with another secret than record 000001-rot-1 knows, and nobody else agreed to that",
+	}}, report.Findings())
+}

@@ -58,7 +58,9 @@ func testSetup() checklist.Setup {
 	target := func(name string) checklist.Target {
 		return checklist.Target{
 			Name: name, Platform: checklist.PlatformVercel, Project: "prj_" + name, Role: "verifier",
-			Slots: map[checklist.Environment][]string{checklist.Staging: {"preview", "development"}, checklist.Production: {"production"}},
+			Slots: map[checklist.Environment][]string{
+				checklist.Staging: {"preview=sensitive", "development=encrypted"}, checklist.Production: {"custom:live=sensitive", "production=sensitive"},
+			},
 			Probes: map[checklist.Environment]string{
 				checklist.Staging: "https://" + name + ".preview.example.com/api/test", checklist.Production: "https://" + name + ".example.com/api/test",
 			},

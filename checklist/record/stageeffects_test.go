@@ -1,6 +1,8 @@
 package record_test
 
 import (
+	"strings"
+
 	"keyturn/checklist"
 	"keyturn/keygen"
 )
@@ -81,9 +83,10 @@ func outside(sc *checklist.Scope, code checklist.EffectCode, key keygen.KeyID) [
 	for _, e := range sc.Environments() {
 		for _, t := range sc.Session.Setup().Targets {
 			for _, slot := range t.Slots[e] {
-				effect := checklist.Effect{Code: code, Target: t.Name, Environment: e, Key: key, Place: slot}
+				place, _, _ := strings.Cut(slot, "=")
+				effect := checklist.Effect{Code: code, Target: t.Name, Environment: e, Key: key, Place: place}
 				if code == checklist.VariableDelete {
-					effect.Object = "env_" + slot
+					effect.Object = "env_" + place
 				}
 				all = append(all, effect)
 			}

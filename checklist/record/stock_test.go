@@ -100,6 +100,23 @@ func TestStockToolsAcceptHonestTrails(t *testing.T) {
 	})
 }
 
+// An ssh-keygen that knows no times in Z is told as what it is.
+func TestStockToolsOfAnOlderOpenSSH(t *testing.T) {
+	trail := mustRecords(t, 1)
+	run, bin := stockCheck(t), t.TempDir()
+	real, err := exec.LookPath("ssh-keygen")
+	require.NoError(t, err)
+	write(t, `#!/bin/sh
+for a; do case $a in -Overify-time=*Z) echo "Invalid \"verify-time\" option" >&2; exit 255;; esac; done
+exec `+real+` "$@"
+`, bin, "ssh-keygen")
+	require.NoError(t, os.Chmod(filepath.Join(bin, "ssh-keygen"), 0o700))
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	out, err := run(t, trail.Dir())
+	require.Error(t, err)
+	assert.Equal(t, "this ssh-keygen is too old: OpenSSH 9.1 or later is needed\n", out)
+}
+
 func TestStockToolsRefuse(t *testing.T) {
 	t.Parallel()
 	run := stockCheck(t)

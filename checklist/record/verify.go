@@ -173,6 +173,7 @@ func (v *verifier) trail(ctx context.Context, path string) (Verified, *seen, err
 		one.Last = c.record
 	}
 	one.Head = s.chain.head
+	one.NotChecked = append(one.NotChecked, s.chain.found...)
 	for _, name := range l.foreign {
 		one.notChecked(ClassForeign, "", "%s is no part of the trail, and no signature covers it", name)
 	}

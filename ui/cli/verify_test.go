@@ -99,10 +99,13 @@ func TestVerifyAnEmergencyWithoutApproval(t *testing.T) {
 	late, err := filepath.Glob(filepath.Join(records[0], "approval-late*"))
 	require.NoError(t, err)
 	require.NotEmpty(t, late)
+	code, out, _ := run("verify", "--approvals", "2", records[0])
+	assert.Equal(t, 5, code)
+	assert.Contains(t, out, "2 must approve, and only approver@sandbox did.")
 	for _, file := range late {
 		require.NoError(t, os.Remove(file))
 	}
-	code, out, errOut := run("verify", records[0])
+	code, out, errOut = run("verify", records[0])
 	assert.Equal(t, 5, code)
 	assert.Contains(t, out, "still missing:\n  ! ")
 	assert.Contains(t, errOut, "error: 1 emergency lacks the approval of a second person\nhint: go on with the session")
