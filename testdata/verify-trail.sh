@@ -34,7 +34,8 @@ trail=$1 signers=$2 people=${3:-1}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # Before 9.1 it knows no times that end in Z, and would call every signature bad.
-if ssh-keygen -Y find-principals -f "$signers" -s "$signers" -Overify-time=20260101000000Z 2>&1 | grep -qi 'verify-time'; then
+said=$(ssh-keygen -Y find-principals -f "$signers" -s "$signers" -Overify-time=20260101000000Z 2>&1 || true)
+if [[ $said == *verify-time* ]]; then
   echo "this ssh-keygen is too old: OpenSSH 9.1 or later is needed" >&2
   exit 2
 fi
