@@ -10,11 +10,21 @@ import (
 // Fold derives the session from its events. The opening carries the checklist,
 // so that a journal means the same to every later version.
 func Fold(events []Event) (*Session, error) {
+	return Walk(events, func(*Session, Event) error { return nil })
+}
+
+// Walk is Fold that shows the session as it was before each event. What is shown
+// holds until visit returns, and must not be changed; an error of visit ends the
+// walk.
+func Walk(events []Event, visit func(before *Session, e Event) error) (*Session, error) {
 	if len(events) == 0 || events[0].Kind != Opened || events[0].Opening == nil {
 		return nil, fmt.Errorf("fold the journal: want an %q event first", Opened)
 	}
 	s := newSession(events[0].Opening.Checklist)
 	for _, e := range events {
+		if err := visit(s, e); err != nil {
+			return nil, err
+		}
 		if err := s.apply(e); err != nil {
 			return nil, fmt.Errorf("fold the journal: event %d: %w", e.Seq, err)
 		}
