@@ -40,7 +40,7 @@ func newSession(c Checklist) *Session {
 		items:     map[string]*ItemState{},
 	}
 	for _, i := range c.Items() {
-		s.items[i.ID] = &ItemState{Status: StatusOpen, Overrides: map[string]string{}}
+		s.items[i.ID] = &ItemState{Status: StatusOpen, Overrides: map[string]Override{}}
 	}
 	return s
 }
@@ -189,7 +189,7 @@ func (s *Session) applyToItem(e Event) bool {
 		st.Evidence = evidence
 		s.deviate(e)
 	case Overridden:
-		st.Overrides[e.Gate] = e.Text
+		st.Overrides[e.Gate] = Override{Reason: e.Text, mandate: s.overrideMandate(e.Item, e.Gate, e.Text)}
 		s.deviate(e)
 	default:
 		return false
@@ -286,7 +286,7 @@ func (s *Session) reopen(e Event) {
 		}
 		st.become(StatusOpen, Event{At: e.At, By: e.By})
 		st.Pending, st.PassedAt, st.Failure, st.Found = nil, time.Time{}, "", nil
-		st.Overrides = map[string]string{} // a reason given for one round is none for the next
+		st.Overrides = map[string]Override{} // a reason given for one round is none for the next
 		st.Round++
 		s.Approvals = slices.DeleteFunc(s.Approvals, func(a Approval) bool { return a.Item == i.ID })
 	}

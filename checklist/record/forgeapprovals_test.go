@@ -156,7 +156,7 @@ func forgedApprovals() []forgery {
 			f.insert(f.find(checklist.Planned, "approve-production", 0), checklist.Event{
 				Kind: checklist.Configured, Item: "approve-production", Setup: &fewer, Drift: f.opening().Setup.Diff(fewer), Text: "agreed",
 			})
-		}, want: "with the consent of 1 second persons to this item, these targets and these keys, want 2"},
+		}, want: "its gate approval:approve-production was closed: 1 of 2 people have approved it"},
 	}
 }
 
