@@ -225,31 +225,29 @@ late() {
   got=$(sort -u "$work/people" | wc -l)
 }
 
-# agreed prints how many people approved what an item stands for, or enough where
-# the gate that waits for it was overridden: ITEM.
-agreed() {
-  jq -r --arg item "$1" --arg gate "approval:$1" --argjson enough "$required" '
-    if any(.deviations[]; .kind == "overridden" and .gate == $gate and (.approved_by | length) >= $enough) then $enough
-    else [.approvals[] | select(.item == $item and (.deviation // "") == "") | .principal] | unique | length end' "$r"
-}
-
-# changed counts the changes of a service that an item, or any, made in
-# production: JQ-FILTER of items.
-changed() {
-  jq -r '[.items[] | select('"$1"') | (.changes + (.pending // []))[]
-    | select(.environment == "production" and (.code | test("^(variable|deployment|probe)\\.")))] | length' "$r"
-}
-
 # fields prints what the script needs of a record, one value a field. No value may
-# have a control character, and no member may come twice.
+# have a control character, and no member may come twice. changed counts changes of
+# a service in production, and agreed who approved what an item stands for: enough
+# where the gate that waits for it was overridden.
+half='{"add-production": "approve-production", "redeploy-production": "approve-production", "remove-old": "approve-removal", "redeploy-removal": "approve-removal"}'
 fields() {
   cmp -s <(jq -c --stream 'select(length == 2)' "$r" 2>/dev/null) <(jq -c 'tostream | select(length == 2)' "$r" 2>/dev/null) || return 1
-  jq -rs 'if length == 1 then .[0] else error("several texts") end
+  jq -rs --argjson people "$people" --argjson half "$half" 'if length == 1 then .[0] else error("several texts") end
+    | def changed(which): [.items[] | select($half[.id] | which) | (.changes + (.pending // []))[]
+        | select(.environment == "production" and (.code | test("^(variable|deployment|probe)\\.")))] | length;
+      ([.policy.approvals_required, $people] | max) as $enough
+    | def agreed($item): if any(.deviations[]; .kind == "overridden" and .gate == "approval:" + $item and (.approved_by | length) >= $enough)
+        then $enough else [.approvals[] | select(.item == $item and (.deviation // "") == "") | .principal] | unique | length end;
+      (.keys[0].old_id // "") as $old
     | [.schema, .signer.principal, .signer.key, .created_at, .trail.id, .trail.seq, .trail.prev_sha256, .rotation.id,
       .rotation.finished_at, .report.name, .report.sha256, .journal.name, .journal.file_sha256, .journal.events,
-      .journal.head_sha256, (.approvals | length), .rotation.kind, .policy.approvals_required, .rotation.outcome,
-      (.rotation.environments | join(" ")), (.keys[0].old_id // "" | if . == "" then "none" else . end),
-      (.keys[0].new_id // "" | if . == "" then "none" else . end)]
+      .journal.head_sha256, (.approvals | length), .rotation.kind, $enough, .rotation.outcome,
+      (.rotation.environments | join(" ")), ($old | if . == "" then "none" else . end),
+      (.keys[0].new_id // "" | if . == "" then "none" else . end),
+      changed(true), changed(. == null), changed(. == "approve-production"), agreed("approve-production"),
+      changed(. == "approve-removal"), agreed("approve-removal"),
+      ([.items[].changes[] | select(.code == "variable.delete" and .key == $old and (.round // 0) == 0)] | length),
+      ([.deviations[] | select(.kind == "reopened")] | length)]
     | map(if . == null then "" else tostring end)
     | if any(.[]; explode | any(.[]; . < 32)) then error("a control character") else join("\u001f") end' "$r" 2>/dev/null
 }
@@ -289,7 +287,8 @@ for dir in "$trail"/[0-9]*-*; do
 
   all=$(fields) || bad "$dir" "BAD record: it cannot be read, or has a member twice"
   IFS=$'\037' read -r schema who signed_with created trail_id seq prev_said rotation finished report report_sum journal journal_sum events \
-    journal_head approvals kind policy outcome environments old new <<<"$all"
+    journal_head approvals kind required outcome environments old new changed others changed_production agreed_production \
+    changed_removal agreed_removal removed reopened <<<"$all"
   case $schema in
     keyturn.record/v2) ;;
     keyturn.record/v1) bad "$dir" "made by a pre-release version of Keyturn; verify it with that version" ;;
@@ -297,7 +296,7 @@ for dir in "$trail"/[0-9]*-*; do
   esac
   [ "$report" = report.md ] && [ "$journal" = journal.jsonl ] || bad "$dir" "BAD name of the report or the journal"
   [[ $rotation =~ ^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$ ]] && [ "${dir##*/}" = "$(printf '%06d-%s' "$n" "$rotation")" ] || bad "$dir" "BAD folder name"
-  [[ $created =~ $stamp && $approvals =~ ^[0-9]+$ && $policy =~ ^[0-9]+$ ]] || bad "$dir" "BAD record: a time or a number is none"
+  [[ $created =~ $stamp && $approvals =~ ^[0-9]+$ && $required =~ ^[0-9]{1,4}$ ]] || bad "$dir" "BAD record: a time or a number is none"
 
   made=$(signed "$r" "$r.sig" "$who" keyturn-record "$(compact "$created")") || bad "$dir" "BAD record signature"
   [ "$made" = "$signed_with" ] || bad "$dir" "BAD signer: the record names another key than signed it"
@@ -308,12 +307,10 @@ for dir in "$trail"/[0-9]*-*; do
   [ "$(sum "$dir/$report")" = "$report_sum" ] && [ "$(sum "$dir/$journal")" = "$journal_sum" ] ||
     bad "$dir" "BAD digest of the report or the journal"
 
-  for ((i = 0; i < approvals; i++)); do
-    jq -j ".approvals[$i].request" "$r" >"$work/request"
+  while IFS=$'\037' read -r -d $'\036' request principal accepted mandate action gate text signature; do
+    printf '%s' "$text" >"$work/request"
+    printf '%s' "$signature" >"$work/request.sig"
     load
-    jq -j ".approvals[$i].signature" "$r" >"$work/request.sig"
-    IFS=$'\037' read -r request principal accepted mandate action gate < <(
-      jq -r ".approvals[$i] | [.id, .principal, .accepted_at, .mandate, (.deviation // \"items\"), (.gate // \"none\")] | join(\"\\u001f\")" "$r")
     approved "$accepted"
     [ "$approver" = "$principal" ] || bad "$dir" "BAD approval: it is by $approver, and the record says $principal"
     [ "${line[Request.]:-}" = "$request" ] && [ "${line[Plan.]:-}" = "$mandate" ] && [ "${line[Action.]:-}" = "$action" ] && [ "${line[Gate.]:-}" = "$gate" ] ||
@@ -322,30 +319,23 @@ for dir in "$trail"/[0-9]*-*; do
     [[ $seen =~ ^(0|[1-9][0-9]{0,8})$ ]] || bad "$dir" "BAD approval: its request is malformed"
     [ "$seen" -lt "$base" ] || [ "${line[Head.]:-}" = "${digests[$seen]:-}" ] || bad "$dir" "BAD approval: it saw another trail"
     once "$request"
-  done
+  done < <(jq -j '.approvals[] | [.id, .principal, .accepted_at, .mandate, .deviation // "items", .gate // "none", .request, .signature]
+    | join("\u001f") + "\u001e"' "$r")
 
-  required=$people
-  [ "$policy" -le "$required" ] || required=$policy
   case $kind in
     quarterly)
-      for half in approve-production approve-removal; do
-        case $half in
-          approve-production) items='.id == "add-production" or .id == "redeploy-production"' ;;
-          *) items='.id == "remove-old" or .id == "redeploy-removal"' ;;
-        esac
-        [ "$(changed "$items")" -eq 0 ] || [ "$(agreed $half)" -ge "$required" ] || bad "$dir" "BAD approval: production was changed without enough people for $half"
-      done
-      [ "$(changed '.id as $i | ["add-production", "redeploy-production", "remove-old", "redeploy-removal"] | index($i) | not')" -eq 0 ] ||
-        bad "$dir" "BAD change: another item changed production" ;;
+      [ "$changed_production" -eq 0 ] || [ "$agreed_production" -ge "$required" ] ||
+        bad "$dir" "BAD approval: production was changed without enough people for approve-production"
+      [ "$changed_removal" -eq 0 ] || [ "$agreed_removal" -ge "$required" ] ||
+        bad "$dir" "BAD approval: production was changed without enough people for approve-removal"
+      [ "$others" -eq 0 ] || bad "$dir" "BAD change: another item changed production" ;;
     drill)
-      [ "$(changed true)" -eq 0 ] || bad "$dir" "BAD change: a drill changed production" ;;
+      [ "$changed" -eq 0 ] || bad "$dir" "BAD change: a drill changed production" ;;
     rollback)
-      removed=$(jq -r '.keys[0].old_id as $old | [.items[].changes[] | select(.code == "variable.delete" and .key == $old and (.round // 0) == 0)] | length' "$r")
-      [ "$removed" -eq 0 ] || [ "$(jq -r '[.deviations[] | select(.kind == "reopened")] | length' "$r")" -gt 0 ] ||
-        bad "$dir" "BAD change: a rollback removed the old key" ;;
+      [ "$removed" -eq 0 ] || [ "$reopened" -gt 0 ] || bad "$dir" "BAD change: a rollback removed the old key" ;;
     emergency)
       late
-      if [ "$(changed true)" -gt 0 ] && [ "$got" -lt "$required" ]; then
+      if [ "$changed" -gt 0 ] && [ "$got" -lt "$required" ]; then
         echo "$dir: the approval by a second person is missing ($got of $required)" >&2
         missing=1
       fi ;;

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -83,17 +84,41 @@ type forgery struct {
 	record        func(*record.Record)
 	files         func(t testing.TB, dir string)
 	want          string // in the refusal
-	// script is what testdata/verify-trail.sh says; "" for what it does not see.
-	script string
+	// script is what testdata/verify-trail.sh says; "" for what it is too weak to
+	// see, by design: weaker is the line of its header that says so, where it is not
+	// that of the forgery's group.
+	script, weaker string
+}
+
+// walked is a trail with the one record of an honest session.
+type walked struct {
+	files map[string]string // by their paths in the trail
+	cut   []byte            // the journal as it was recorded
+}
+
+// honestSessions are walked once, however many forgeries begin with them.
+var honestSessions sync.Map
+
+// honestTrail writes a trail that has the record of an honest session, which is
+// the same session each time.
+func honestTrail(t testing.TB, from string) (*record.Trail, []byte) {
+	t.Helper()
+	once, _ := honestSessions.LoadOrStore(from, sync.OnceValue(func() walked {
+		trail := emptyTrail(t)
+		s := honest(t, trail, from)
+		require.NoError(t, record.AppendUnverified(trail, s.draft(), mustKey(t, alice)))
+		return walked{filesIn(t, trail.Dir()), s.cut}
+	}))
+	w := once.(func() walked)()
+	require.NotEmpty(t, w.files, "the session could not be walked")
+	return trailOf(t, w.files), w.cut
 }
 
 // make writes the forged trail.
 func (f forgery) make(t testing.TB) *record.Trail {
 	t.Helper()
-	trail := emptyTrail(t)
-	s := honest(t, trail, f.from)
-	require.NoError(t, record.AppendUnverified(trail, s.draft(), mustKey(t, alice)))
-	w := &forger{t: t, events: decodeEvents(t, s.cut), asked: random("forged")}
+	trail, cut := honestTrail(t, f.from)
+	w := &forger{t: t, events: decodeEvents(t, cut), asked: random("forged")}
 	var journal []byte
 	if f.events != nil || f.after != nil || f.lines != nil {
 		if f.events != nil {
@@ -113,23 +138,6 @@ func (f forgery) make(t testing.TB) *record.Trail {
 		f.files(t, filepath.Join(trail.Dir(), "000001-rot-1"))
 	}
 	return trail
-}
-
-// TestForgeries has what an operator could sign, with the key of nobody else. Each
-// is refused, for the reason that is given.
-func TestForgeries(t *testing.T) {
-	t.Parallel()
-	all := slices.Concat(forgedChecklists(), forgedChanges(), forgedApprovals(), forgedDeviations(), forgedCourses())
-	require.GreaterOrEqual(t, len(all), 30)
-	for _, f := range all {
-		t.Run(f.name, func(t *testing.T) {
-			t.Parallel()
-			trail := f.make(t)
-			failure := mustFail(t, trail.Dir())
-			assert.Contains(t, failure.Error(), f.want)
-			assert.Contains(t, mustFail(t, filepath.Join(trail.Dir(), "000001-rot-1")).Error(), f.want, "alone")
-		})
-	}
 }
 
 // The sessions that forgeries begin with are not refused for themselves, nor for
@@ -153,7 +161,7 @@ func forgedChecklists() []forgery {
 		{name: "a rollback with the items of a quarterly rotation and no gates", from: "quarterly", events: func(f *forger) {
 			noGates(f)
 			f.opening().Checklist.ID = "rollback"
-		}, want: `item "review" is not where it should be`},
+		}, want: `item "review" is not where it should be`, script: "BAD change: a rollback removed the old key"},
 		{name: "a quarterly rotation without gates", from: "quarterly", events: noGates, want: `gates of item "approve-production"`},
 		{name: "a rollback with an item that removes the old key", from: "rollback", events: func(f *forger) {
 			f.item("investigate", func(i *checklist.Item) { i.Step = "remove-old-key" })
@@ -223,7 +231,7 @@ func forgedChanges() []forgery {
 	staging := removal
 	staging.Environment, staging.Place = checklist.Staging, "preview"
 	return []forgery{
-		{name: "an added item that removes the old key unseen", from: "added item", events: also("tell-them", removal), want: "step manual of a quarterly makes no effect variable.delete"},
+		{name: "an added item that removes the old key unseen", from: "added item", events: also("tell-them", removal), want: "step manual of a quarterly makes no effect variable.delete", script: "BAD change: another item changed production"},
 		{name: "a proof that removes the old key", from: "quarterly", events: also("verify-production", removal), want: "step prove-both-keys of a quarterly makes no effect variable.delete", script: "BAD change: another item changed production"},
 		{name: "an addition that removes the old key", from: "quarterly", events: also("add-production", removal), want: `about key "v1", and may be about the [new] key only`},
 		{name: "a removal that removes another key", from: "quarterly", events: func(f *forger) {
@@ -249,7 +257,7 @@ func forgedChanges() []forgery {
 		}), want: "makes no effect deployment.delete"},
 		{name: "staging's addition that changes production", from: "quarterly", events: func(f *forger) {
 			f.effect("add-staging", 0, func(e *checklist.Effect) { e.Environment, e.Place = checklist.Production, "production" })
-		}, want: `it changes production, where item "add-staging" does not act`},
+		}, want: `it changes production, where item "add-staging" does not act`, script: "BAD change: another item changed production"},
 		{name: "a rollback that removes the old key", from: "given up", events: func(f *forger) {
 			f.effect("decide", 0, func(e *checklist.Effect) { e.Key = "v1" })
 		}, want: `about key "v1", and may be about the [new] key only`, script: "BAD change: a rollback removed the old key"},
@@ -350,14 +358,14 @@ func forgedApprovals() []forgery {
 			want: "its gate approval:approve-production was closed: the approval by bob@example.com ran out"},
 		{name: "the approval of another session", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Session = "rot-9" }), want: `Rotation): it is "rot-9"`, script: "BAD approval: it is for another rotation"},
 		{name: "the approval of another trail", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Trail = "00000000-0000-4000-8000-000000000000" }), want: "Trail): it is", script: "BAD approval: it is for another rotation"},
-		{name: "an approval that saw another trail", from: "quarterly", after: asking(func(o *checklist.Opening) { o.TrailHead = digest("x") }), want: "Head): it is"},
+		{name: "an approval that saw another trail", from: "quarterly", after: asking(func(o *checklist.Opening) { o.TrailHead = digest("x") }), want: "Head): it is", script: "BAD approval: it saw another trail"},
 		{name: "an approval of other targets", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Setup.Targets = o.Setup.Targets[:1] }), want: "Targets): it is"},
 		{name: "an approval of another project of the same name", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Setup.Targets[0].Project = "prj_other" }), want: "Plan): it is"},
-		{name: "an approval of another key", from: "quarterly", after: asking(func(o *checklist.Opening) { o.New = "v3" }), want: `New-Key): it is "v3"`},
+		{name: "an approval of another key", from: "quarterly", after: asking(func(o *checklist.Opening) { o.New = "v3" }), want: `New-Key): it is "v3"`, script: "BAD approval: it is for other environments or keys"},
 		{name: "an approval of another service", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Setup.Service = "billing" }), want: `Service): it is "billing"`},
 		{name: "an approval of staging only", from: "quarterly", after: asking(func(o *checklist.Opening) {
 			o.Environments = []checklist.Environment{checklist.Staging}
-		}), want: "Environments): it is"},
+		}), want: "Environments): it is", script: "BAD approval: it is for other environments or keys"},
 		{name: "an approval for another reason", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Reason = "a harmless test" }), want: `Reason): it is "a harmless test"`},
 		{name: "an approval of another secret", from: "quarterly", after: func(f *forger) {
 			at := f.find(checklist.Requested, "approve-production", 0)
@@ -375,7 +383,7 @@ func forgedApprovals() []forgery {
 		{name: "a request with a line smuggled in", from: "quarterly", after: func(f *forger) {
 			r := f.of(checklist.Requested, "approve-production", 0).Request
 			r.Text = replacing(f.t, "Reason: ", "Action: items\nReason: ")(r.Text)
-		}, want: "malformed approval request"},
+		}, want: "malformed approval request", script: "BAD approval signature"},
 		{name: "a request of another version", from: "quarterly", after: func(f *forger) {
 			r := f.of(checklist.Requested, "approve-production", 0).Request
 			r.Text = replacing(f.t, "request v2", "request v1")(r.Text)
@@ -383,7 +391,7 @@ func forgedApprovals() []forgery {
 		{name: "a request that was not journalled", from: "quarterly", after: func(f *forger) {
 			at := f.find(checklist.Requested, "approve-production", 0)
 			f.events = slices.Delete(f.events, at, at+1)
-		}, want: "was made before it was approved"},
+		}, want: "was made before it was approved", script: "BAD approval signature"},
 		{name: "a request that was journalled once it was approved", from: "quarterly", after: func(f *forger) {
 			at := f.find(checklist.Requested, "approve-production", 0)
 			f.events[at], f.events[at+1] = f.events[at+1], f.events[at]
@@ -394,7 +402,7 @@ func forgedApprovals() []forgery {
 		}, want: "Reason): it is", script: "BAD approval signature"},
 		{name: "two requests of one id", from: "quarterly", after: func(f *forger) {
 			f.of(checklist.Requested, "approve-removal", 0).Request.ID = f.of(checklist.Requested, "approve-production", 0).Request.ID
-		}, want: "was made before, and was another"},
+		}, want: "was made before, and was another", script: "BAD approval signature"},
 		{name: "an approval by the operator", from: "quarterly", events: by(alice, nil), want: "alice@example.com approved their own request", script: "BAD approval: alice@example.com approved their own record"},
 		{name: "an approval by the operator under another's name", from: "quarterly", after: by("", func(a *checklist.Approval) { a.By = carol }),
 			want: `it says "carol@example.com", and the key is of bob@example.com`, script: "BAD approval: it is by bob@example.com, and the record says carol@example.com"},
@@ -403,7 +411,7 @@ func forgedApprovals() []forgery {
 		{name: "an approval after its time", from: "quarterly", after: by("", func(a *checklist.Approval) { a.At = a.At.Add(3 * time.Hour) }), want: "outside the request's window", script: "BAD approval: it was accepted outside its time"},
 		{name: "an approval before it was asked for", from: "quarterly", after: by("", func(a *checklist.Approval) { a.At = a.At.Add(-time.Minute) }), want: "outside the request's window", script: "BAD approval: it was accepted outside its time"},
 		{name: "an approval of another mandate", from: "quarterly", after: by("", func(a *checklist.Approval) { a.Mandate = digest("x") }), want: "mandate): it is not the request's", script: "BAD approval: it is for something else than the record says"},
-		{name: "an approval that is said to be for another item", from: "quarterly", after: by("", func(a *checklist.Approval) { a.Item = "approve-removal" }), want: `it is an approval for item "approve-removal"`},
+		{name: "an approval that is said to be for another item", from: "quarterly", after: by("", func(a *checklist.Approval) { a.Item = "approve-removal" }), want: `it is an approval for item "approve-removal"`, script: "BAD approval: production was changed without enough people for approve-production"},
 		{name: "an approval that is used twice", from: "quarterly", after: func(f *forger) {
 			at := f.find(checklist.Approved, "approve-production", 0)
 			f.insert(at+1, f.events[at])
