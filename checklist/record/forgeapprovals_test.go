@@ -72,14 +72,14 @@ func forgedApprovals() []forgery {
 			want: "its gate approval:approve-production was closed: the approval by bob@example.com ran out"},
 		{name: "the approval of another session", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Session = "rot-9" }), want: `Rotation): it is "rot-9"`, script: "BAD approval: it is for another rotation"},
 		{name: "the approval of another trail", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Trail = "00000000-0000-4000-8000-000000000000" }), want: "Trail): it is", script: "BAD approval: it is for another rotation"},
-		{name: "an approval that saw another trail", from: "quarterly", after: asking(func(o *checklist.Opening) { o.TrailHead = digest("x") }), want: "Head): it is"},
+		{name: "an approval that saw another trail", from: "quarterly", after: asking(func(o *checklist.Opening) { o.TrailHead = digest("x") }), want: "Head): it is", script: "BAD approval: it saw another trail"},
 		{name: "an approval of other targets", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Setup.Targets = o.Setup.Targets[:1] }), want: "Targets): it is"},
 		{name: "an approval of another project of the same name", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Setup.Targets[0].Project = "prj_other" }), want: "Plan): it is"},
-		{name: "an approval of another key", from: "quarterly", after: asking(func(o *checklist.Opening) { o.New = "v3" }), want: `New-Key): it is "v3"`},
+		{name: "an approval of another key", from: "quarterly", after: asking(func(o *checklist.Opening) { o.New = "v3" }), want: `New-Key): it is "v3"`, script: "BAD approval: it is for other environments or keys"},
 		{name: "an approval of another service", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Setup.Service = "billing" }), want: `Service): it is "billing"`},
 		{name: "an approval of staging only", from: "quarterly", after: asking(func(o *checklist.Opening) {
 			o.Environments = []checklist.Environment{checklist.Staging}
-		}), want: "Environments): it is"},
+		}), want: "Environments): it is", script: "BAD approval: it is for other environments or keys"},
 		{name: "an approval for another reason", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Reason = "a harmless test" }), want: `Reason): it is "a harmless test"`},
 		{name: "an approval of another secret", from: "quarterly", after: func(f *forger) {
 			at := f.find(checklist.Requested, "approve-production", 0)
@@ -97,7 +97,7 @@ func forgedApprovals() []forgery {
 		{name: "a request with a line smuggled in", from: "quarterly", after: func(f *forger) {
 			r := f.of(checklist.Requested, "approve-production", 0).Request
 			r.Text = replacing(f.t, "Reason: ", "Action: items\nReason: ")(r.Text)
-		}, want: "malformed approval request"},
+		}, want: "malformed approval request", script: "BAD approval signature"},
 		{name: "a request of another version", from: "quarterly", after: func(f *forger) {
 			r := f.of(checklist.Requested, "approve-production", 0).Request
 			r.Text = replacing(f.t, "request v2", "request v1")(r.Text)
@@ -105,7 +105,7 @@ func forgedApprovals() []forgery {
 		{name: "a request that was not journalled", from: "quarterly", after: func(f *forger) {
 			at := f.find(checklist.Requested, "approve-production", 0)
 			f.events = slices.Delete(f.events, at, at+1)
-		}, want: "was made before it was approved"},
+		}, want: "was made before it was approved", script: "BAD approval signature"},
 		{name: "a request that was journalled once it was approved", from: "quarterly", after: func(f *forger) {
 			at := f.find(checklist.Requested, "approve-production", 0)
 			f.events[at], f.events[at+1] = f.events[at+1], f.events[at]
@@ -116,7 +116,7 @@ func forgedApprovals() []forgery {
 		}, want: "Reason): it is", script: "BAD approval signature"},
 		{name: "two requests of one id", from: "quarterly", after: func(f *forger) {
 			f.of(checklist.Requested, "approve-removal", 0).Request.ID = f.of(checklist.Requested, "approve-production", 0).Request.ID
-		}, want: "was made before, and was another"},
+		}, want: "was made before, and was another", script: "BAD approval signature"},
 		{name: "an approval by the operator", from: "quarterly", events: by(alice, nil), want: "alice@example.com approved their own request", script: "BAD approval: alice@example.com approved their own record"},
 		{name: "an approval by the operator under another's name", from: "quarterly", after: by("", func(a *checklist.Approval) { a.By = carol }),
 			want: `it says "carol@example.com", and the key is of bob@example.com`, script: "BAD approval: it is by bob@example.com, and the record says carol@example.com"},
@@ -125,7 +125,7 @@ func forgedApprovals() []forgery {
 		{name: "an approval after its time", from: "quarterly", after: by("", func(a *checklist.Approval) { a.At = a.At.Add(3 * time.Hour) }), want: "outside the request's window", script: "BAD approval: it was accepted outside its time"},
 		{name: "an approval before it was asked for", from: "quarterly", after: by("", func(a *checklist.Approval) { a.At = a.At.Add(-time.Minute) }), want: "outside the request's window", script: "BAD approval: it was accepted outside its time"},
 		{name: "an approval of another mandate", from: "quarterly", after: by("", func(a *checklist.Approval) { a.Mandate = digest("x") }), want: "mandate): it is not the request's", script: "BAD approval: it is for something else than the record says"},
-		{name: "an approval that is said to be for another item", from: "quarterly", after: by("", func(a *checklist.Approval) { a.Item = "approve-removal" }), want: `it is an approval for item "approve-removal"`},
+		{name: "an approval that is said to be for another item", from: "quarterly", after: by("", func(a *checklist.Approval) { a.Item = "approve-removal" }), want: `it is an approval for item "approve-removal"`, script: "BAD approval: production was changed without enough people for approve-production"},
 		{name: "an approval that is used twice", from: "quarterly", after: func(f *forger) {
 			at := f.find(checklist.Approved, "approve-production", 0)
 			f.insert(at+1, f.events[at])

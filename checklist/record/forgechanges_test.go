@@ -16,7 +16,7 @@ func forgedChecklists() []forgery {
 		{name: "a rollback with the items of a quarterly rotation and no gates", from: "quarterly", events: func(f *forger) {
 			noGates(f)
 			f.opening().Checklist.ID = "rollback"
-		}, want: `item "review" is not where it should be`},
+		}, want: `item "review" is not where it should be`, script: "BAD change: a rollback removed the old key"},
 		{name: "a quarterly rotation without gates", from: "quarterly", events: noGates, want: `gates of item "approve-production"`},
 		{name: "a rollback with an item that removes the old key", from: "rollback", events: func(f *forger) {
 			f.item("investigate", func(i *checklist.Item) { i.Step = "remove-old-key" })
@@ -86,7 +86,7 @@ func forgedChanges() []forgery {
 	staging := removal
 	staging.Environment, staging.Place = checklist.Staging, "preview"
 	return []forgery{
-		{name: "an added item that removes the old key unseen", from: "added item", events: also("tell-them", removal), want: "step manual of a quarterly makes no effect variable.delete"},
+		{name: "an added item that removes the old key unseen", from: "added item", events: also("tell-them", removal), want: "step manual of a quarterly makes no effect variable.delete", script: "BAD change: another item changed production"},
 		{name: "a proof that removes the old key", from: "quarterly", events: also("verify-production", removal), want: "step prove-both-keys of a quarterly makes no effect variable.delete", script: "BAD change: another item changed production"},
 		{name: "an addition that removes the old key", from: "quarterly", events: also("add-production", removal), want: `about key "v1", and may be about the [new] key only`},
 		{name: "a removal that removes another key", from: "quarterly", events: func(f *forger) {
@@ -121,7 +121,7 @@ func forgedChanges() []forgery {
 		}), want: "makes no effect deployment.delete"},
 		{name: "staging's addition that changes production", from: "quarterly", events: func(f *forger) {
 			f.effect("add-staging", 0, func(e *checklist.Effect) { e.Environment, e.Place = checklist.Production, "production" })
-		}, want: `it changes production, where item "add-staging" does not act`},
+		}, want: `it changes production, where item "add-staging" does not act`, script: "BAD change: another item changed production"},
 		{name: "a rollback that removes the old key", from: "given up", events: func(f *forger) {
 			f.effect("decide", 0, func(e *checklist.Effect) { e.Key = "v1" })
 		}, want: `about key "v1", and may be about the [new] key only`, script: "BAD change: a rollback removed the old key"},
