@@ -47,6 +47,9 @@ var long = flag.Bool("long", false, "run the stock script on every row of the ta
 // that it is run on a part of the table: one row in twelve, and one in three where
 // everything is required. With -long it is run on each row.
 func TestTamperings(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: the rows are many, and share nothing")
+	}
 	t.Parallel()
 	part := 12
 	switch {
