@@ -67,12 +67,9 @@ func (r realm) String() string {
 	return r.Service + " of the team " + r.Team
 }
 
-func (r realm) text() []byte {
+func (r realm) text() ([]byte, error) {
 	text, err := json.Marshal(r)
-	if err != nil { // four texts
-		panic(err)
-	}
-	return append(text, '\n')
+	return append(text, '\n'), err
 }
 
 // reservedFolders are the names that Windows keeps for devices, whatever
@@ -224,8 +221,12 @@ func (p *Program) unreadableRealm(cause error) error {
 	}
 	want := p.own()
 	want.Trail = cmp.Or(trailIDOf(p.dir), "ID of the trail")
+	text, err := want.text()
+	if err != nil {
+		return errors.Join(cause, err)
+	}
 	return checklist.WithHint(fmt.Errorf("read %s: %w", filepath.Join(p.dir, realmFile), cause),
-		"restore it from a backup; if the folder is that of %s, it reads %s", want, strings.TrimSpace(string(want.text())))
+		"restore it from a backup; if the folder is that of %s, it reads %s", want, strings.TrimSpace(string(text)))
 }
 
 // refuseLostRealm returns an error where a folder is in use and realm.json is
@@ -262,7 +263,11 @@ func (p *Program) makeRealm(trail string) (realm, error) {
 	if err := durable.RemoveRemains(p.dir); err != nil {
 		return r, fmt.Errorf("make the state folder: %w", err)
 	}
-	if err := durable.WriteFile(filepath.Join(p.dir, realmFile), r.text()); err != nil {
+	text, err := r.text()
+	if err != nil {
+		return r, fmt.Errorf("write %s: %w", filepath.Join(p.dir, realmFile), err)
+	}
+	if err := durable.WriteFile(filepath.Join(p.dir, realmFile), text); err != nil {
 		return r, fmt.Errorf("write %s: %w", filepath.Join(p.dir, realmFile), err)
 	}
 	return r, nil
