@@ -84,6 +84,9 @@ func (e *Engine) checkSetup(ctx context.Context, op Operator, item Item) error {
 	if slices.Contains(s.Environments(), Production) && s.Checklist.ID == Quarterly(0).ID {
 		note = "\n\nProduction needs a new approval then: what was approved was approved for the configuration before."
 	}
+	if required := s.Opening.Setup.Approval.Required; now.Approval.Required < required {
+		note += fmt.Sprintf("\n\n%d people must still approve: as many as when the session was opened.", required)
+	}
 	a, err := op.Ask(ctx, Question{
 		Kind: Confirm, Item: item.ID, Default: No,
 		Title: "The configuration is not the one that this session was opened with. Go on with it?",

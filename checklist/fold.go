@@ -10,11 +10,21 @@ import (
 // Fold derives the session from its events. The opening carries the checklist,
 // so that a journal means the same to every later version.
 func Fold(events []Event) (*Session, error) {
+	return Walk(events, func(*Session, Event) error { return nil })
+}
+
+// Walk is Fold that shows the session as it was before each event. What is shown
+// holds until visit returns, and must not be changed; an error of visit ends the
+// walk.
+func Walk(events []Event, visit func(before *Session, e Event) error) (*Session, error) {
 	if len(events) == 0 || events[0].Kind != Opened || events[0].Opening == nil {
 		return nil, fmt.Errorf("fold the journal: want an %q event first", Opened)
 	}
 	s := newSession(events[0].Opening.Checklist)
 	for _, e := range events {
+		if err := visit(s, e); err != nil {
+			return nil, err
+		}
 		if err := s.apply(e); err != nil {
 			return nil, fmt.Errorf("fold the journal: event %d: %w", e.Seq, err)
 		}
@@ -30,7 +40,7 @@ func newSession(c Checklist) *Session {
 		items:     map[string]*ItemState{},
 	}
 	for _, i := range c.Items() {
-		s.items[i.ID] = &ItemState{Status: StatusOpen, Overrides: map[string]string{}}
+		s.items[i.ID] = &ItemState{Status: StatusOpen, Overrides: map[string]Override{}}
 	}
 	return s
 }
@@ -182,7 +192,7 @@ func (s *Session) applyToItem(e Event) bool {
 		st.Evidence = evidence
 		s.deviate(e)
 	case Overridden:
-		st.Overrides[e.Gate] = e.Text
+		st.Overrides[e.Gate] = Override{Reason: e.Text, mandate: s.overrideMandate(e.Item, e.Gate, e.Text)}
 		s.deviate(e)
 	default:
 		return false
@@ -288,7 +298,7 @@ func (s *Session) reopen(e Event) {
 		}
 		st.become(StatusOpen, Event{At: e.At, By: e.By})
 		st.Pending, st.PassedAt, st.Failure, st.Found = nil, time.Time{}, "", nil
-		st.Overrides = map[string]string{} // a reason given for one round is none for the next
+		st.Overrides = map[string]Override{} // a reason given for one round is none for the next
 		st.Round++
 	}
 	s.deviate(e)

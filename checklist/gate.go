@@ -98,7 +98,7 @@ func (s *Session) Closed(item Item, now time.Time) []Closed {
 	var closed []Closed
 	add := func(g Gate, until time.Time, override bool, why string, args ...any) {
 		id := g.id()
-		if _, overridden := s.state(item.ID).Overrides[id]; overridden && override {
+		if override && s.overrides(item, g) {
 			return
 		}
 		closed = append(closed, Closed{Gate: g, ID: id, Why: fmt.Sprintf(why, args...), Until: until, CanOverride: override})
@@ -115,6 +115,20 @@ func (s *Session) Closed(item Item, now time.Time) []Closed {
 		s.checkGate(g, now, add)
 	}
 	return closed
+}
+
+// overrides reports whether a reason stands in for a gate of an item. One that
+// stands in for an approval does so for the mandate that it was given for.
+func (s *Session) overrides(item Item, g Gate) bool {
+	o, ok := s.state(item.ID).Overrides[g.id()]
+	if !ok || g.Kind != GateApproval {
+		return ok
+	}
+	return o.mandate == s.overrideMandate(item.ID, g.id(), o.Reason)
+}
+
+func (s *Session) overrideMandate(item, gate, reason string) string {
+	return s.Mandate(Consent{Item: item, Deviation: Overridden, Gate: gate, Reason: reason}).Digest()
 }
 
 func (s *Session) checkGate(g Gate, now time.Time, add func(Gate, time.Time, bool, string, ...any)) {

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -406,9 +407,9 @@ func (m *session) drawPlan(p *page, st checklist.ItemState) {
 
 // drawRemarks lists what people said: reasons, answers and notes.
 func (m *session) drawRemarks(p *page, st checklist.ItemState) {
-	for _, gate := range sortedKeys(st.Overrides) {
+	for _, gate := range slices.Sorted(maps.Keys(st.Overrides)) {
 		p.gap()
-		p.item(m.look.warn, m.look.warning, style{}, "gate "+gate+" overridden: "+st.Overrides[gate])
+		p.item(m.look.warn, m.look.warning, style{}, "gate "+gate+" overridden: "+st.Overrides[gate].Reason)
 	}
 	if len(st.Answers) > 0 {
 		p.heading("Answers")

@@ -189,10 +189,12 @@ func (t *Trail) verify(name string, files map[string][]byte, d Draft) error {
 // advice says what to do about a record that would not verify.
 func (f *Failure) advice() string {
 	switch {
+	case errors.Is(f.Err, errOtherSigner):
+		return "let another member of the roster sign the record"
 	case f.Field == "created_at" || f.File == signatureFile || f.Field == "signer.principal":
 		return "see that the roster has a line that lets the signer sign records now; another member may sign it too"
 	case f.File == journalFile:
-		return "the journal is kept; abandon the session if it cannot be put right, which is recorded too"
+		return "the journal is kept, and says what was done; give it to whoever reviews the session, since no record of it will verify"
 	}
 	return "the journal is kept; run the item again once that is put right"
 }

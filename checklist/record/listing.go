@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -30,6 +31,8 @@ func listTrail(dir string, base int) (listing, error) {
 		name := entry.Name()
 		m := folderPattern.FindStringSubmatch(name)
 		switch {
+		case m != nil && entry.Type()&fs.ModeSymlink != 0:
+			return listing{}, fmt.Errorf("%w: %q is a link, and no record's folder", ErrDamaged, name)
 		case m != nil && entry.IsDir():
 			seq, err := strconv.Atoi(m[1])
 			if err != nil || folderName(seq, m[2]) != name {
@@ -37,6 +40,7 @@ func listTrail(dir string, base int) (listing, error) {
 			}
 			l.folders = append(l.folders, folder{seq: seq, rotation: m[2], name: name})
 		case name == idFile, name == headFile, name == lockFile:
+		case name == attributesFile && isAttributes(filepath.Join(dir, name)):
 		case base > 0 && slices.Contains(predecessorFiles(), name):
 		default:
 			l.foreign = append(l.foreign, name)
@@ -49,6 +53,13 @@ func listTrail(dir string, base int) (listing, error) {
 		}
 	}
 	return l, nil
+}
+
+// isAttributes reports whether a file says to git what a new trail says: another
+// text may be anybody's.
+func isAttributes(path string) bool {
+	text, err := readFile(path)
+	return err == nil && string(text) == attributes
 }
 
 // hasRecords reports whether a folder holds any record.

@@ -20,10 +20,15 @@ const (
 	ClassWitness Class = "witness"
 	// ClassPredecessor is a trail that goes on after another, which was not given.
 	ClassPredecessor Class = "predecessor"
+	// ClassSecret is a rollback that put another secret back than the trail knows
+	// under that key id.
+	ClassSecret Class = "secret"
 )
 
 // Classes are all of them.
-func Classes() []Class { return []Class{ClassForeign, ClassHead, ClassWitness, ClassPredecessor} }
+func Classes() []Class {
+	return []Class{ClassForeign, ClassHead, ClassWitness, ClassPredecessor, ClassSecret}
+}
 
 // Words says what is in a class.
 func (c Class) Words() string {
@@ -36,6 +41,8 @@ func (c Class) Words() string {
 		return "a witness is of a trail, or of a part of one, that was not given"
 	case ClassPredecessor:
 		return "the trail goes on after another one that was not given"
+	case ClassSecret:
+		return "a rollback put another secret back than earlier records know"
 	}
 	return string(c)
 }

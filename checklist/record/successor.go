@@ -128,7 +128,7 @@ func (t *Trail) Succeed(ctx context.Context, s Succession, byOperator, bySecond 
 	}
 	next := nextDir(t.dir)
 	if err := writeFolder(filepath.Dir(next), filepath.Base(next), map[string][]byte{
-		idFile: []byte(t.id + "\n"), headFile: []byte(t.head.Line() + "\n"),
+		attributesFile: []byte(attributes), idFile: []byte(t.id + "\n"), headFile: []byte(t.head.Line() + "\n"),
 		predecessorFile: []byte(s.Text()), byOperatorFile: []byte(byOperator), bySecondFile: []byte(bySecond),
 	}); err != nil {
 		return nil, fmt.Errorf("write trail %s: %w", next, err)
@@ -197,6 +197,8 @@ func readPredecessor(dir, id string) (s Succession, ok bool, err error) {
 func baseOf(dir, id string) (Head, error) {
 	s, ok, err := readPredecessor(dir, id)
 	switch {
+	case errors.Is(err, errLineEnds):
+		return Head{}, fmt.Errorf("read file %s: %w", predecessorFile, err)
 	case err != nil:
 		return Head{}, fmt.Errorf("%w: file %s: %w", ErrDamaged, predecessorFile, err)
 	case !ok:
@@ -216,7 +218,7 @@ func (v *verifier) predecessor(dir, id string) (succeeded, *Failure) {
 	s, ok, err := readPredecessor(dir, id)
 	switch {
 	case err != nil:
-		return succeeded{}, &Failure{File: predecessorFile, Reason: err.Error()}
+		return succeeded{}, &Failure{File: predecessorFile, Reason: err.Error(), Err: err}
 	case !ok:
 		return succeeded{head: Head{Trail: id, Digest: noDigest}}, nil
 	}
@@ -224,7 +226,7 @@ func (v *verifier) predecessor(dir, id string) (succeeded, *Failure) {
 	for _, file := range predecessorFiles()[1:] {
 		armor, err := readFile(filepath.Join(dir, file))
 		if err != nil {
-			return succeeded{}, &Failure{File: file, Reason: "the signature cannot be read: " + err.Error()}
+			return succeeded{}, &Failure{File: file, Reason: "the signature cannot be read: " + err.Error(), Err: err}
 		}
 		armors = append(armors, string(armor))
 	}

@@ -113,7 +113,7 @@ func TestSuccessor(t *testing.T) {
 		assert.Equal(t, record.ClassWitness, report.Findings(record.ClassPredecessor)[0].Class)
 	})
 	t.Run("by stock tools", func(t *testing.T) {
-		run := stockCheck(t)
+		run := stockCheck(t).run
 		out, err := run(t, next.Dir())
 		require.NoError(t, err, out)
 		assert.Contains(t, out, "goes on after record 3, sha256:"+trail.Head().Digest+", as "+alice+" and "+bob+" signed\nOK 2 records\n")
@@ -229,7 +229,7 @@ func TestForgedSuccessors(t *testing.T) {
 			assert.Equal(t, tc.file, failure.File, failure)
 			assert.Contains(t, failure.Reason, tc.want)
 			if tc.script != "" {
-				out, err := stockCheck(t)(t, next.Dir())
+				out, err := stockCheck(t).run(t, next.Dir())
 				require.Error(t, err)
 				assert.Contains(t, out, tc.script)
 			}

@@ -15,9 +15,13 @@ import (
 )
 
 const (
-	idFile   = "id"
-	headFile = "HEAD"
-	lockFile = ".lock"
+	idFile         = "id"
+	headFile       = "HEAD"
+	lockFile       = ".lock"
+	attributesFile = ".gitattributes"
+
+	// attributes keep git from changing line ends, which every digest covers.
+	attributes = "* -text\n"
 
 	temporaryPrefix = ".unfinished-"
 	lockRetry       = 50 * time.Millisecond
@@ -105,7 +109,7 @@ func (t *Trail) load() error {
 
 func loadID(dir string) (string, error) {
 	path := filepath.Join(dir, idFile)
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if begun, err := hasRecords(dir); err != nil {
 			return "", err
@@ -116,10 +120,13 @@ func loadID(dir string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("make an id: %w", err)
 		}
+		if err := replaceFile(filepath.Join(dir, attributesFile), []byte(attributes)); err != nil {
+			return "", err
+		}
 		return made.String(), replaceFile(path, []byte(made.String()+"\n"))
 	}
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("read file %s: %w", idFile, err)
 	}
 	return parseID(text)
 }
@@ -171,9 +178,9 @@ func (t *Trail) loadHead() error {
 }
 
 func (t *Trail) storedHead() (Head, error) {
-	text, err := os.ReadFile(filepath.Join(t.dir, headFile))
+	text, err := readFile(filepath.Join(t.dir, headFile))
 	if err != nil {
-		return Head{}, err
+		return Head{}, fmt.Errorf("read %s: %w", headFile, err)
 	}
 	head, err := ParseHead(string(text))
 	if err != nil {

@@ -112,6 +112,11 @@ func TestAppendRefuses(t *testing.T) {
 		var failure *record.Failure
 		require.ErrorAs(t, err, &failure)
 		d = s.draft()
+		d.Signer = bob
+		_, err = trail.Append(t.Context(), d, mustKey(t, bob))
+		require.ErrorContains(t, err, "bob@example.com approved, and signed the record: another member has to sign it")
+		assert.Equal(t, "let another member of the roster sign the record", checklist.Hint(err))
+		d = s.draft()
 		d.Signer = carol
 		_, err = trail.Append(t.Context(), d, mustKey(t, carol))
 		require.NoError(t, err, "as another member does here")

@@ -1,20 +1,17 @@
 package record_test
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"keyturn/checklist/record"
-	"keyturn/keygen/sshsig"
 )
 
 func TestVerifyTrail(t *testing.T) {
@@ -201,106 +198,6 @@ func TestMissingAndCutFilesAreFound(t *testing.T) {
 	}
 }
 
-// TestTampering has the attacks of somebody who can write the trail's folder.
-func TestTampering(t *testing.T) {
-	t.Parallel()
-	const first, second, third = "000001-rot-1", "000002-rot-2", "000003-rot-3"
-	rename := func(t *testing.T, trail *record.Trail, from, to string) {
-		require.NoError(t, os.Rename(filepath.Join(trail.Dir(), from), filepath.Join(trail.Dir(), to)))
-	}
-	for name, tc := range map[string]struct {
-		attack              func(*testing.T, *record.Trail)
-		record, file, field string
-		reason              string
-	}{
-		"outsider signs a changed record": {func(t *testing.T, trail *record.Trail) {
-			resign(t, trail, second, mustKey(t, "mallory"), replacing(t, "scheduled rotation", "nothing to see"))
-		}, second, "record.json.sig", "", "key is not in the roster"},
-		"signer signs a changed middle record": {func(t *testing.T, trail *record.Trail) {
-			resign(t, trail, second, mustKey(t, alice), replacing(t, `"tool": "keyturn test"`, `"tool": "other"`))
-		}, third, "record.json", "trail.prev_sha256", "changed, removed or replaced"},
-		"signer signs what the journal does not say": {func(t *testing.T, trail *record.Trail) {
-			resign(t, trail, third, mustKey(t, alice), replacing(t, `"outcome": "completed"`, `"outcome": "abandoned"`))
-		}, third, "record.json", "rotation", "not what the journal says"},
-		"report written anew": {func(t *testing.T, trail *record.Trail) {
-			write(t, replacing(t, "scheduled", "urgent")(read(t, trail.Dir(), second, "report.md")), trail.Dir(), second, "report.md")
-		}, second, "report.md", "", "its digest is not the one in the record"},
-		"signer loosens the policy of a middle record": {func(t *testing.T, trail *record.Trail) {
-			resign(t, trail, second, mustKey(t, alice), replacing(t, `"approvals_required": 1`, `"approvals_required": 0`))
-		}, third, "record.json", "trail.prev_sha256", "changed, removed or replaced"},
-		"another member signs it instead": {func(t *testing.T, trail *record.Trail) {
-			resign(t, trail, third, mustKey(t, bob), func(text string) string { return text })
-		}, third, "record.json", "signer.principal", "the key is of " + bob},
-		"signature made for another purpose": {func(t *testing.T, trail *record.Trail) {
-			armor, err := sshsig.Sign(mustKey(t, alice), sshsig.NamespaceHead, []byte(read(t, trail.Dir(), second, "record.json")))
-			require.NoError(t, err)
-			write(t, armor, trail.Dir(), second, "record.json.sig")
-		}, second, "record.json.sig", "", "another purpose"},
-		"member given twice": {func(t *testing.T, trail *record.Trail) {
-			resign(t, trail, third, mustKey(t, alice), replacing(t, `"outcome":`, `"outcome": "abandoned",`+"\n    "+`"outcome":`))
-		}, third, "record.json", "", "not written as Keyturn writes it"},
-		"member in capitals": {func(t *testing.T, trail *record.Trail) {
-			resign(t, trail, third, mustKey(t, alice), replacing(t, `"outcome":`, `"Outcome":`))
-		}, third, "record.json", "", "not written as Keyturn writes it"},
-		"member unknown": {func(t *testing.T, trail *record.Trail) {
-			resign(t, trail, third, mustKey(t, alice), replacing(t, `"outcome":`, `"extra": "x", "outcome":`))
-		}, third, "record.json", "", `was made by a newer Keyturn: it has a member "extra"`},
-		"white space moved": {func(t *testing.T, trail *record.Trail) {
-			resign(t, trail, third, mustKey(t, alice), replacing(t, "  \"tool\"", "    \"tool\""))
-		}, third, "record.json", "", "not written as Keyturn writes it"},
-		"something behind it": {func(t *testing.T, trail *record.Trail) {
-			resign(t, trail, third, mustKey(t, alice), func(text string) string { return text + "{}" })
-		}, third, "record.json", "", "after top-level value"},
-		"another schema": {func(t *testing.T, trail *record.Trail) {
-			resign(t, trail, third, mustKey(t, alice), replacing(t, "keyturn.record/v2", "keyturn.note/v2"))
-		}, third, "record.json", "", `its schema is "keyturn.note/v2"`},
-		"time without a zone": {func(t *testing.T, trail *record.Trail) {
-			resign(t, trail, third, mustKey(t, alice), replacing(t, `Z",`+"\n"+`  "tool"`, `",`+"\n"+`  "tool"`))
-		}, third, "record.json", "created_at", "is no time like"},
-		"first record removed": {func(t *testing.T, trail *record.Trail) {
-			require.NoError(t, os.RemoveAll(filepath.Join(trail.Dir(), first)))
-		}, "", "", "", "want record 1 and found"},
-		"records renumbered": {func(t *testing.T, trail *record.Trail) {
-			require.NoError(t, os.RemoveAll(filepath.Join(trail.Dir(), first)))
-			rename(t, trail, second, "000001-rot-2")
-			rename(t, trail, third, "000002-rot-3")
-		}, "000001-rot-2", "record.json", "trail.seq", "stands at place 1"},
-		"records swapped": {func(t *testing.T, trail *record.Trail) {
-			rename(t, trail, second, "000009-x")
-			rename(t, trail, third, "000002-rot-3")
-			rename(t, trail, "000009-x", "000003-rot-2")
-		}, "000002-rot-3", "record.json", "trail.seq", ""},
-		"folder given another name": {func(t *testing.T, trail *record.Trail) {
-			rename(t, trail, second, "000002-other")
-		}, "000002-other", "record.json", "rotation.id", "belongs in folder " + second},
-		"newest record removed": {func(t *testing.T, trail *record.Trail) {
-			require.NoError(t, os.RemoveAll(filepath.Join(trail.Dir(), third)))
-		}, "", "HEAD", "", "records were removed"},
-		"HEAD set back too far": {func(t *testing.T, trail *record.Trail) {
-			writeHead(t, trail, 1, digest(read(t, trail.Dir(), first, "record.json")))
-		}, "", "HEAD", "", "names record 1, and the last one is 3"},
-		"HEAD with another digest": {func(t *testing.T, trail *record.Trail) {
-			writeHead(t, trail, 3, digest("x"))
-		}, "", "HEAD", "", "does not hold the digest of record 3"},
-		"HEAD with blanks": {func(t *testing.T, trail *record.Trail) {
-			write(t, read(t, trail.Dir(), "HEAD")+"\n", trail.Dir(), "HEAD")
-		}, "", "HEAD", "", "no head line"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			trail := mustRecords(t, 3)
-			tc.attack(t, trail)
-			failure := mustFail(t, trail.Dir())
-			assert.Equal(t, tc.record, failure.Record, failure)
-			if tc.file != "" {
-				assert.Equal(t, tc.file, failure.File, failure)
-			}
-			assert.Equal(t, tc.field, failure.Field, failure)
-			assert.Contains(t, failure.Reason, tc.reason)
-		})
-	}
-}
-
 // What no signature can show is shown by a head that was kept outside.
 func TestOnlyAWitnessShowsIt(t *testing.T) {
 	t.Parallel()
@@ -396,81 +293,4 @@ func TestFailureNamesThePlace(t *testing.T) {
 	failure := &record.Failure{Record: "000001-x", File: "record.json", Field: "created_at", Reason: "it is late"}
 	assert.Equal(t, filepath.Join("000001-x", "record.json")+" (created_at): it is late", failure.Error())
 	assert.Equal(t, "HEAD: it is old", (&record.Failure{File: "HEAD", Reason: "it is old"}).Error())
-}
-
-func BenchmarkVerify(b *testing.B) {
-	const records = 1000
-	trail := emptyTrail(b)
-	var models []*stage
-	for _, kind := range []string{"drill", "quarterly"} {
-		s := newStage(b, trail, kind, "rot-0")
-		s.stops = true
-		models = append(models, s.run())
-	}
-	for i := range records {
-		appendCopy(b, trail, models[i%2], fmt.Sprintf("rot-%d", i+1), i)
-	}
-	o := options(b)
-	b.ResetTimer()
-	for range b.N {
-		report, err := record.VerifyTrail(b.Context(), []string{trail.Dir()}, o)
-		require.NoError(b, err)
-		require.Equal(b, records, report.Verified[0].Records)
-	}
-	b.ReportMetric(float64(records)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
-}
-
-// appendCopy appends a session like another one to a trail, without verifying it
-// first.
-func appendCopy(tb testing.TB, trail *record.Trail, s *stage, id string, seq int) {
-	tb.Helper()
-	f := &forger{t: tb, events: decodeEvents(tb, s.cut), asked: random(id)}
-	f.events[0].Opening.Session = id
-	f.events[0].Opening.TrailSeq, f.events[0].Opening.TrailHead = trail.Head().Seq, trail.Head().Digest
-	f.askAnew()
-	d := s.draft()
-	d.Journal, d.CreatedAt = f.seal(), day0.AddDate(0, 0, 20).Add(time.Duration(seq)*time.Minute)
-	require.NoError(tb, record.AppendUnverified(trail, d, mustKey(tb, alice)))
-}
-
-func FuzzVerifyRecord(f *testing.F) {
-	trailDir := f.TempDir()
-	write(f, "7b9c7a4e-6f55-4b0e-9d3a-1f2e3d4c5b6a\n", trailDir, "id") // each worker makes the same record
-	exported := newStage(f, mustTrail(f, trailDir), "drill", "rot-1").run().exported
-	whole := read(f, exported.Dir, "record.json")
-	f.Add(whole, read(f, exported.Dir, "record.json.sig"), read(f, exported.Dir, "journal.jsonl"), read(f, exported.Dir, "report.md"))
-	f.Add("{}", "", "", "")
-	dir := filepath.Join(f.TempDir(), "000001-rot-1")
-	require.NoError(f, os.Mkdir(dir, 0o700))
-	o := options(f)
-	f.Fuzz(func(t *testing.T, text, armor, journal, report string) {
-		for name, content := range map[string]string{"record.json": text, "record.json.sig": armor, "journal.jsonl": journal, "report.md": report} {
-			write(t, content, dir, name)
-		}
-		_, err := record.VerifyTrail(t.Context(), []string{dir}, o)
-		if err == nil && text != whole {
-			t.Fatalf("accepted %q", text)
-		}
-	})
-}
-
-func FuzzAppend(f *testing.F) {
-	s := newStage(f, emptyTrail(f), "drill", "rot-1")
-	s.stops = true
-	f.Add(s.run().cut)
-	f.Add([]byte("{}\n"))
-	f.Add([]byte(`{"seq":1,"prev":"` + strings.Repeat("0", 64) + `","at":"2026-01-05T09:00:00Z","by":"x","kind":"opened","opening":{"format":"keyturn.journal/v2","session":"../x"}}` + "\n"))
-	key, honest := mustKey(f, alice), s.draft()
-	f.Fuzz(func(t *testing.T, journal []byte) {
-		trail := mustTrail(t, t.TempDir())
-		draft := honest
-		draft.Journal, draft.CreatedAt = bytes.Clone(journal), day0.AddDate(10, 0, 0)
-		_, err := trail.Append(t.Context(), draft, key)
-		if err == nil {
-			return
-		}
-		if again := mustTrail(t, trail.Dir()); again.Head() != trail.Head() || trail.Head().Seq != 0 {
-			t.Fatalf("refused with %v, but left %v", err, again.Head())
-		}
-	})
 }

@@ -122,7 +122,7 @@ func (c *checked) file(name string) []byte {
 	if errors.Is(err, fs.ErrNotExist) {
 		c.fail(name, "", "the file is missing")
 	} else if err != nil {
-		c.fail(name, "", "%v", err)
+		c.failWith(name, "", err)
 	}
 	return text
 }

@@ -233,5 +233,3 @@ func TestASessionOfAnotherFolder(t *testing.T) {
 	requireProblem(t, p, "session "+s.ID()+": it was opened for acme and the trail "+s.Opening.Trail)
 	begin(t, p, "quarterly", &programtest.Operator{})
 }
-
-func keyName(name string) vault.Name { return vault.Name(name) }

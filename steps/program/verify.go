@@ -15,33 +15,50 @@ import (
 	"keyturn/steps/approval"
 )
 
-// Verify checks trails and records against a roster file; a trail with those that
-// go on after it. When rosterFile is "", the allowed_signers beside the first
-// path's trail is taken, and beside reports that: an auditor brings their own. Each
-// witness is a head line that was seen outside.
+// Audit is what an auditor brings. None of it is taken from the trail.
+type Audit struct {
+	// Roster is a file; the allowed_signers beside the first path's trail if empty.
+	Roster string
+	// Witnesses are head lines that were seen outside.
+	Witnesses []string
+	// Approvals is how many second persons a change of production needs, where a
+	// session did not demand more.
+	Approvals int
+}
+
+// Verify is Audit.Verify with a roster file and witnesses.
 func Verify(ctx context.Context, paths []string, rosterFile string, witnesses ...string) (report record.Report, beside string, err error) {
-	heads, err := parseHeads(witnesses)
+	return Audit{Roster: rosterFile, Witnesses: witnesses}.Verify(ctx, paths)
+}
+
+// Verify checks trails and records, a trail with those that go on after it. A
+// roster that was found beside the records is returned in beside: an auditor
+// brings their own.
+func (a Audit) Verify(ctx context.Context, paths []string) (report record.Report, beside string, err error) {
+	heads, err := parseHeads(a.Witnesses)
 	if err != nil {
 		return report, "", &UsageError{err}
 	}
 	if paths, err = withSuccessors(paths); err != nil {
 		return report, "", err
 	}
-	if rosterFile == "" {
+	if a.Roster == "" {
 		if beside, err = rosterBeside(paths[0]); err != nil {
 			return report, "", err
 		}
-		rosterFile = beside
+		a.Roster = beside
 	}
-	data, err := os.ReadFile(rosterFile)
+	data, err := os.ReadFile(a.Roster)
 	if err != nil {
 		return report, beside, &UsageError{fmt.Errorf("read the roster: %w", err)}
 	}
-	roster, err := sshsig.ParseRoster(rosterFile, data)
+	roster, err := sshsig.ParseRoster(a.Roster, data)
 	if err != nil {
 		return report, beside, &UsageError{err}
 	}
-	report, err = record.VerifyTrail(ctx, paths, record.Options{Roster: roster, Requests: approval.Fields, Witnesses: heads})
+	report, err = record.VerifyTrail(ctx, paths, record.Options{
+		Roster: roster, Requests: approval.Fields, Witnesses: heads, ApprovalsRequired: a.Approvals,
+	})
 	return report, beside, err
 }
 

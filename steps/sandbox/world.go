@@ -44,6 +44,7 @@ type Options struct {
 	Random    io.Reader        // nil is crypto/rand.Reader
 	Fault     Fault            // "" keeps the fault that was in force when the world was closed
 	Account   Account          // what a world that is made anew holds
+	History   *History         // what it has been through; nil for a world as Account says
 	Knobs     Knobs            // how the Vercel API behaves; not kept
 }
 

@@ -14,8 +14,8 @@ import (
 
 // verify checks records, and says what was checked and what was not.
 func (a *app) verify() *cobra.Command {
-	var roster string
-	var witnesses, allow []string
+	var audit program.Audit
+	var allow []string
 	var asReport bool
 	cmd := &cobra.Command{
 		Use: "verify PATH...", Short: "Verify a trail of records, or one record", Long: verifyHelp(), Args: wrongUsage(cobra.MinimumNArgs(1)),
@@ -28,7 +28,7 @@ func (a *app) verify() *cobra.Command {
 				}
 				allowed = append(allowed, class)
 			}
-			report, beside, err := program.Verify(cmd.Context(), paths, roster, witnesses...)
+			report, beside, err := audit.Verify(cmd.Context(), paths)
 			if err != nil {
 				return err
 			}
@@ -44,8 +44,9 @@ func (a *app) verify() *cobra.Command {
 			return verdict(report, allowed)
 		},
 	}
-	cmd.Flags().StringVar(&roster, "roster", "", "allowed_signers `FILE` that says who may sign")
-	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, "head `LINE` of the trail that was kept outside it; may be given several times")
+	cmd.Flags().StringVar(&audit.Roster, "roster", "", "allowed_signers `FILE` that says who may sign")
+	cmd.Flags().StringArrayVar(&audit.Witnesses, "witness", nil, "head `LINE` of the trail that was kept outside it; may be given several times")
+	cmd.Flags().IntVar(&audit.Approvals, "approvals", 1, "how many second persons, `N`, must agree to a change of production, where a session did not demand more")
 	cmd.Flags().StringArrayVar(&allow, "allow", nil, "accept what was not checked and is of this `CLASS`; may be given several times")
 	cmd.Flags().BoolVar(&asReport, "report", false, "print each record that was named, or the last one of a trail, in the words of this version")
 	return cmd
