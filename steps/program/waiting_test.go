@@ -12,8 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"keyturn/checklist"
-	"keyturn/checklist/record"
-	"keyturn/keygen/sshsig"
 	"keyturn/steps/approval"
 	"keyturn/steps/program"
 	"keyturn/steps/program/programtest"
@@ -89,14 +87,9 @@ func TestARecordOfRequestsThatWaited(t *testing.T) {
 	s := c.finish(e, c.operator())
 	assert.Equal(t, checklist.Finished, s.Outcome)
 	require.Len(t, s.Refusals, 1)
-	data, err := os.ReadFile(p.RosterPath())
-	require.NoError(t, err)
-	roster, err := sshsig.ParseRoster(p.RosterPath(), data)
-	require.NoError(t, err)
-	report, err := record.VerifyTrail(t.Context(), []string{filepath.Join(p.Dir(), "trail")}, record.Options{Roster: roster, Requests: approval.Fields})
-	require.NoError(t, err)
-	require.Len(t, report.Verified, 1)
-	assert.Equal(t, 2, report.Verified[0].Approvals)
+	_, verified := requireRecorded(t, p)
+	assert.Equal(t, 2, verified.Approvals)
+	requireStockTools(t, p)
 }
 
 // A request that outlives its session is told as void, for as long as somebody

@@ -291,11 +291,9 @@ func (w *secondWay) approves(r checklist.Request) {
 	w.driver.Answer(checklist.Yes)
 }
 
-// RequestsWait runs every way in which a request can be left open against a
-// driver, with a second person in the sandbox and with one who is reached by
-// files: the good answer always counts.
-func RequestsWait(t *testing.T, anew func(testing.TB) Driver) {
-	for name, between := range map[string]func(*secondWay, checklist.Request){
+// between is what may come between a request and its answer.
+func between() map[string]func(*secondWay, checklist.Request) {
+	return map[string]func(*secondWay, checklist.Request){
 		"esc": func(w *secondWay, _ checklist.Request) { w.driver.Leave() },
 		"leaving": func(w *secondWay, _ checklist.Request) {
 			w.driver.Leave()
@@ -322,7 +320,14 @@ func RequestsWait(t *testing.T, anew func(testing.TB) Driver) {
 			w.driver.PassOver("bob is away")
 			w.driver.Leave()
 		},
-	} {
+	}
+}
+
+// RequestsWait runs every way in which a request can be left open against a
+// driver, with a second person in the sandbox and with one who is reached by
+// files: the good answer always counts.
+func RequestsWait(t *testing.T, anew func(testing.TB) Driver) {
+	for name, comes := range between() {
 		for _, files := range []bool{false, true} {
 			t.Run(name+map[bool]string{false: ", in the sandbox", true: ", by files"}[files], func(t *testing.T) {
 				t.Parallel()
@@ -330,7 +335,7 @@ func RequestsWait(t *testing.T, anew func(testing.TB) Driver) {
 				w.driver.Start(w.desk)
 				w.driver.Do()
 				r := w.desk.Last()
-				between(w, r)
+				comes(w, r)
 				w.driver.Do()
 				w.approves(r)
 				w.requireCounted(r)
