@@ -48,7 +48,7 @@ var rooms = []room{
 	{path: "steps/approval/..."},
 	{path: "steps/sandbox/...", mayImport: []string{"steps/vercel", "steps/probe", "steps/requestlog", "steps/notify", "steps/approval"}},
 	{path: "steps/program/...", mayImport: []string{"..."}, except: []string{"ui/...", "checklist/checklisttest"}},
-	{path: "steps", mayImport: []string{"checklist", "checklist/record", "vault", "steps/..."}, except: []string{"steps/sandbox/...", "steps/program/..."}},
+	{path: "steps", mayImport: []string{"checklist", "checklist/record", "vault/...", "steps/..."}, except: []string{"steps/sandbox/...", "steps/program/..."}},
 	{path: "ui/cli/...", mayImport: []string{"..."}, except: []string{"checklist/checklisttest"}}, // the commands of main
 	{path: "ui/e2e", mayImport: []string{"..."}, except: []string{"checklist/checklisttest"}},     // tests of the whole
 	{path: "ui/...", mayImport: []string{"checklist", "checklist/record"}, except: []string{"ui/cli/..."}, without: []string{"net/http", "database/sql"}},

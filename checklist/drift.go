@@ -129,8 +129,9 @@ func (e *Engine) narrow(ctx context.Context, op Operator, item Item, target stri
 	if !s.urgent() {
 		a, err := op.Ask(ctx, Question{
 			Kind: Write, Item: item.ID, Optional: true,
-			Title: fmt.Sprintf("%s is not configured any more. Why is it taken out of this session? (empty to stop)", target),
-			Body:  "Nothing is changed there from now on. The reason is printed first in the record.",
+			Title:   fmt.Sprintf("%s is not configured any more. Why is it taken out of this session? (empty to stop)", target),
+			Default: s.AskedReason(Consent{Item: item.ID, Deviation: Narrowed, Target: target}, e.clock()),
+			Body:    "Nothing is changed there from now on. The reason is printed first in the record.",
 		})
 		switch {
 		case err != nil:

@@ -52,6 +52,7 @@ func (s *Session) Clone() *Session {
 	c.Readings = maps.Clone(s.Readings)
 	c.Approvals = slices.Clone(s.Approvals)
 	c.Requests = slices.Clone(s.Requests)
+	c.Refusals = slices.Clone(s.Refusals)
 	c.Deviations = slices.Clone(s.Deviations)
 	c.Notes = slices.Clone(s.Notes)
 	c.narrowed = slices.Clone(s.narrowed)
@@ -90,6 +91,8 @@ func (s *Session) admit(e Event) error {
 		return want(e, "a request", e.Request != nil)
 	case Approved:
 		return want(e, "an approval", e.Approval != nil)
+	case Refused:
+		return want(e, "a refusal", e.Refusal != nil)
 	case Configured:
 		return want(e, "a setup", e.Setup != nil)
 	case Answered:
@@ -214,9 +217,14 @@ func (s *Session) applyToSession(e Event) bool {
 		})
 		s.deviate(e)
 	case Requested:
-		s.Requests = append(s.Requests, *e.Request)
+		if _, known := s.request(e.Request.ID); !known {
+			s.Requests = append(s.Requests, *e.Request)
+		}
 	case Approved:
 		s.Approvals = append(s.Approvals, *e.Approval)
+	case Refused:
+		s.Refusals = append(s.Refusals, *e.Refusal)
+		s.Approvals = slices.DeleteFunc(s.Approvals, func(a Approval) bool { return a.Request == e.Refusal.Request })
 	case Reopened:
 		s.reopen(e)
 	case RolledBack:
@@ -277,10 +285,14 @@ func (st *ItemState) leave(e Event) {
 
 // reopen makes an item and all that were done after it open again.
 func (s *Session) reopen(e Event) {
+	s.reopenedAfter = len(s.Requests)
 	from := false
 	for _, i := range s.Checklist.Items() {
 		from = from || i.ID == e.Item
 		st := s.items[i.ID]
+		if from { // also of an item that not enough people have agreed to yet
+			s.Approvals = slices.DeleteFunc(s.Approvals, func(a Approval) bool { return a.Item == i.ID })
+		}
 		if !from || st.Status == StatusOpen {
 			continue
 		}
@@ -288,7 +300,6 @@ func (s *Session) reopen(e Event) {
 		st.Pending, st.PassedAt, st.Failure, st.Found = nil, time.Time{}, "", nil
 		st.Overrides = map[string]Override{} // a reason given for one round is none for the next
 		st.Round++
-		s.Approvals = slices.DeleteFunc(s.Approvals, func(a Approval) bool { return a.Item == i.ID })
 	}
 	s.deviate(e)
 }
@@ -300,6 +311,7 @@ func (s *Session) rollBack(e Event) {
 	if e.Item != "" && s.state(e.Item).Status != StatusOpen {
 		s.reopen(e)
 	} else {
+		s.reopenedAfter = len(s.Requests)
 		s.deviate(e)
 	}
 	if e.Seen != nil {

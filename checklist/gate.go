@@ -80,11 +80,13 @@ func (e *GateError) Error() string {
 // Hint says what opens the gate.
 func (e *GateError) Hint() string {
 	for _, c := range e.Closed {
-		if c.Gate.Kind == GateProof {
+		switch {
+		case c.Gate.Kind == GateProof:
 			return "this gate takes no override; run the probe again until it passes"
-		}
-		if c.Gate.Metric == FailuresPerHour {
+		case c.Gate.Metric == FailuresPerHour:
 			return "find the cause, then wait or override the gate with a written reason; keyturn rollback puts the old key back"
+		case c.Gate.Kind == GateApproval:
+			return "ask for the approval again, or override the gate with a written reason"
 		}
 	}
 	return "wait, or override the gate with a written reason"
@@ -171,7 +173,10 @@ func (s *Session) checkApproval(g Gate, now time.Time, add func(Gate, time.Time,
 			last = &s.Approvals[i]
 		}
 	}
+	refusal, refused := s.lastRefusal(consent)
 	switch {
+	case refused:
+		add(g, time.Time{}, true, "%s refused it%s; ask again", refusal.By, suffix(": ", refusal.Reason))
 	case last == nil:
 		add(g, time.Time{}, true, "%q is missing", s.title(g.Item))
 	case last.Mandate != mandate:

@@ -91,8 +91,9 @@ type Session struct {
 	Checklist  Checklist
 	Facts      map[string]string
 	Readings   map[Metric]Reading
-	Requests   []Request         // in the order in which they were made
-	Approvals  []Approval        // that no reopening has taken back
+	Requests   []Request  // in the order in which they were made
+	Approvals  []Approval // that neither a reopening nor a refusal has taken back
+	Refusals   []Refusal
 	Seen       map[string]string // the last observation
 	SeenAt     time.Time         // of Seen
 	Deviations []Deviation
@@ -109,6 +110,10 @@ type Session struct {
 	setup    Setup    // the opening's, or the last one that the operator agreed to
 	narrowed []string // names of the targets that were taken out
 	unseen   []string // names of targets that came after the last observation
+
+	// reopenedAfter is how many requests there were when items were opened again
+	// last: what was asked for before that is asked for anew.
+	reopenedAfter int
 
 	// current says that Seen was looked at after our last effect, so that any
 	// difference from it is somebody else's.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -129,7 +130,7 @@ func (p *Program) Overview(ctx context.Context) (checklist.Overview, error) {
 	if err != nil {
 		return o, err
 	}
-	for _, problem := range slices.Concat(problems, p.lacking, p.unrecorded, p.unfit(sessions)) {
+	for _, problem := range slices.Concat(problems, p.lacking, p.unrecorded, p.unfit(sessions), p.voidRequests(sessions)) {
 		o.Problems = append(o.Problems, problem.Error()+after(" — ", checklist.Hint(problem)))
 	}
 	busy := map[string]string{}
@@ -167,6 +168,25 @@ func (p *Program) Overview(ctx context.Context) (checklist.Overview, error) {
 		o.Problems = append(o.Problems, err.Error()+after(" — ", checklist.Hint(err)))
 	}
 	return o, nil
+}
+
+// voidRequests tells of requests that a second person may still hold, although
+// the session that made them has ended.
+func (p *Program) voidRequests(sessions []*checklist.Session) []error {
+	var all []error
+	for _, s := range sessions {
+		for _, r := range s.Requests {
+			file := steps.FileSecond{Dir: filepath.Join(p.dir, requestsFolder)}.File(r.Text)
+			if s.Standing(r, p.clock()) != checklist.RequestEnded || len(s.Agreed(r.Consent, p.clock())) >= s.Required() {
+				continue
+			}
+			if _, err := os.Stat(file); err == nil {
+				all = append(all, checklist.WithHint(fmt.Errorf("the request %s %s: %s", file, s.StandingWords(r, p.clock()), s.ConsentWords(r.Consent)),
+					"tell the person who has it that no answer is needed; the file is removed some time after %s", checklist.MomentWords(r.Expires)))
+			}
+		}
+	}
+	return all
 }
 
 func after(sep, text string) string {

@@ -161,6 +161,10 @@ func (p *Program) wire(api *vercel.Client, log requestlog.Source, targets []step
 		Second: second, Roster: p.roster, Requester: p.operator, Clock: p.clock, Random: p.options.Random,
 		Key:      func(ctx context.Context) (sshsig.Key, error) { return p.signingKey(ctx, operatorKey) },
 		Exported: p.trail.Exported,
+		Others: func(context.Context) ([]*checklist.Session, error) {
+			all, _, err := p.sessions() // a journal that cannot be read is told in the overview
+			return all, err
+		},
 	}
 	p.outside = &steps.Outside{
 		Vault: p.vault, Vercel: api, Log: log, Targets: targets, Documents: documents,
