@@ -34,9 +34,10 @@ type room struct {
 var rooms = []room{
 	{path: "keygen/...", without: []string{"os", "net", "net/http", "os/exec", "time/tzdata"}},
 	{path: "vault/..."},
-	{path: "checklist", without: []string{"os", "os/exec", "net", "net/http", "io/fs", "path/filepath", "syscall"}},
+	{path: "checklist/canonical", without: []string{"os", "os/exec", "net", "net/http", "io/fs", "path/filepath", "syscall"}},
+	{path: "checklist", mayImport: []string{"checklist/canonical"}, without: []string{"os", "os/exec", "net", "net/http", "io/fs", "path/filepath", "syscall"}},
 	{path: "checklist/journal", mayImport: []string{"checklist"}, without: []string{"net", "net/http", "os/exec"}},
-	{path: "checklist/record/...", mayImport: []string{"checklist"}, without: []string{"net", "net/http", "os/exec"}},
+	{path: "checklist/record/...", mayImport: []string{"checklist", "checklist/canonical"}, without: []string{"net", "net/http", "os/exec"}},
 	{path: "checklist/checklisttest", mayImport: []string{"checklist", "checklist/journal"}},
 	{path: "steps/config/..."},
 	{path: "steps/vercel/..."},

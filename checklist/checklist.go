@@ -89,7 +89,11 @@ func (i Item) In(e Environment) bool { return slices.Contains(i.Environments, e)
 
 // Items returns all items in order.
 func (c Checklist) Items() []Item {
-	var all []Item
+	count := 0
+	for _, p := range c.Phases {
+		count += len(p.Items)
+	}
+	all := make([]Item, 0, count)
 	for _, p := range c.Phases {
 		all = append(all, p.Items...)
 	}

@@ -169,9 +169,9 @@ func (s *Session) IssueWords(i Issue) string {
 // StepState returns the first item that a step does, and how it stands; ok is
 // false where the checklist has none.
 func (s *Session) StepState(step string) (item Item, st ItemState, ok bool) {
-	for _, i := range s.Checklist.Items() {
-		if i.Step == step {
-			return i, s.State(i.ID), true
+	for _, p := range s.Checklist.Phases {
+		if at := slices.IndexFunc(p.Items, func(i Item) bool { return i.Step == step }); at >= 0 {
+			return p.Items[at], s.State(p.Items[at].ID), true
 		}
 	}
 	return Item{}, ItemState{Status: StatusOpen}, false
