@@ -228,7 +228,9 @@ func (v *verifier) checkLateText(c *checked, f lateFile) {
 		case err != nil:
 			c.fail(name, "", "%v", err)
 		default:
-			v.checkSecond(c, name, "", member, values)
+			if err := v.checkSecond(c.record.Signer.Principal, member, values); err != nil {
+				c.failWith(name, "", err)
+			}
 		}
 		if c.failure == nil && !slices.Contains(c.approvedLate, member.Principal) {
 			c.approvedLate = append(c.approvedLate, member.Principal)

@@ -13,101 +13,125 @@ import (
 	"keyturn/keygen/sshsig"
 )
 
-// checkApprovals checks every approval that the journal holds: that its request
-// was journalled before and says what the session was about to do then, who
-// signed it, that it is a second person, and that it was in time.
-func (v *verifier) checkApprovals(c *checked) {
-	people := map[string][]string{} // who has answered a request
-	made := map[string]checklist.Request{}
-	for i, e := range c.journal.events {
-		// One that nobody has answered is made again as it was.
-		if r := e.Request; r != nil {
-			if first, again := made[r.ID]; again && (first.Text != r.Text || first.Consent != r.Consent || first.Mandate != r.Mandate) {
-				c.fail(journalFile, fmt.Sprintf("event %d", i+1), "request %s was made before, and was another", r.ID)
-				return
-			}
-			made[r.ID] = *r
-		}
-		if e.Approval == nil {
-			continue
-		}
-		field := fmt.Sprintf("event %d", i+1)
-		asked := c.journal.requested(e.Approval.Request)
-		if asked < 0 || asked > i {
-			c.fail(journalFile, field, "no request %q was made before it was approved", e.Approval.Request)
-			return
-		}
-		r := *c.journal.events[asked].Request
-		if people[r.ID] == nil {
-			v.checkRequest(c, asked, r)
-		}
-		member := v.checkAnswer(c, field, e, r)
-		if c.failure != nil {
-			return
-		}
-		if slices.Contains(people[r.ID], member.Principal) {
-			c.fail(journalFile, field, "%s has answered request %s already", member.Principal, r.ID)
-			return
-		}
-		people[r.ID] = append(people[r.ID], member.Principal)
-		c.consents++
+// answers follows the requests of a session and what was answered: that each request
+// was journalled before and says what the session was about to do then, who signed
+// it, that it is a second person, and that it was in time.
+type answers struct {
+	*checked
+	failures // of the approvals alone
+	v        *verifier
+	asked    map[string]*asked // by the request's id
+}
+
+// asked is a request that was made.
+type asked struct {
+	checklist.Request
+	failures                   // nothing of it counts before it is answered
+	at       int               // the event's index
+	values   map[string]string // by their names in the text
+	people   []string          // who has answered
+}
+
+func newAnswers(v *verifier, c *checked) *answers {
+	return &answers{checked: c, failures: failures{folder: c.name}, v: v, asked: map[string]*asked{}}
+}
+
+// event checks one event, up to the first that does not hold; s is the session
+// before it.
+func (a *answers) event(s *checklist.Session, e checklist.Event) {
+	if a.failure == nil && e.Request != nil {
+		a.request(s, e)
+	}
+	if a.failure == nil && e.Approval != nil {
+		a.approval(e)
 	}
 }
 
-// checkRequest compares the text of a request with what the session stood for
-// when it was made.
-func (v *verifier) checkRequest(c *checked, at int, r checklist.Request) {
-	field := fmt.Sprintf("event %d", at+1)
-	e := c.journal.events[at]
-	s, err := checklist.Fold(c.journal.events[:at])
-	if err != nil {
-		c.failWith(journalFile, field, err)
+func (a *answers) request(s *checklist.Session, e checklist.Event) {
+	r := *e.Request
+	if first := a.asked[r.ID]; first != nil {
+		// One that nobody has answered is made again as it was.
+		if first.Text != r.Text || first.Consent != r.Consent || first.Mandate != r.Mandate {
+			a.fail(journalFile, eventField(e), "request %s was made before, and was another", r.ID)
+		}
 		return
 	}
-	values, err := v.Requests(r.Text)
-	if err != nil {
-		c.failWith(journalFile, field, err)
-		return
+	a.asked[r.ID] = a.v.ask(a.checked, s, e)
+}
+
+// ask compares the text of a request with what the session stood for when it was
+// made.
+func (v *verifier) ask(c *checked, s *checklist.Session, e checklist.Event) *asked {
+	field := eventField(e)
+	q := &asked{Request: *e.Request, failures: failures{folder: c.name}, at: e.Seq - 1}
+	var err error
+	if q.values, err = v.Requests(q.Text); err != nil {
+		q.failWith(journalFile, field, err)
+		return q
 	}
 	o := s.Opening
-	m := mandate{session: s, consent: r.Consent, records: o.TrailSeq, head: o.TrailHead, requester: e.By, expires: stamp(r.Expires), id: r.ID}
-	if m.events, err = strconv.Atoi(values["Events"]); err != nil || m.events > at {
-		c.fail(journalFile, field+" Events", "it names %s events, and was made after %d", values["Events"], at)
-		return
+	m := mandate{session: s, consent: q.Consent, records: o.TrailSeq, head: o.TrailHead, requester: e.By, expires: stamp(q.Expires), id: q.ID}
+	if m.events, err = strconv.Atoi(q.values["Events"]); err != nil || m.events > q.at {
+		q.fail(journalFile, field+" Events", "it names %s events, and was made after %d", q.values["Events"], q.at)
+		return q
 	}
 	m.journal = c.journal.headAt(m.events)
-	if wrong := m.differs(values); wrong != nil {
-		c.fail(journalFile, field+" "+wrong.field, "%s", wrong.reason)
-		return
+	if wrong := m.differs(q.values); wrong != nil {
+		q.fail(journalFile, field+" "+wrong.field, "%s", wrong.reason)
 	}
 	switch {
-	case r.Mandate != values["Plan"]:
-		c.fail(journalFile, field, "its mandate is not the plan that its text names")
-	case e.Item != r.Consent.Item:
-		c.fail(journalFile, field, "it was made for item %q, and is about %q", e.Item, r.Consent.Item)
+	case q.Mandate != q.values["Plan"]:
+		q.fail(journalFile, field, "its mandate is not the plan that its text names")
+	case e.Item != q.Consent.Item:
+		q.fail(journalFile, field, "it was made for item %q, and is about %q", e.Item, q.Consent.Item)
 	}
-	c.approvedHead = max(c.approvedHead, o.TrailSeq) // where the session was opened, which is compared
-	c.used = append(c.used, used{r.ID, journalFile, field})
+	return q
 }
 
-// checkAnswer checks who answered a request, and when.
-func (v *verifier) checkAnswer(c *checked, field string, e checklist.Event, r checklist.Request) sshsig.Member {
-	a := *e.Approval
-	member, err := v.Roster.Verify(a.Signature, sshsig.NamespaceApproval, []byte(r.Text), a.At)
-	values, _ := v.Requests(r.Text) // it was read before
+func (a *answers) approval(e checklist.Event) {
+	field := eventField(e)
+	q := a.asked[e.Approval.Request]
+	if q == nil {
+		a.fail(journalFile, field, "no request %q was made before it was approved", e.Approval.Request)
+		return
+	}
+	if a.failure = q.failure; a.failure != nil {
+		return
+	}
+	member := a.answer(field, e, q)
+	if slices.Contains(q.people, member.Principal) {
+		a.fail(journalFile, field, "%s has answered request %s already", member.Principal, q.ID)
+	}
+	if a.failure != nil {
+		return
+	}
+	if q.people == nil {
+		a.approvedHead = max(a.approvedHead, a.journal.opening().TrailSeq) // which is compared
+		a.used = append(a.used, used{q.ID, journalFile, fmt.Sprintf("event %d", q.at+1)})
+	}
+	q.people = append(q.people, member.Principal)
+	a.consents++
+}
+
+// answer checks who answered a request, and when.
+func (a *answers) answer(field string, e checklist.Event, q *asked) sshsig.Member {
+	given := *e.Approval
+	member, err := a.v.Roster.Verify(given.Signature, sshsig.NamespaceApproval, []byte(q.Text), given.At)
 	switch {
 	case err != nil:
-		c.fail(journalFile, field+" signature", "%v", err)
-	case member.Principal != a.By:
-		c.fail(journalFile, field+" by", "it says %q, and the key is of %s", a.By, member.Principal)
-	case e.Item != r.Consent.Item || a.Item != r.Consent.Item:
-		c.fail(journalFile, field+" item", "it is an approval for item %q, and the request was about %q", a.Item, r.Consent.Item)
-	case a.Mandate != r.Mandate:
-		c.fail(journalFile, field+" mandate", "it is not the request's")
+		a.fail(journalFile, field+" signature", "%v", err)
+	case member.Principal != given.By:
+		a.fail(journalFile, field+" by", "it says %q, and the key is of %s", given.By, member.Principal)
+	case e.Item != q.Consent.Item || given.Item != q.Consent.Item:
+		a.fail(journalFile, field+" item", "it is an approval for item %q, and the request was about %q", given.Item, q.Consent.Item)
+	case given.Mandate != q.Mandate:
+		a.fail(journalFile, field+" mandate", "it is not the request's")
 	default:
-		v.checkSecond(c, journalFile, field, member, values)
-		if why := outside(a.At, values); why != "" {
-			c.fail(journalFile, field+" at", "%s", why)
+		if err := a.v.checkSecond(a.record.Signer.Principal, member, q.values); err != nil {
+			a.failWith(journalFile, field, err)
+		}
+		if why := outside(given.At, q.values); why != "" {
+			a.fail(journalFile, field+" at", "%s", why)
 		}
 	}
 	return member
@@ -124,17 +148,18 @@ func outside(at time.Time, values map[string]string) string {
 
 // checkSecond checks that whoever approved is another person, by name and by key,
 // than the one who asked and the one who signed the record.
-func (v *verifier) checkSecond(c *checked, file, field string, member sshsig.Member, values map[string]string) {
+func (v *verifier) checkSecond(signer string, member sshsig.Member, values map[string]string) error {
 	owner, known := v.Roster.Lookup(values["Requester-Key"])
 	switch {
 	case member.Principal == values["Requester"], member.Key.Fingerprint() == values["Requester-Key"],
 		known && owner.Principal == member.Principal:
-		c.fail(file, field, "%s approved their own request", member.Principal)
-	case member.Principal == c.record.Signer.Principal:
-		c.failWith(file, field, fmt.Errorf("%s approved, and signed the record: %w", member.Principal, errOtherSigner))
+		return fmt.Errorf("%s approved their own request", member.Principal)
+	case member.Principal == signer:
+		return fmt.Errorf("%s approved, and signed the record: %w", member.Principal, errOtherSigner)
 	case known && owner.Principal != values["Requester"]:
-		c.fail(file, field, "the request names the key of %s for %s", owner.Principal, values["Requester"])
+		return fmt.Errorf("the request names the key of %s for %s", owner.Principal, values["Requester"])
 	}
+	return nil
 }
 
 // errOtherSigner says that whoever approved cannot sign the record as well.
