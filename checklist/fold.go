@@ -42,7 +42,7 @@ func newSession(c Checklist) *Session {
 		Readings:  map[Metric]Reading{},
 		items:     map[string]*ItemState{},
 	}
-	for _, i := range c.Items() {
+	for i := range c.All() {
 		s.items[i.ID] = &ItemState{Status: StatusOpen, Overrides: map[string]Override{}}
 	}
 	return s
@@ -295,7 +295,7 @@ func (st *ItemState) leave(e Event) {
 func (s *Session) reopen(e Event) {
 	s.reopenedAfter = len(s.Requests)
 	from := false
-	for _, i := range s.Checklist.Items() {
+	for i := range s.Checklist.All() {
 		from = from || i.ID == e.Item
 		st := s.items[i.ID]
 		if from { // also of an item that not enough people have agreed to yet

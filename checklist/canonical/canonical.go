@@ -112,22 +112,22 @@ func structOf(t reflect.Type) reader {
 		if !s.begin("{") {
 			return false
 		}
-		written := false
+		written, next := false, s.another(false)
 		for i := range members {
 			m := &members[i]
-			if !s.name(written, m.name) {
+			if !next || !s.take(m.name) {
 				if m.omitEmpty {
 					continue
 				}
 				return false
 			}
-			written = true
 			field := v.Field(m.at)
-			if !m.read(s, field) || m.omitEmpty && empty(field) {
+			if !s.space() || !m.read(s, field) || m.omitEmpty && empty(field) {
 				return false
 			}
+			written, next = true, s.another(true)
 		}
-		return s.end(written, "}")
+		return !next && s.end(written, "}")
 	}
 }
 
@@ -164,10 +164,10 @@ func sliceOf(t reflect.Type) reader {
 		}
 		v.Set(reflect.MakeSlice(t, 0, 0))
 		n := 0
-		for ; s.more(n > 0, ']'); n++ {
+		for ; s.another(n > 0); n++ {
 			v.Grow(1)
 			v.SetLen(n + 1)
-			if !s.next(n > 0) || !read(s, v.Index(n)) {
+			if !read(s, v.Index(n)) {
 				return false
 			}
 		}
@@ -186,9 +186,9 @@ func mapOf(t reflect.Type) reader {
 		}
 		v.Set(reflect.MakeMap(t))
 		last, written := "", false
-		for s.more(written, '}') {
+		for s.another(written) {
 			key, value := reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()
-			if !s.next(written) || !readKey(s, key) || !s.colon() || !read(s, value) {
+			if !readKey(s, key) || !s.take(":") || !s.space() || !read(s, value) {
 				return false
 			}
 			if written && key.String() <= last { // they are written in order
@@ -206,12 +206,21 @@ func readString(s *scanner, v reflect.Value) bool {
 	switch {
 	case !ok:
 		return false
-	case !plain:
-		return asLibrary(raw, v)
+	case plain:
+		v.SetString(string(raw[1 : len(raw)-1]))
+		return true
 	}
-	v.SetString(string(raw[1 : len(raw)-1]))
-	return true
+	// Nearly always it has lines: a text that was signed, and its signature.
+	if lines := bytes.ReplaceAll(raw[1:len(raw)-1], []byte(`\n`), []byte("\n")); !bytes.ContainsFunc(lines, unusual) {
+		v.SetString(string(lines))
+		return true
+	}
+	return asLibrary(raw, v)
 }
+
+// unusual reports a character that does not stand for itself in a string whose line
+// feeds were put in already.
+func unusual(c rune) bool { return (c < ' ' || c > '~') && c != '\n' || c == '\\' }
 
 func readTime(s *scanner, v reflect.Value) bool {
 	raw, plain, ok := s.quoted()

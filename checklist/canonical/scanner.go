@@ -31,13 +31,17 @@ func (s *scanner) end(written bool, bracket string) bool {
 	return (!written || s.line()) && s.take(bracket)
 }
 
-// more reports whether another element stands before the closing bracket.
-func (s *scanner) more(written bool, bracket byte) bool {
-	return len(s.rest) > 0 && (s.rest[0] == ',') == written && s.rest[0] != bracket
+// another reports whether another element follows, or a first one, and takes what
+// stands before it; nothing otherwise.
+func (s *scanner) another(written bool) bool {
+	before := s.rest
+	closed := !written && len(s.rest) > 0 && (s.rest[0] == '}' || s.rest[0] == ']')
+	if !closed && (!written || s.take(",")) && s.line() {
+		return true
+	}
+	s.rest = before
+	return false
 }
-
-// next takes what stands between two elements, or before the first.
-func (s *scanner) next(written bool) bool { return (!written || s.take(",")) && s.line() }
 
 // line begins a line, where lines are indented.
 func (s *scanner) line() bool {
@@ -55,17 +59,8 @@ func (s *scanner) line() bool {
 	return true
 }
 
-// name takes the name of an object's next member, or nothing where it has another.
-func (s *scanner) name(written bool, name string) bool {
-	before := s.rest
-	if s.next(written) && s.take(name) && (s.indent == "" || s.take(" ")) {
-		return true
-	}
-	s.rest = before
-	return false
-}
-
-func (s *scanner) colon() bool { return s.take(":") && (s.indent == "" || s.take(" ")) }
+// space takes what stands between a name and its value.
+func (s *scanner) space() bool { return s.indent == "" || s.take(" ") }
 
 // quoted takes a string with its quotes. It is plain where every character stands
 // for itself.
@@ -82,7 +77,9 @@ func (s *scanner) quoted() (raw []byte, plain, ok bool) {
 		case c == '\\':
 			plain = false
 			i++ // a quote after it is no end
-		case c < ' ' || c > '~':
+		case c < ' ':
+			return nil, false, false
+		case c > '~':
 			plain = false
 		}
 	}

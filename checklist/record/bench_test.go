@@ -51,9 +51,7 @@ func BenchmarkVerifyTrail(b *testing.B) {
 	}
 	b.ReportMetric(perRecord(processorTime(b)-spent, b.N), "cpu-ms/record")
 	b.ReportMetric(float64(records)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
-	spent = processorTime(b)
-	bare(b, trail, o.Roster)
-	b.ReportMetric(perRecord(processorTime(b)-spent, 1), "bare-cpu-ms/record")
+	b.ReportMetric(perRecord(bare(b, trail, o.Roster), 1), "bare-cpu-ms/record")
 }
 
 // processorTime is what this process has used so far.
@@ -64,12 +62,13 @@ func processorTime(tb testing.TB) time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// bare reads the files of a trail, hashes them once and verifies two signatures for
-// each record.
-func bare(b *testing.B, trail *record.Trail, roster sshsig.Roster) {
+// bare is the processor time that it takes to hash the files of a trail once, and to
+// verify two signatures for each record.
+func bare(b *testing.B, trail *record.Trail, roster sshsig.Roster) (spent time.Duration) {
 	b.Helper()
 	for _, name := range recordsIn(b, trail.Dir()) {
 		files := filesIn(b, filepath.Join(trail.Dir(), name))
+		began := processorTime(b)
 		for _, text := range files {
 			sha256.Sum256([]byte(text))
 		}
@@ -77,7 +76,9 @@ func bare(b *testing.B, trail *record.Trail, roster sshsig.Roster) {
 			_, err := roster.Verify(files["record.json.sig"], sshsig.NamespaceRecord, []byte(files["record.json"]), day0)
 			require.NoError(b, err)
 		}
+		spent += processorTime(b) - began
 	}
+	return spent
 }
 
 // appendCopy appends a session like another one to a trail, without verifying it

@@ -132,7 +132,7 @@ func targets(c copied) []Target {
 
 func items(s *checklist.Session, writer string) []Item {
 	all := []Item{}
-	for _, i := range s.Checklist.Items() {
+	for i := range s.Checklist.All() {
 		st := s.State(i.ID)
 		item := Item{
 			ID: i.ID, Step: i.Step, Status: string(st.Status), At: stamp(st.At), By: st.By, Reason: st.Text,

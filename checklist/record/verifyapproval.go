@@ -291,7 +291,7 @@ func sumNames(names []string) string {
 
 // approveAfterwardsItem returns the item that asks for consent to the record.
 func approveAfterwardsItem(s *checklist.Session) string {
-	for _, i := range s.Checklist.Items() {
+	for i := range s.Checklist.All() {
 		if i.Step == approveAfterwardsStep {
 			return i.ID
 		}

@@ -230,12 +230,12 @@ func (k *course) settle(e checklist.Event, r *itemRun) error {
 func (k *course) consentTo(s *checklist.Session, item checklist.Item, moments []time.Time) error {
 	want := max(k.required, s.Required())
 	most := 0
-	for _, approving := range s.Checklist.Items() {
+	for approving := range s.Checklist.All() {
 		if approving.Step != approveStep {
 			continue
 		}
 		c := checklist.Consent{Item: approving.ID}
-		if !slices.ContainsFunc(s.Mandate(c).Items, func(i checklist.ApprovedItem) bool { return i.ID == item.ID && i.Step == item.Step }) {
+		if !slices.ContainsFunc(s.ApprovedBy(approving.ID), func(i checklist.Item) bool { return i.ID == item.ID && i.Step == item.Step }) {
 			continue
 		}
 		for _, at := range moments {
