@@ -33,11 +33,11 @@ func FormOf[T any](indent string) Form[T] {
 	return Form[T]{read: readerOf(reflect.TypeFor[T]()), indent: indent}
 }
 
-// Read returns the value whose encoding is the text; ok is false where there is none.
-func (f Form[T]) Read(text []byte) (value T, ok bool) {
+// Read reads the value whose encoding is the text into one that is zero. It reports
+// whether there is such a value; the other is worth nothing where there is not.
+func (f Form[T]) Read(text []byte, value *T) bool {
 	s := scanner{rest: text, indent: f.indent}
-	ok = f.read(&s, reflect.ValueOf(&value).Elem()) && string(s.rest) == "\n"
-	return value, ok
+	return f.read(&s, reflect.ValueOf(value).Elem()) && string(s.rest) == "\n"
 }
 
 // reader reads a value into one that is zero; false where the text is not what

@@ -37,8 +37,8 @@ func (r Record) encode() ([]byte, error) {
 // decode reads exactly what encode writes. What another version made is a
 // *checklist.NewerError, or wraps checklist.ErrPreRelease.
 func decode(text []byte) (Record, error) {
-	r, ok := form.Read(text)
-	if ok && r.Schema == Schema {
+	var r Record
+	if form.Read(text, &r) && r.Schema == Schema {
 		return r, nil
 	}
 	return decodeSlowly(text)

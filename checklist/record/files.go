@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -37,7 +38,10 @@ var errLineEnds = checklist.WithHint(
 
 // readFile reads a file of a trail. It must be a regular one of a sensible size:
 // a link may lead out of the trail, a pipe never ends, and a device may not either.
-func readFile(path string) (_ []byte, err error) {
+func readFile(path string) ([]byte, error) { return readInto(nil, path) }
+
+// readInto is readFile into a buffer that is used again, or into a larger one.
+func readInto(buffer []byte, path string) (_ []byte, err error) {
 	limit := limitOf(filepath.Base(path))
 	unfit := func(is os.FileInfo) bool { return !is.Mode().IsRegular() || is.Size() > limit }
 	refuse := fmt.Errorf("it is no regular file of at most %d bytes", limit)
@@ -61,7 +65,8 @@ func readFile(path string) (_ []byte, err error) {
 	if unfit(opened) || !os.SameFile(there, opened) {
 		return nil, refuse
 	}
-	text := make([]byte, opened.Size()+1) // one more shows that it grew
+	size := int(opened.Size()) + 1 // one more shows that it grew
+	text := slices.Grow(buffer[:0], size)[:size]
 	n, err := io.ReadFull(f, text)
 	switch {
 	case err == nil:

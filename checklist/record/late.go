@@ -108,7 +108,7 @@ type lateFile struct {
 
 // lateFiles lists the requests beside a record.
 func lateFiles(dir string) ([]lateFile, error) {
-	names, err := folderAt(dir).files()
+	names, err := buffers{}.folderAt(dir).files()
 	if err != nil {
 		return nil, err
 	}

@@ -22,10 +22,21 @@ type bundle struct {
 	files func() ([]string, error)
 }
 
-func folderAt(dir string) bundle {
+// buffers hold the texts of one record after the other, by their files' names.
+type buffers map[string][]byte
+
+// folderAt returns the record in a folder. Its texts hold until the buffers are used
+// for the next one.
+func (b buffers) folderAt(dir string) bundle {
 	return bundle{
 		name: filepath.Base(dir),
-		read: func(file string) ([]byte, error) { return readFile(filepath.Join(dir, file)) },
+		read: func(file string) ([]byte, error) {
+			text, err := readInto(b[file], filepath.Join(dir, file))
+			if err == nil {
+				b[file] = text
+			}
+			return text, err
+		},
 		files: func() ([]string, error) {
 			entries, err := os.ReadDir(dir)
 			var names []string
