@@ -16,9 +16,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"keyturn/keygen"
+	"keyturn/ownfile"
 )
 
 const (
@@ -163,16 +162,16 @@ func (f indexFile) lock(ctx context.Context) (func(), error) {
 	waiting, cancel := context.WithTimeout(ctx, cmp.Or(f.wait, lockWait))
 	defer cancel()
 	// A new handle for each call also keeps goroutines of one process apart.
-	l := flock.New(filepath.Join(f.dir, lockName), flock.SetPermissions(0o600))
-	if _, err := l.TryLockContext(waiting, lockRetry); err != nil {
-		_ = l.Close()
-		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-			return nil, &Error{Op: "lock", Subject: l.Path(), Kind: ErrBusy,
-				Advice: "finish or stop the other keyturn, then try again; nothing was changed"}
-		}
-		return nil, fmt.Errorf("lock %s: %w", l.Path(), err)
+	path := filepath.Join(f.dir, lockName)
+	l, err := ownfile.TakeLock(waiting, path, lockRetry)
+	switch {
+	case err == nil:
+		return func() { _ = l.Release() }, nil // closing the handle releases the lock in any case
+	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+		return nil, &Error{Op: "lock", Subject: path, Kind: ErrBusy,
+			Advice: "finish or stop the other keyturn, then try again; nothing was changed"}
 	}
-	return func() { _ = l.Unlock() }, nil // closing the handle releases the lock in any case
+	return nil, fmt.Errorf("lock %s: %w", path, err)
 }
 
 func (f indexFile) load() (index, error) {
