@@ -166,6 +166,9 @@ func (p *Program) Vault() vault.Vault { return p.vault }
 // prepare makes the realm's folder and opens its trail.
 func (p *Program) prepare(realm string) error {
 	p.dir = filepath.Join(p.options.State, realm)
+	if err := p.checkWriters(); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(p.dir, 0o700); err != nil {
 		return checklist.WithHint(fmt.Errorf("make the state folder: %w", err), "name a folder that you can write to with --state DIR")
 	}
