@@ -27,21 +27,6 @@ type Journal interface {
 // ErrReadOnly says that somebody else drives the session.
 var ErrReadOnly = errors.New("session is open read-only")
 
-// LostError says that a session's journal can no longer be trusted: its file was
-// moved, replaced or changed by somebody else, or its lock keeps nobody out. From
-// then on nothing may be changed outside, since the journal would not tell of it.
-type LostError struct {
-	Found string // what became of the journal
-	Next  string // what to do
-}
-
-func (e *LostError) Error() string {
-	return "the session's journal cannot be trusted any more: " + e.Found
-}
-
-// Hint says what to do.
-func (e *LostError) Hint() string { return e.Next }
-
 // ErrBusy says that the engine is running an item already.
 var ErrBusy = errors.New("an item is being done already")
 

@@ -129,6 +129,20 @@ func requireNothingMoreIsDone(t *testing.T, w *checklisttest.World, e *checklist
 	assert.Equal(t, before, w.Config.Journal.Events())
 }
 
+// The journal of another session that an item writes to is not its own: the item
+// fails, and its journal says so.
+func TestAnotherSessionsLostJournalIsAFailure(t *testing.T) {
+	t.Parallel()
+	w := checklisttest.NewWorld(t, list([]checklist.Item{item("a")}))
+	other := &checklist.LostError{Found: "the other file was deleted", Next: "put the other back"}
+	w.Config.Steps = checklisttest.Steps{"a": &checklisttest.Step{OnPlan: changing, OnDo: func(context.Context, *checklist.Scope) error { return other }}}
+	e := w.Engine(t)
+	require.ErrorIs(t, e.Run(t.Context(), "a", &agreeing{t: t}), other)
+	state := e.Session().State("a")
+	assert.Equal(t, checklist.StatusFailed, state.Status)
+	assert.Contains(t, state.Words(), other.Found)
+}
+
 func TestMayChangeOutsideAnItem(t *testing.T) {
 	t.Parallel()
 	assert.NoError(t, checklist.MayChange(t.Context()))

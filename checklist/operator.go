@@ -89,17 +89,3 @@ func ReportProgress(ctx context.Context, p Progress) {
 		report(p)
 	}
 }
-
-// journalKey finds the running item's journal in a context.
-type journalKey struct{}
-
-// MayChange returns a *LostError once the journal of the item that ctx belongs
-// to can no longer be trusted, and nil where there is none. Like ReportProgress
-// it is for clients of outside systems: one that waits asks it after each wait,
-// before the request that changes something.
-func MayChange(ctx context.Context) error {
-	if j, ok := ctx.Value(journalKey{}).(Journal); ok {
-		return j.Check()
-	}
-	return nil
-}

@@ -181,8 +181,8 @@ func (r *run) fail(ctx context.Context, cause error) error { return r.failWith(c
 
 // failWith writes that the item failed and what was changed before it did.
 func (r *run) failWith(ctx context.Context, cause error, evidence *Evidence) error {
-	if lost := (*LostError)(nil); errors.As(cause, &lost) {
-		return cause // which cannot be written; stopped says what was changed
+	if lost := r.lost(); lost != nil {
+		return errors.Join(lost, cause) // nothing can be written; stopped says what was changed
 	}
 	if evidence != nil && evidence.Summary == "" {
 		evidence = nil
@@ -205,16 +205,6 @@ func (r *run) failWith(ctx context.Context, cause error, evidence *Evidence) err
 		return errors.Join(cause, observed, err)
 	}
 	return fmt.Errorf("%s: %w", r.item.ID, cause)
-}
-
-// stopped says once that the journal was lost, and what was changed until then.
-// Each layer that the error came through has tried to write, and would say so.
-func (r *run) stopped(err error) error {
-	var lost *LostError
-	if !errors.As(err, &lost) {
-		return err
-	}
-	return fmt.Errorf("%s was stopped: %w; %s", r.item.ID, lost, r.changes())
 }
 
 // Redoer is an error that knows which item puts its cause right when it is done

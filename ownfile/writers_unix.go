@@ -73,9 +73,9 @@ func (w *way) look() error {
 	w.sticky = shared && info.IsDir() && info.Mode()&fs.ModeSticky != 0
 	switch {
 	case w.sticky && len(w.rest) == 0:
-		return &WritersError{Path: w.asked, At: at, Found: "is a folder in which everybody can make files", Advice: ownFolder}
+		return &WritersError{Path: w.asked, At: at, Found: "is a folder in which every user can create files", Advice: ownFolder}
 	case shared && !w.sticky:
-		return &WritersError{Path: w.asked, At: at, Found: "is writable by everybody", Command: "chmod o-w"}
+		return &WritersError{Path: w.asked, At: at, Found: "is writable by every user", Command: "chmod o-w"}
 	}
 	return nil
 }
@@ -97,7 +97,7 @@ func (w *way) step() error {
 		return err
 	}
 	if uid := owner(info); w.sticky && uid != superuser && uid != os.Geteuid() {
-		return &WritersError{Path: w.asked, At: next, Found: fmt.Sprintf("belongs to user %d, in a folder in which everybody can make files", uid), Advice: ownFolder}
+		return &WritersError{Path: w.asked, At: next, Found: fmt.Sprintf("belongs to user %d, in a folder in which every user can create files", uid), Advice: ownFolder}
 	}
 	if info.Mode()&fs.ModeSymlink == 0 {
 		w.at = next

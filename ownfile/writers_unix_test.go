@@ -36,26 +36,26 @@ func TestCheckWriters(t *testing.T) {
 		}, "", "", ""},
 		"a file that everybody can write": {func(t *testing.T, dir string) string {
 			return chmod(t, filepath.Join(dir, "folder", "file"), 0o602)
-		}, "folder/file", "is writable by everybody", "chmod o-w"},
+		}, "folder/file", "is writable by every user", "chmod o-w"},
 		"a folder that everybody can write": {func(t *testing.T, dir string) string {
 			return chmod(t, filepath.Join(dir, "folder"), 0o777)
-		}, "folder", "is writable by everybody", "chmod o-w"},
+		}, "folder", "is writable by every user", "chmod o-w"},
 		"a folder that everybody can write, asked about itself": {func(t *testing.T, dir string) string {
 			chmod(t, filepath.Join(dir, "folder"), 0o702)
 			return filepath.Join(dir, "folder")
-		}, "folder", "is writable by everybody", "chmod o-w"},
-		"a folder above that everybody can write": {func(t *testing.T, dir string) string { return chmod(t, dir, 0o777) }, ".", "is writable by everybody", "chmod o-w"},
+		}, "folder", "is writable by every user", "chmod o-w"},
+		"a folder above that everybody can write": {func(t *testing.T, dir string) string { return chmod(t, dir, 0o777) }, ".", "is writable by every user", "chmod o-w"},
 		"nothing yet in a folder that everybody can write": {func(t *testing.T, dir string) string {
 			chmod(t, filepath.Join(dir, "folder"), 0o777)
 			return filepath.Join(dir, "folder", "new")
-		}, "folder", "is writable by everybody", "chmod o-w"},
+		}, "folder", "is writable by every user", "chmod o-w"},
 		"our file in a folder like /tmp": {func(t *testing.T, dir string) string {
 			return chmod(t, filepath.Join(dir, "folder"), 0o777|fs.ModeSticky)
 		}, "", "", ""},
 		"a folder like /tmp itself": {func(t *testing.T, dir string) string {
 			chmod(t, filepath.Join(dir, "folder"), 0o777|fs.ModeSticky)
 			return filepath.Join(dir, "folder")
-		}, "folder", "in which everybody can make files", ""},
+		}, "folder", "in which every user can create files", ""},
 		"a stranger's file in a folder like /tmp": {func(t *testing.T, dir string) string {
 			chmod(t, filepath.Join(dir, "folder"), 0o777|fs.ModeSticky)
 			return chown(t, filepath.Join(dir, "folder", "file"))
@@ -80,14 +80,14 @@ func TestCheckWriters(t *testing.T) {
 			link := filepath.Join(dir, "link")
 			require.NoError(t, os.Symlink(filepath.Join(dir, "folder", "file"), link))
 			return link
-		}, "folder", "is writable by everybody", "chmod o-w"},
+		}, "folder", "is writable by every user", "chmod o-w"},
 		"a link in a folder that everybody can write": {func(t *testing.T, dir string) string {
 			shared := filepath.Join(dir, "shared")
 			require.NoError(t, os.Mkdir(shared, 0o700))
 			chmod(t, shared, 0o777)
 			require.NoError(t, os.Symlink("../folder/file", filepath.Join(shared, "link")))
 			return filepath.Join(shared, "link")
-		}, "shared", "is writable by everybody", "chmod o-w"},
+		}, "shared", "is writable by every user", "chmod o-w"},
 		"a link that leads through such a folder and out again": {func(t *testing.T, dir string) string {
 			shared := filepath.Join(dir, "shared")
 			require.NoError(t, os.Mkdir(shared, 0o700))
@@ -96,7 +96,7 @@ func TestCheckWriters(t *testing.T) {
 			link := filepath.Join(dir, "link")
 			require.NoError(t, os.Symlink("shared/in/file", link))
 			return link
-		}, "shared", "is writable by everybody", "chmod o-w"},
+		}, "shared", "is writable by every user", "chmod o-w"},
 		"a way up from behind a link": {func(t *testing.T, dir string) string {
 			shared := filepath.Join(dir, "shared")
 			require.NoError(t, os.MkdirAll(filepath.Join(shared, "below"), 0o700))
@@ -104,7 +104,7 @@ func TestCheckWriters(t *testing.T) {
 			chmod(t, shared, 0o777)
 			require.NoError(t, os.Symlink(filepath.Join(shared, "below"), filepath.Join(dir, "link")))
 			return dir + "/link/../file" // shared/file, and not dir/file
-		}, "shared", "is writable by everybody", "chmod o-w"},
+		}, "shared", "is writable by every user", "chmod o-w"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -153,7 +153,7 @@ func TestARelativePathIsAskedAboutInTheWorkingFolder(t *testing.T) {
 	chmod(t, "file", 0o606)
 	var w *WritersError
 	require.ErrorAs(t, CheckWriters("file"), &w)
-	assert.Equal(t, "file is writable by everybody", w.Error())
+	assert.Equal(t, "file is writable by every user", w.Error())
 }
 
 func TestCheckOwner(t *testing.T) {

@@ -52,22 +52,22 @@ func (f *File) look(size int64) error {
 	case errors.Is(err, ownfile.ErrMoved):
 		return &checklist.LostError{Found: err.Error(), Next: putBack("put the session's folder back in its place")}
 	case err != nil:
-		return &checklist.LostError{Found: err.Error(), Next: putBack("find out who did it, and put the journal back as it was")}
+		return &checklist.LostError{Found: err.Error(), Next: putBack("find out what did it, and put the journal back as it was")}
 	case info.Size() < size:
 		return &checklist.LostError{
-			Found: fmt.Sprintf("%s has %d bytes, and Keyturn wrote %d: it was truncated", f.path, info.Size(), size),
-			Next:  putBack("find out who did it, and restore the journal from a copy"),
+			Found: fmt.Sprintf("%s has %d bytes, and Keyturn wrote %d: the file was truncated", f.path, info.Size(), size),
+			Next:  putBack("find out what did it, and restore the journal from a copy"),
 		}
 	case info.Size() > size:
 		return &checklist.LostError{
-			Found: fmt.Sprintf("%s has %d bytes, and Keyturn wrote %d: somebody else wrote to it", f.path, info.Size(), size),
-			Next:  putBack("find out who did it"),
+			Found: fmt.Sprintf("%s has %d bytes, and Keyturn wrote %d: another program wrote to it", f.path, info.Size(), size),
+			Next:  putBack("find out what did it"),
 		}
 	}
 	if err := f.lock.Check(); err != nil {
 		return &checklist.LostError{
 			Found: err.Error() + ", so that another Keyturn could drive the session at the same time",
-			Next:  putBack("see that no other Keyturn drives the session"),
+			Next:  putBack("make sure that no other Keyturn drives the session"),
 		}
 	}
 	return nil
@@ -75,5 +75,5 @@ func (f *File) look(size int64) error {
 
 // putBack is what to do about a lost journal.
 func putBack(first string) string {
-	return "leave, " + first + ", then open the session again: it looks at what is outside before it changes anything"
+	return "leave, " + first + ", then open the session again; it checks what is outside before it changes anything"
 }

@@ -51,7 +51,7 @@ func losses() map[string]loss {
 		"a folder is in the file's place": {func(dir string) error {
 			return errors.Join(os.Rename(file(dir), file(dir)+".old"), os.Mkdir(file(dir), 0o700))
 		}, "is not a regular file", true},
-		"the file was truncated": {func(dir string) error { return os.Truncate(file(dir), 10) }, "it was truncated", false},
+		"the file was truncated": {func(dir string) error { return os.Truncate(file(dir), 10) }, "the file was truncated", false},
 		"the file was emptied":   {func(dir string) error { return os.WriteFile(file(dir), nil, 0o600) }, "has 0 bytes", false},
 		"somebody appended to the file": {func(dir string) error {
 			f, err := os.OpenFile(file(dir), os.O_WRONLY|os.O_APPEND, 0)
@@ -60,7 +60,7 @@ func losses() map[string]loss {
 			}
 			_, err = f.WriteString("{}\n")
 			return errors.Join(err, f.Close())
-		}, "somebody else wrote to it", false},
+		}, "another program wrote to it", false},
 		"the file has a second name": {func(dir string) error { return os.Link(file(dir), filepath.Join(dir, "second")) }, "has a second name", false},
 		"the lock was deleted":       {func(dir string) error { return os.Remove(lock(dir)) }, lockName + " was deleted", true},
 		"the lock was replaced": {func(dir string) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"keyturn/ownfile"
@@ -67,20 +68,20 @@ func (e *ExposedError) add(err error) error {
 	return nil
 }
 
-// folders returns the state folder, the realm's, and those in it that Keyturn
-// alone writes to.
+// folders returns the state folder, the realm's with the one that it is in, and
+// those in it that Keyturn alone writes to.
 func (p *Program) folders() []string {
-	folders := []string{p.options.State, p.dir}
+	folders := slices.Compact([]string{filepath.Clean(p.options.State), filepath.Dir(p.dir), p.dir})
 	for _, name := range []string{"sessions", "trail", "vault", "world"} {
 		folders = append(folders, filepath.Join(p.dir, name))
 	}
 	return folders
 }
 
-// permissions says that nobody else can write, and where a group can: that may be
-// the user's own, or a team's that is trusted.
+// permissions says that all is well, and where a group can write: that may be the
+// user's own, or a team's that is trusted.
 func (d *doctor) permissions() {
-	said := "nobody else can write to the state folder or the roster"
+	said := "the state folder is yours alone, and not every user can write to the roster"
 	var groups []string
 	for _, path := range append(d.p.folders(), d.p.RosterPath()) {
 		if ownfile.GroupWritable(path) {
@@ -88,7 +89,7 @@ func (d *doctor) permissions() {
 		}
 	}
 	if len(groups) > 0 {
-		said = "not everybody can write to the state folder or the roster, but a group can: " + strings.Join(groups, ", ") + "; chmod g-w where it is not yours alone"
+		said += "; a group can write to " + strings.Join(groups, ", ") + ": chmod g-w unless the group is yours alone"
 	}
 	d.good("permissions", "%s", said)
 }

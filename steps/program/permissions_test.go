@@ -27,7 +27,7 @@ func exposures() map[string]exposure {
 	open := func(path string) exposure {
 		return exposure{func(t *testing.T, state string) {
 			require.NoError(t, os.Chmod(filepath.Join(state, path), 0o777))
-		}, path, "is writable by everybody", "chmod o-w "}
+		}, path, "is writable by every user", "chmod o-w "}
 	}
 	given := func(path string) exposure {
 		return exposure{func(t *testing.T, state string) {
@@ -40,14 +40,14 @@ func exposures() map[string]exposure {
 	all := map[string]exposure{
 		"a folder like /tmp": {func(t *testing.T, state string) {
 			require.NoError(t, os.Chmod(state, 0o777|fs.ModeSticky))
-		}, ".", "everybody can make files", "use a folder of your own"},
+		}, ".", "every user can create files", "use a folder of your own"},
 		"the roster is a link into a folder that everybody can write to": {func(t *testing.T, state string) {
 			shared, roster := filepath.Join(state, "shared"), filepath.Join(state, "sandbox", "allowed_signers")
 			require.NoError(t, os.Mkdir(shared, 0o700))
 			require.NoError(t, os.Rename(roster, filepath.Join(shared, "roster")))
 			require.NoError(t, os.Symlink(filepath.Join(shared, "roster"), roster))
 			require.NoError(t, os.Chmod(shared, 0o777))
-		}, "shared", "is writable by everybody", "chmod o-w "},
+		}, "shared", "is writable by every user", "chmod o-w "},
 	}
 	for _, path := range []string{".", "sandbox", "sandbox/sessions", "sandbox/trail", "sandbox/vault", "sandbox/world", "sandbox/allowed_signers"} {
 		all["everybody can write to "+path] = open(path)
@@ -139,9 +139,9 @@ func TestTheDoctorNamesWhereAGroupCanWrite(t *testing.T) {
 		t.Fatal("the doctor says nothing of permissions")
 		return ""
 	}
-	assert.Equal(t, "nobody else can write to the state folder or the roster", said())
+	assert.Equal(t, "the state folder is yours alone, and not every user can write to the roster", said())
 	require.NoError(t, os.Chmod(trailDir(p), 0o770))
-	assert.Contains(t, said(), "a group can: "+trailDir(p)+";")
+	assert.Contains(t, said(), "a group can write to "+trailDir(p)+":")
 }
 
 // A roster that is opened to everybody while a session runs counts for nothing
@@ -157,5 +157,5 @@ func TestARosterThatIsExposedLaterIsNotRead(t *testing.T) {
 		return os.Chmod(p.RosterPath(), 0o666)
 	}}
 	_, err := r.Run(t.Context())
-	require.ErrorContains(t, err, p.RosterPath()+" is writable by everybody")
+	require.ErrorContains(t, err, p.RosterPath()+" is writable by every user")
 }

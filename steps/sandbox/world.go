@@ -36,7 +36,7 @@ var ErrInUse = errors.New("another process has this sandbox open")
 
 // ErrLockLost is returned when the world's lock file was removed or replaced, so
 // that nothing is saved any more. Opening the world again puts it right.
-var ErrLockLost = errors.New("this sandbox is not ours alone any more")
+var ErrLockLost = errors.New("another process may have opened this sandbox")
 
 // Options says where a world lives and what it is made of.
 type Options struct {
