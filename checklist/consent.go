@@ -29,6 +29,31 @@ type Approval struct {
 	At        time.Time `json:"at"`        // when it was accepted
 }
 
+// Refusal is a second person's signed no. It closes the request, and takes back
+// what others had agreed to on it.
+type Refusal struct {
+	Request   string    `json:"request"`          // the id of the request that was refused
+	Item      string    `json:"item"`             // what it was asked for
+	By        string    `json:"by"`               // the principal in the roster
+	Reason    string    `json:"reason,omitempty"` // as it was signed; empty where none was given
+	Signature string    `json:"signature"`        // armored SSHSIG over the text of the refusal
+	At        time.Time `json:"at"`               // when it was accepted
+}
+
+// Reply is what a second person answered: one of the two.
+type Reply struct {
+	Approval *Approval
+	Refusal  *Refusal
+}
+
+// Request returns the id of the request that was answered.
+func (r Reply) Request() string {
+	if r.Refusal != nil {
+		return r.Refusal.Request
+	}
+	return r.Approval.Request
+}
+
 // Consent says what a second person is asked for: the items that wait for an
 // approving item, a deviation of one item, or a record that is there already.
 type Consent struct {
@@ -45,11 +70,13 @@ type Consent struct {
 
 // Approver gets a second person's consent.
 type Approver interface {
-	// Request writes the request for a consent. Nobody is asked yet.
+	// Request returns the request for a consent: one that is open already, or a
+	// new one. Nobody is asked yet.
 	Request(ctx context.Context, s *Session, c Consent) (Request, error)
-	// Answer asks for the answer to a request, and returns an approval whose
-	// signature and signer have been checked.
-	Answer(ctx context.Context, s *Session, r Request, ask Asker) (Approval, error)
+	// Answer asks for the answer to a request, and returns a reply whose signature
+	// and signer have been checked. It may be the reply to another request of the
+	// session that is open.
+	Answer(ctx context.Context, s *Session, r Request, ask Asker) (Reply, error)
 }
 
 // Mandate is what a second person approves. Its digest is signed, so that a
@@ -132,12 +159,13 @@ func (s *Session) Agreed(c Consent, now time.Time) []Approval {
 
 // approve asks second persons for a consent until as many agree as the session
 // demands, and returns their approvals. Each request is journalled before
-// anybody is asked, and each approval as soon as it is there, so that none is
-// asked for twice.
+// anybody is asked, and each reply as soon as it is there. A reply to another
+// request counts for that one, and this one goes on waiting.
 func (e *Engine) approve(ctx context.Context, op Operator, c Consent) ([]Approval, error) {
 	if e.cfg.Approver == nil {
 		return nil, errors.New("a second person must agree, and no approver is configured")
 	}
+	ask := Asker(op.Ask)
 	for {
 		s := e.Session()
 		agreed := s.Agreed(c, e.clock())
@@ -148,26 +176,48 @@ func (e *Engine) approve(ctx context.Context, op Operator, c Consent) ([]Approva
 		if err != nil {
 			return nil, fmt.Errorf("ask a second person: %w", err)
 		}
-		a, err := e.cfg.Approver.Answer(ctx, e.Session(), r, op.Ask)
-		if err != nil {
+		reply, err := e.cfg.Approver.Answer(ctx, e.Session(), r, ask)
+		if err == nil {
+			err = e.keep(ctx, op, reply)
+		}
+		switch refusal := reply.Refusal; {
+		case err != nil:
 			return nil, fmt.Errorf("ask a second person: %w", err)
-		}
-		if slices.ContainsFunc(agreed, func(o Approval) bool { return o.By == a.By }) {
-			return nil, WithHint(fmt.Errorf("%s has approved this already", a.By), "%d people must agree; ask somebody else", s.Required())
-		}
-		if err := e.record(ctx, op, Event{Kind: Approved, Item: c.Item, Approval: &a}); err != nil {
-			return nil, err
+		case reply.Request() != r.ID:
+			ask = Asker(op.Ask).Noting(e.Session().replyWords(reply))
+		case refusal != nil:
+			return nil, WithHint(fmt.Errorf("ask a second person: %s refused it%s", refusal.By, suffix(": ", refusal.Reason)),
+				"deal with the reason, then ask again: a new request is made")
+		default:
+			ask = op.Ask
 		}
 	}
 }
 
-// request writes a request into the journal and returns it.
+// request journals the request for a consent, also when it is open already: the
+// journal says each time that somebody is asked.
 func (e *Engine) request(ctx context.Context, op Operator, s *Session, c Consent) (Request, error) {
 	r, err := e.cfg.Approver.Request(ctx, s, c)
 	if err != nil {
 		return r, err
 	}
 	return r, e.record(ctx, op, Event{Kind: Requested, Item: c.Item, Request: &r})
+}
+
+// keep journals what a second person replied, for the item that it was asked for.
+func (e *Engine) keep(ctx context.Context, op Operator, reply Reply) error {
+	if refusal := reply.Refusal; refusal != nil {
+		return e.record(ctx, op, Event{Kind: Refused, Item: refusal.Item, Refusal: refusal})
+	}
+	s, a := e.Session(), reply.Approval
+	r, ok := s.request(a.Request)
+	if !ok {
+		return fmt.Errorf("the session has no request %q", a.Request)
+	}
+	if slices.ContainsFunc(s.Agreed(r.Consent, e.clock()), func(o Approval) bool { return o.By == a.By }) {
+		return WithHint(fmt.Errorf("%s has approved this already: %s", a.By, s.ConsentWords(r.Consent)), "%d people must agree; ask somebody else", s.Required())
+	}
+	return e.record(ctx, op, Event{Kind: Approved, Item: a.Item, Approval: a})
 }
 
 // requestsOf returns the ids of the requests that approvals answer.

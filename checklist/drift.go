@@ -84,6 +84,9 @@ func (e *Engine) checkSetup(ctx context.Context, op Operator, item Item) error {
 	if slices.Contains(s.Environments(), Production) && s.Checklist.ID == Quarterly(0).ID {
 		note = "\n\nProduction needs a new approval then: what was approved was approved for the configuration before."
 	}
+	if required := s.Opening.Setup.Approval.Required; now.Approval.Required < required {
+		note += fmt.Sprintf("\n\n%d people must still approve: as many as when the session was opened.", required)
+	}
 	a, err := op.Ask(ctx, Question{
 		Kind: Confirm, Item: item.ID, Default: No,
 		Title: "The configuration is not the one that this session was opened with. Go on with it?",
@@ -126,8 +129,9 @@ func (e *Engine) narrow(ctx context.Context, op Operator, item Item, target stri
 	if !s.urgent() {
 		a, err := op.Ask(ctx, Question{
 			Kind: Write, Item: item.ID, Optional: true,
-			Title: fmt.Sprintf("%s is not configured any more. Why is it taken out of this session? (empty to stop)", target),
-			Body:  "Nothing is changed there from now on. The reason is printed first in the record.",
+			Title:   fmt.Sprintf("%s is not configured any more. Why is it taken out of this session? (empty to stop)", target),
+			Default: s.AskedReason(Consent{Item: item.ID, Deviation: Narrowed, Target: target}, e.clock()),
+			Body:    "Nothing is changed there from now on. The reason is printed first in the record.",
 		})
 		switch {
 		case err != nil:

@@ -295,8 +295,7 @@ func (e *Engine) runInTime(ctx context.Context, r *run, until time.Time) error {
 func (e *Engine) measure(ctx context.Context, op Operator, item Item) error {
 	s := e.Session()
 	for _, g := range item.Gates {
-		_, overridden := s.state(item.ID).Overrides[g.id()]
-		if g.Kind != GateMetric || e.cfg.Meter == nil || overridden {
+		if g.Kind != GateMetric || e.cfg.Meter == nil || s.overrides(item, g) {
 			continue
 		}
 		r, err := e.cfg.Meter.Measure(ctx, s, g.Metric)

@@ -27,6 +27,7 @@ const (
 	Declined   Kind = "declined"    // the operator did not
 	Requested  Kind = "requested"   // a second person is about to be asked
 	Approved   Kind = "approved"    // a second person's signature was accepted
+	Refused    Kind = "refused"     // a second person signed that they refuse
 	Started    Kind = "started"     // the step may now have effects
 	Intended   Kind = "intended"    // an outside effect is about to be made
 	Done       Kind = "done"        // the effect was made
@@ -85,6 +86,7 @@ type Event struct {
 	Undone   bool              `json:"undone,omitempty"`   // abandoned: another session has undone it
 	Request  *Request          `json:"request,omitempty"`  // requested
 	Approval *Approval         `json:"approval,omitempty"` // approved
+	Refusal  *Refusal          `json:"refusal,omitempty"`  // refused
 	// Approvals are the ids of the requests to which second persons agreed;
 	// overridden, passed-over, narrowed.
 	Approvals []string `json:"approvals,omitempty"`

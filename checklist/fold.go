@@ -10,11 +10,21 @@ import (
 // Fold derives the session from its events. The opening carries the checklist,
 // so that a journal means the same to every later version.
 func Fold(events []Event) (*Session, error) {
+	return Walk(events, func(*Session, Event) error { return nil })
+}
+
+// Walk is Fold that shows the session as it was before each event. What is shown
+// holds until visit returns, and must not be changed; an error of visit ends the
+// walk.
+func Walk(events []Event, visit func(before *Session, e Event) error) (*Session, error) {
 	if len(events) == 0 || events[0].Kind != Opened || events[0].Opening == nil {
 		return nil, fmt.Errorf("fold the journal: want an %q event first", Opened)
 	}
 	s := newSession(events[0].Opening.Checklist)
 	for _, e := range events {
+		if err := visit(s, e); err != nil {
+			return nil, err
+		}
 		if err := s.apply(e); err != nil {
 			return nil, fmt.Errorf("fold the journal: event %d: %w", e.Seq, err)
 		}
@@ -30,7 +40,7 @@ func newSession(c Checklist) *Session {
 		items:     map[string]*ItemState{},
 	}
 	for _, i := range c.Items() {
-		s.items[i.ID] = &ItemState{Status: StatusOpen, Overrides: map[string]string{}}
+		s.items[i.ID] = &ItemState{Status: StatusOpen, Overrides: map[string]Override{}}
 	}
 	return s
 }
@@ -42,6 +52,7 @@ func (s *Session) Clone() *Session {
 	c.Readings = maps.Clone(s.Readings)
 	c.Approvals = slices.Clone(s.Approvals)
 	c.Requests = slices.Clone(s.Requests)
+	c.Refusals = slices.Clone(s.Refusals)
 	c.Deviations = slices.Clone(s.Deviations)
 	c.Notes = slices.Clone(s.Notes)
 	c.narrowed = slices.Clone(s.narrowed)
@@ -80,6 +91,8 @@ func (s *Session) admit(e Event) error {
 		return want(e, "a request", e.Request != nil)
 	case Approved:
 		return want(e, "an approval", e.Approval != nil)
+	case Refused:
+		return want(e, "a refusal", e.Refusal != nil)
 	case Configured:
 		return want(e, "a setup", e.Setup != nil)
 	case Answered:
@@ -179,7 +192,7 @@ func (s *Session) applyToItem(e Event) bool {
 		st.Evidence = evidence
 		s.deviate(e)
 	case Overridden:
-		st.Overrides[e.Gate] = e.Text
+		st.Overrides[e.Gate] = Override{Reason: e.Text, mandate: s.overrideMandate(e.Item, e.Gate, e.Text)}
 		s.deviate(e)
 	default:
 		return false
@@ -204,9 +217,14 @@ func (s *Session) applyToSession(e Event) bool {
 		})
 		s.deviate(e)
 	case Requested:
-		s.Requests = append(s.Requests, *e.Request)
+		if _, known := s.request(e.Request.ID); !known {
+			s.Requests = append(s.Requests, *e.Request)
+		}
 	case Approved:
 		s.Approvals = append(s.Approvals, *e.Approval)
+	case Refused:
+		s.Refusals = append(s.Refusals, *e.Refusal)
+		s.Approvals = slices.DeleteFunc(s.Approvals, func(a Approval) bool { return a.Request == e.Refusal.Request })
 	case Reopened:
 		s.reopen(e)
 	case RolledBack:
@@ -267,18 +285,21 @@ func (st *ItemState) leave(e Event) {
 
 // reopen makes an item and all that were done after it open again.
 func (s *Session) reopen(e Event) {
+	s.reopenedAfter = len(s.Requests)
 	from := false
 	for _, i := range s.Checklist.Items() {
 		from = from || i.ID == e.Item
 		st := s.items[i.ID]
+		if from { // also of an item that not enough people have agreed to yet
+			s.Approvals = slices.DeleteFunc(s.Approvals, func(a Approval) bool { return a.Item == i.ID })
+		}
 		if !from || st.Status == StatusOpen {
 			continue
 		}
 		st.become(StatusOpen, Event{At: e.At, By: e.By})
 		st.Pending, st.PassedAt, st.Failure, st.Found = nil, time.Time{}, "", nil
-		st.Overrides = map[string]string{} // a reason given for one round is none for the next
+		st.Overrides = map[string]Override{} // a reason given for one round is none for the next
 		st.Round++
-		s.Approvals = slices.DeleteFunc(s.Approvals, func(a Approval) bool { return a.Item == i.ID })
 	}
 	s.deviate(e)
 }
@@ -290,6 +311,7 @@ func (s *Session) rollBack(e Event) {
 	if e.Item != "" && s.state(e.Item).Status != StatusOpen {
 		s.reopen(e)
 	} else {
+		s.reopenedAfter = len(s.Requests)
 		s.deviate(e)
 	}
 	if e.Seen != nil {

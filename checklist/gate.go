@@ -80,11 +80,13 @@ func (e *GateError) Error() string {
 // Hint says what opens the gate.
 func (e *GateError) Hint() string {
 	for _, c := range e.Closed {
-		if c.Gate.Kind == GateProof {
+		switch {
+		case c.Gate.Kind == GateProof:
 			return "this gate takes no override; run the probe again until it passes"
-		}
-		if c.Gate.Metric == FailuresPerHour {
+		case c.Gate.Metric == FailuresPerHour:
 			return "find the cause, then wait or override the gate with a written reason; keyturn rollback puts the old key back"
+		case c.Gate.Kind == GateApproval:
+			return "ask for the approval again, or override the gate with a written reason"
 		}
 	}
 	return "wait, or override the gate with a written reason"
@@ -96,7 +98,7 @@ func (s *Session) Closed(item Item, now time.Time) []Closed {
 	var closed []Closed
 	add := func(g Gate, until time.Time, override bool, why string, args ...any) {
 		id := g.id()
-		if _, overridden := s.state(item.ID).Overrides[id]; overridden && override {
+		if override && s.overrides(item, g) {
 			return
 		}
 		closed = append(closed, Closed{Gate: g, ID: id, Why: fmt.Sprintf(why, args...), Until: until, CanOverride: override})
@@ -113,6 +115,20 @@ func (s *Session) Closed(item Item, now time.Time) []Closed {
 		s.checkGate(g, now, add)
 	}
 	return closed
+}
+
+// overrides reports whether a reason stands in for a gate of an item. One that
+// stands in for an approval does so for the mandate that it was given for.
+func (s *Session) overrides(item Item, g Gate) bool {
+	o, ok := s.state(item.ID).Overrides[g.id()]
+	if !ok || g.Kind != GateApproval {
+		return ok
+	}
+	return o.mandate == s.overrideMandate(item.ID, g.id(), o.Reason)
+}
+
+func (s *Session) overrideMandate(item, gate, reason string) string {
+	return s.Mandate(Consent{Item: item, Deviation: Overridden, Gate: gate, Reason: reason}).Digest()
 }
 
 func (s *Session) checkGate(g Gate, now time.Time, add func(Gate, time.Time, bool, string, ...any)) {
@@ -157,7 +173,10 @@ func (s *Session) checkApproval(g Gate, now time.Time, add func(Gate, time.Time,
 			last = &s.Approvals[i]
 		}
 	}
+	refusal, refused := s.lastRefusal(consent)
 	switch {
+	case refused:
+		add(g, time.Time{}, true, "%s refused it%s; ask again", refusal.By, suffix(": ", refusal.Reason))
 	case last == nil:
 		add(g, time.Time{}, true, "%q is missing", s.title(g.Item))
 	case last.Mandate != mandate:

@@ -274,6 +274,9 @@ func TestApprovalGate(t *testing.T) {
 			Facts: map[string]string{checklist.Fact(checklist.FactFingerprint, checklist.Production, checklist.NewKey): "abcd"},
 		}}}, "what grace@example.com approved has changed since; ask again"},
 		"overridden": {o, []checklist.Event{passed("approve", now), overridden("remove", "approval:approve")}, ""},
+		"overridden for another configuration": {o, []checklist.Event{
+			passed("approve", now), overridden("remove", "approval:approve"), {Kind: checklist.Configured, Item: "remove", Setup: &moreTargets.Setup},
+		}, `"Do approve" is missing`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -318,6 +321,9 @@ func TestApprovalGate(t *testing.T) {
 		require.Len(t, closed, 1, "one person twice is one person")
 		assert.Equal(t, "1 of 2 people have approved it", closed[0].Why)
 		assert.Empty(t, mustFold(t, c, two, passed("approve", now), by("grace@example.com"), by("bob@example.com")).Closed(remove, now))
+
+		fewer := checklist.Event{Kind: checklist.Configured, Item: "remove", Setup: &o.Setup}
+		assert.Equal(t, 2, mustFold(t, c, two, fewer).Required(), "a later configuration demands no fewer than the opening")
 	})
 }
 

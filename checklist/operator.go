@@ -3,6 +3,8 @@ package checklist
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -59,6 +61,22 @@ type Question struct {
 	Until time.Time
 	// Copy is text worth having on the clipboard, such as a message to post.
 	Copy string
+	// Block is what the answer to Write may be instead of a line; nil for none.
+	Block *Block
+}
+
+// Block is an answer of several lines that is pasted, such as a signature.
+type Block struct {
+	Begins []string // of which its first line has one
+	Ends   string   // which its last line has
+}
+
+// Unfinished reports whether a text begins a block and does not end it, so that
+// the end of a line is not yet the end of the answer.
+func (b *Block) Unfinished(text string) bool {
+	first, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	begins := b != nil && slices.ContainsFunc(b.Begins, func(begin string) bool { return strings.Contains(first, begin) })
+	return begins && !strings.Contains(text, b.Ends)
 }
 
 // Choice is one answer to Choose.

@@ -116,6 +116,8 @@ func Summarize(s *Session, now time.Time, holder string) Summary {
 		sum.Why = closed[0].Why
 	} else if st := s.State(next.ID); st.Status == StatusWaiting {
 		sum.Why = st.Text
+	} else if waiting := s.waitingFor(next.ID, now); !waiting.IsZero() {
+		sum.Why = "a second person was asked, and can answer until " + MomentWords(waiting)
 	}
 	return sum
 }

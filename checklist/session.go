@@ -24,6 +24,12 @@ const (
 // Settled reports whether the checklist may go on behind the item.
 func (s Status) Settled() bool { return s == StatusPassed || s == StatusPassedOver }
 
+// Override is the reason that stands in for a gate.
+type Override struct {
+	Reason  string
+	mandate string // what a second person agreed to, for a gate that waits for approval
+}
+
 // ItemState is what a session knows of one item.
 type ItemState struct {
 	Status Status
@@ -49,8 +55,8 @@ type ItemState struct {
 	// Round counts how often the item was reopened. What a step made in an
 	// earlier round is to be replaced, not trusted.
 	Round     int
-	Overrides map[string]string // gate id to reason
-	Answers   []Event           // what the operator answered to the step
+	Overrides map[string]Override // by gate id
+	Answers   []Event             // what the operator answered to the step
 	Notes     []Event
 }
 
@@ -85,8 +91,9 @@ type Session struct {
 	Checklist  Checklist
 	Facts      map[string]string
 	Readings   map[Metric]Reading
-	Requests   []Request         // in the order in which they were made
-	Approvals  []Approval        // that no reopening has taken back
+	Requests   []Request  // in the order in which they were made
+	Approvals  []Approval // that neither a reopening nor a refusal has taken back
+	Refusals   []Refusal
 	Seen       map[string]string // the last observation
 	SeenAt     time.Time         // of Seen
 	Deviations []Deviation
@@ -103,6 +110,10 @@ type Session struct {
 	setup    Setup    // the opening's, or the last one that the operator agreed to
 	narrowed []string // names of the targets that were taken out
 	unseen   []string // names of targets that came after the last observation
+
+	// reopenedAfter is how many requests there were when items were opened again
+	// last: what was asked for before that is asked for anew.
+	reopenedAfter int
 
 	// current says that Seen was looked at after our last effect, so that any
 	// difference from it is somebody else's.
@@ -122,8 +133,11 @@ func (s *Session) Setup() Setup { return s.setup.Without(s.narrowed...) }
 func (s *Session) NarrowedTargets() []string { return slices.Clone(s.narrowed) }
 
 // Required returns how many second persons must agree to a change of
-// production.
-func (s *Session) Required() int { return max(1, s.Setup().Approval.Required) }
+// production: as many as the session was opened with, also where a later
+// configuration is content with fewer.
+func (s *Session) Required() int {
+	return max(1, s.Opening.Setup.Approval.Required, s.Setup().Approval.Required)
+}
 
 // Issues returns what the next rotation should look at. What a later attempt
 // has settled is no issue any more.

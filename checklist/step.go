@@ -54,6 +54,17 @@ type Observer interface {
 // Asker asks the operator.
 type Asker func(context.Context, Question) (Answer, error)
 
+// Noting returns an asker whose next question begins with a note, if there is
+// one.
+func (ask Asker) Noting(note string) Asker {
+	return func(ctx context.Context, q Question) (Answer, error) {
+		if note != "" {
+			q.Body, note = note+suffix("\n\n", q.Body), ""
+		}
+		return ask(ctx, q)
+	}
+}
+
 // NotYet says that an item needs more time. The item is then waiting, with
 // Evidence as its interim result.
 type NotYet struct {

@@ -20,7 +20,7 @@ const afterwardsStep = "approve-afterwards"
 // agreed since.
 func (s *Session) watchApproval(e Event) {
 	switch e.Kind {
-	case Intended, Unmade, Approved, Reopened:
+	case Intended, Unmade, Approved, Refused, Reopened:
 	default:
 		return
 	}

@@ -1,8 +1,8 @@
 package checklist
 
 import (
-	"slices"
 	"strings"
+	"time"
 )
 
 // EventWords tells an event to somebody who was not there. It names the item, so
@@ -68,11 +68,15 @@ func (s *Session) itemWords(e Event) string {
 		return title + " failed: " + e.Text + suffix("; ", e.Changed)
 	case Requested:
 		if e.Request != nil {
-			return "a second person was asked to agree: " + s.consentWords(e.Request.Consent)
+			return "a second person was asked to agree: " + s.ConsentWords(e.Request.Consent)
 		}
 	case Approved:
 		if e.Approval != nil {
 			return e.Approval.By + " agreed: " + s.ApprovedWords(*e.Approval)
+		}
+	case Refused:
+		if e.Refusal != nil {
+			return s.refusedWords(*e.Refusal)
 		}
 	}
 	return ""
@@ -112,8 +116,8 @@ func (s *Session) sessionWords(e Event) string {
 	return ""
 }
 
-// consentWords says what a second person is asked for.
-func (s *Session) consentWords(c Consent) string {
+// ConsentWords says what a second person is asked for.
+func (s *Session) ConsentWords(c Consent) string {
 	switch {
 	case c.Record != "":
 		return "what was done, as the record tells it"
@@ -125,10 +129,49 @@ func (s *Session) consentWords(c Consent) string {
 }
 
 // ApprovedWords says what an approval was given for.
-func (s *Session) ApprovedWords(a Approval) string {
-	i := slices.IndexFunc(s.Requests, func(r Request) bool { return r.ID == a.Request })
-	if i < 0 {
-		return s.title(a.Item)
+func (s *Session) ApprovedWords(a Approval) string { return s.requestWords(a.Request, a.Item) }
+
+// requestWords says what a request was made for.
+func (s *Session) requestWords(id, item string) string {
+	if r, ok := s.request(id); ok {
+		return s.ConsentWords(r.Consent)
 	}
-	return s.consentWords(s.Requests[i].Consent)
+	return s.title(item)
 }
+
+func (s *Session) refusedWords(r Refusal) string {
+	return r.By + " refused: " + s.requestWords(r.Request, r.Item) + suffix(": ", r.Reason)
+}
+
+// replyWords tells the operator which request a reply to another one was to.
+func (s *Session) replyWords(r Reply) string {
+	words := ""
+	if r.Refusal != nil {
+		words = s.refusedWords(*r.Refusal)
+	} else {
+		words = r.Approval.By + " agreed: " + s.ApprovedWords(*r.Approval)
+	}
+	return "Recorded: " + words + ". That answered another request; this one is still waiting."
+}
+
+// StandingWords says whether a request may be answered. It continues a sentence
+// that names the request.
+func (s *Session) StandingWords(r Request, now time.Time) string {
+	switch s.Standing(r, now) {
+	case RequestRefused:
+		refusal, _ := s.refusal(r.ID)
+		return "was refused by " + refusal.By + " at " + MomentWords(refusal.At) + suffix(": ", refusal.Reason)
+	case RequestRanOut:
+		return "ran out at " + MomentWords(r.Expires)
+	case RequestEnded:
+		return "is void: its session is " + string(s.Outcome)
+	case RequestReopened:
+		return "is void: items were opened again since it was made"
+	case RequestChanged:
+		return "is void: what it asks for has changed since it was made"
+	}
+	return "can be answered until " + MomentWords(r.Expires)
+}
+
+// MomentWords writes a moment for a sentence.
+func MomentWords(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 MST") }

@@ -58,15 +58,14 @@ func (l *lateTrail) ApprovedLate(context.Context, string) (by []string, ok bool,
 		return nil, false, err
 	}
 	for _, s := range l.beside {
-		request, err := approval.Parse(s.Request)
+		found, err := approval.Find(approval.ParseAnswer(s.Signature), []string{s.Request}, roster)
 		if err != nil {
 			return nil, false, err
 		}
-		got, err := approval.Verify(s.Request, s.Signature, roster, request.Requested, approval.Expectation{Request: request, Signer: checklisttest.Operator})
-		if err != nil {
+		if err := found.Check(roster, found.Request.Requested, checklisttest.Operator); err != nil {
 			return nil, false, err
 		}
-		by = append(by, got.Principal)
+		by = append(by, found.Signer.Principal)
 	}
 	return by, len(slices.Compact(slices.Sorted(slices.Values(by)))) >= l.required, nil
 }
@@ -115,16 +114,25 @@ func TestApprovalAfterwardsBySeveralPeople(t *testing.T) {
 		assert.Equal(t, grace+","+linus, s.engine.Session().State(late).Effects[0].Object)
 	})
 
-	t.Run("hours apart", func(t *testing.T) {
-		t.Parallel()
-		s, trail := newLateStage(t, 2, func(p people) steps.Second { return signing(p.grace, p.ada, p.linus) })
-		require.ErrorContains(t, s.engine.Run(t.Context(), late, checklisttest.NewScript(t)), "nobody approves their own request")
-		assert.Empty(t, trail.beside, "one of two")
-		s.after(t, 20*time.Hour)
-		s.run(t, late)
-		require.Len(t, trail.beside, 2)
-		assert.NotEqual(t, trail.beside[0].Request, trail.beside[1].Request, "the first request had run out")
-	})
+	for name, tc := range map[string]struct {
+		later    time.Duration
+		requests int
+	}{"hours apart": {20 * time.Hour, 1}, "a day apart": {23 * time.Hour, 2}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, trail := newLateStage(t, 2, func(p people) steps.Second { return signing(p.ada, p.grace, p.ada, p.linus) })
+			refused := "nobody approves their own request"
+			require.ErrorContains(t, s.engine.Run(t.Context(), late, checklisttest.NewScript(t)), refused)
+			s.after(t, 2*time.Hour)
+			require.ErrorContains(t, s.engine.Run(t.Context(), late, checklisttest.NewScript(t)), refused, "grace has signed by then")
+			assert.Empty(t, trail.beside, "one of two")
+			s.after(t, tc.later)
+			s.run(t, late)
+			require.Len(t, trail.beside, 2)
+			assert.Len(t, s.engine.Session().Requests, tc.requests)
+			assert.Equal(t, tc.requests == 1, trail.beside[0].Request == trail.beside[1].Request)
+		})
+	}
 }
 
 // A signature that was given is not asked for again, whatever ends in between.

@@ -3,13 +3,9 @@ package steps
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -21,9 +17,9 @@ import (
 
 // Second is how a second person is reached.
 type Second interface {
-	// Sign returns the second person's signature over the text of a request,
-	// as an armored SSHSIG, or what was pasted for one.
-	Sign(ctx context.Context, text string, ask checklist.Asker) (armor string, err error)
+	// Sign returns what the second person sent back for the text of a request: a
+	// signature over it, or a refusal and its signature. See approval.ParseAnswer.
+	Sign(ctx context.Context, text string, ask checklist.Asker) (answer string, err error)
 }
 
 // Approver implements checklist.Approver: it writes the request, has a second
@@ -36,15 +32,18 @@ type Approver struct {
 	// Exported finds the record of a session that is approved afterwards: see
 	// Trail. It may be nil where no session ends before its approval.
 	Exported func(ctx context.Context, session string) (Exported, bool, error)
-	Clock    func() time.Time
-	Random   io.Reader
+	// Others returns the realm's sessions, to say which one an answer belongs to
+	// that fits no request of its own session. It may be nil.
+	Others func(context.Context) ([]*checklist.Session, error)
+	Clock  func() time.Time
+	Random io.Reader
 }
 
 var _ checklist.Approver = (*Approver)(nil)
 
-// Request implements checklist.Approver. A request that has not run out is made
-// again as it was: so a signature counts that came while the operator was away,
-// and where several people must agree, all can be sent the same text.
+// Request implements checklist.Approver. A request that is open is returned as it
+// was: so a signature counts that came while the operator was away, and where
+// several people must agree, all can be sent the same text.
 func (a *Approver) Request(ctx context.Context, s *checklist.Session, c checklist.Consent) (checklist.Request, error) {
 	key, err := a.Key(ctx)
 	if err != nil {
@@ -52,11 +51,11 @@ func (a *Approver) Request(ctx context.Context, s *checklist.Session, c checklis
 	}
 	mandate := s.Mandate(c)
 	plan := mandate.Digest()
-	if r, ok := a.running(s, c, plan, key.Fingerprint()); ok {
+	if r, ok := a.open(s, c, key.Fingerprint()); ok {
 		return r, nil
 	}
 	r := requestFor(s, c, mandate)
-	r.Requester, r.RequesterKey = a.Requester, key.Fingerprint()
+	r.Requester, r.RequesterKey, r.Expires = a.Requester, key.Fingerprint(), a.Clock().Add(validity(s, c))
 	if c.Record != "" {
 		if err := a.aboutRecord(ctx, s, c, &r); err != nil {
 			return checklist.Request{}, err
@@ -73,26 +72,28 @@ func (a *Approver) Request(ctx context.Context, s *checklist.Session, c checklis
 	return checklist.Request{ID: issued.ID, Consent: c, Mandate: plan, Text: text, Expires: issued.Expires}, nil
 }
 
-// running returns the newest request for a consent, if it may still be answered.
-func (a *Approver) running(s *checklist.Session, c checklist.Consent, plan, key string) (checklist.Request, bool) {
+// open returns the newest open request by the same requester for a consent.
+func (a *Approver) open(s *checklist.Session, c checklist.Consent, key string) (checklist.Request, bool) {
 	for _, r := range slices.Backward(s.Requests) {
-		if r.Consent != c || r.Mandate != plan || !a.Clock().Before(r.Expires) {
+		if r.Consent != c || s.Standing(r, a.Clock()) != checklist.RequestOpen {
 			continue
 		}
 		asked, err := approval.Parse(r.Text)
-		if err == nil && asked.Requester == a.Requester && asked.RequesterKey == key && !undoneSince(s, asked.Requested) {
+		if err == nil && asked.Requester == a.Requester && asked.RequesterKey == key {
 			return r, true
 		}
 	}
 	return checklist.Request{}, false
 }
 
-// undoneSince reports whether items were opened again after a time: what was
-// asked for before that is asked for anew.
-func undoneSince(s *checklist.Session, at time.Time) bool {
-	return slices.ContainsFunc(s.Deviations, func(d checklist.Deviation) bool {
-		return (d.Kind == checklist.Reopened || d.Kind == checklist.RolledBack) && at.Before(d.At)
-	})
+// validity is how long a request may be answered. In an emergency that is no
+// longer than its limit, since what is asked for is overtaken by then; an
+// approval of its record has no such hurry.
+func validity(s *checklist.Session, c checklist.Consent) time.Duration {
+	if limit := s.Checklist.Limit; limit > 0 && c.Record == "" {
+		return min(limit, approval.DefaultValidity)
+	}
+	return approval.DefaultValidity
 }
 
 // requestFor writes a consent as a request says it. The journal's head is that
@@ -152,43 +153,130 @@ func fingerprintsOf(s *checklist.Session, r checklist.Role) approval.Fingerprint
 }
 
 // Answer implements checklist.Approver.
-func (a *Approver) Answer(ctx context.Context, s *checklist.Session, r checklist.Request, ask checklist.Asker) (checklist.Approval, error) {
-	request, err := approval.Parse(r.Text)
-	switch {
-	case err != nil:
-		return checklist.Approval{}, err
-	case request.ID != r.ID || request.Plan != r.Mandate || s.Mandate(r.Consent).Digest() != r.Mandate:
-		return checklist.Approval{}, checklist.WithHint(errors.New("what is to be approved has changed since the request was made"), "run the item again; a new request is made")
+func (a *Approver) Answer(ctx context.Context, s *checklist.Session, r checklist.Request, ask checklist.Asker) (checklist.Reply, error) {
+	if standing := s.Standing(r, a.Clock()); standing != checklist.RequestOpen {
+		return checklist.Reply{}, checklist.WithHint(fmt.Errorf("the request %s", s.StandingWords(r, a.Clock())), "run the item again; a new request is made")
 	}
 	agreed := s.Agreed(r.Consent, a.Clock())
-	armor, err := a.Second.Sign(ctx, r.Text, telling(ask, whoAgreed(agreed, s.Required())))
+	sent, err := a.Second.Sign(ctx, r.Text, suggesting(ask.Noting(a.notes(s, r, agreed)), agreed))
 	if err != nil {
-		return checklist.Approval{}, err
+		return checklist.Reply{}, err
 	}
 	roster, err := a.Roster()
 	if err != nil {
-		return checklist.Approval{}, fmt.Errorf("read the roster: %w", err)
+		return checklist.Reply{}, fmt.Errorf("read the roster: %w", err)
 	}
-	armor = sshsig.NormalizePasted(armor)
-	got, err := approval.Verify(r.Text, armor, roster, a.Clock(), approval.Expectation{Request: request, Signer: a.Requester})
+	reply, err := a.judge(ctx, s, r, approval.ParseAnswer(sent), roster)
 	if err != nil {
-		return checklist.Approval{}, fmt.Errorf("check the approval: %w", err)
+		return checklist.Reply{}, fmt.Errorf("check the answer: %w", err)
 	}
-	return checklist.Approval{
-		Request: r.ID, Item: r.Consent.Item, By: got.Principal, Mandate: r.Mandate, Signature: armor, At: got.At,
-	}, nil
+	return reply, nil
 }
 
-// telling is an asker that begins what it explains with a note, if there is one.
-// What would be suggested is what was answered before.
-func telling(ask checklist.Asker, note string) checklist.Asker {
-	if note == "" {
-		return ask
+// judge finds the request of the session that was answered, which need not be
+// the one that was asked about, and says what the answer means.
+func (a *Approver) judge(ctx context.Context, s *checklist.Session, asked checklist.Request, answer approval.Answer, roster sshsig.Roster) (checklist.Reply, error) {
+	now := a.Clock()
+	requests := []checklist.Request{asked}
+	for _, r := range slices.Backward(s.Requests) {
+		if r.ID != asked.ID {
+			requests = append(requests, r)
+		}
 	}
+	found, err := approval.Find(answer, texts(requests), roster)
+	if errors.Is(err, approval.ErrBadSignature) {
+		err = cmp.Or(a.elsewhere(ctx, s, answer, roster), err)
+	}
+	if err != nil {
+		return checklist.Reply{}, err
+	}
+	r := requests[found.Index]
+	if s.Standing(r, now) != checklist.RequestOpen {
+		return checklist.Reply{}, approval.Reject(approval.ErrClosed, "ask again, and send the new request",
+			"it answers request %s of %s, which %s", r.ID, checklist.MomentWords(found.Request.Requested), s.StandingWords(r, now))
+	}
+	if found.Request.ID != r.ID || found.Request.Plan != r.Mandate {
+		return checklist.Reply{}, fmt.Errorf("the text of request %s does not say what was asked for", r.ID)
+	}
+	if err := found.Check(roster, now, a.Requester); err != nil {
+		return checklist.Reply{}, err
+	}
+	by, item, at := found.Signer.Principal, r.Consent.Item, now.UTC()
+	if found.Refuses {
+		return checklist.Reply{Refusal: &checklist.Refusal{Request: r.ID, Item: item, By: by, Reason: found.Why, Signature: found.Armor, At: at}}, nil
+	}
+	return checklist.Reply{Approval: &checklist.Approval{Request: r.ID, Item: item, By: by, Mandate: r.Mandate, Signature: found.Armor, At: at}}, nil
+}
+
+// elsewhere returns an error that says which other session an answer was given
+// to, or nil.
+func (a *Approver) elsewhere(ctx context.Context, s *checklist.Session, answer approval.Answer, roster sshsig.Roster) error {
+	const hint = "give it where that session is asked about; here, ask again and send the new request"
+	var others []*checklist.Session
+	if a.Others != nil {
+		others, _ = a.Others(ctx) // what cannot be read is told where sessions are listed
+	}
+	for _, o := range others {
+		if o.ID() == s.ID() {
+			continue
+		}
+		if found, err := approval.Find(answer, texts(o.Requests), roster); err == nil {
+			return approval.Reject(approval.ErrClosed, hint, "it answers request %s of %s, of the session %s",
+				found.Request.ID, checklist.MomentWords(found.Request.Requested), o.ID())
+		}
+	}
+	// The text that came with it may be of a session that is not known here.
+	text := answer.Text
+	if request, _, err := approval.ParseRefusal(text); err == nil {
+		text = request
+	}
+	if found, err := approval.Find(answer, []string{text}, roster); err == nil {
+		return approval.Reject(approval.ErrClosed, hint, "it answers request %s of %s, of the session %s, which did not make it here",
+			found.Request.ID, checklist.MomentWords(found.Request.Requested), found.Request.Rotation)
+	}
+	return nil
+}
+
+func texts(requests []checklist.Request) []string {
+	all := make([]string, len(requests))
+	for i, r := range requests {
+		all[i] = r.Text
+	}
+	return all
+}
+
+// notes is what an operator should know before they ask a second person: who has
+// agreed, what became of the request before, and what else an answer may be to.
+func (a *Approver) notes(s *checklist.Session, r checklist.Request, agreed []checklist.Approval) string {
+	now := a.Clock()
+	var notes []string
+	if note := whoAgreed(agreed, s.Required()); note != "" {
+		notes = append(notes, note)
+	}
+	for _, o := range slices.Backward(s.Requests) {
+		if o.ID != r.ID && o.Consent == r.Consent {
+			notes = append(notes, fmt.Sprintf("The request before this one, %s, %s: only an answer to the new one counts.", o.ID, s.StandingWords(o, now)))
+			break
+		}
+	}
+	for _, o := range s.Waiting(now) {
+		if o.ID != r.ID {
+			notes = append(notes, fmt.Sprintf("An answer to request %s, which waits too, counts as well: %s.", o.ID, s.ConsentWords(o.Consent)))
+		}
+	}
+	return strings.Join(notes, "\n")
+}
+
+// suggesting is an asker that suggests no file whose signature has been counted
+// already.
+func suggesting(ask checklist.Asker, agreed []checklist.Approval) checklist.Asker {
 	return func(ctx context.Context, q checklist.Question) (checklist.Answer, error) {
-		q.Body = note + "\n\n" + q.Body
-		if q.Kind == checklist.Write {
-			q.Default = ""
+		if q.Kind == checklist.Write && q.Default != "" && len(agreed) > 0 {
+			sent, err := readAnswer(q.Default)
+			counted := slices.ContainsFunc(agreed, func(o checklist.Approval) bool { return o.Signature == approval.ParseAnswer(sent).Armor })
+			if err == nil && counted {
+				q.Default = ""
+			}
 		}
 		return ask(ctx, q)
 	}
@@ -209,121 +297,4 @@ func signers(approvals []checklist.Approval) []string {
 		people = append(people, a.By)
 	}
 	return people
-}
-
-// SandboxSecond signs with a key of its own, once the operator says so: in the
-// sandbox one person plays both parts, with two real keys.
-type SandboxSecond struct {
-	Principal string
-	Key       func(context.Context) (sshsig.Key, error)
-}
-
-// Sign implements Second.
-func (s SandboxSecond) Sign(ctx context.Context, text string, ask checklist.Asker) (string, error) {
-	a, err := ask(ctx, checklist.Question{
-		Kind: checklist.Confirm, Asked: checklist.Asked{ID: "second-signs"}, Default: checklist.No,
-		Title: "Sandbox: sign this as " + s.Principal + ", the second person?", Body: text,
-	})
-	if err != nil {
-		return "", err
-	}
-	if a.Text != checklist.Yes {
-		return "", checklist.WithHint(errors.New("the second person did not approve"), "nothing was changed; run the item again to ask once more")
-	}
-	key, err := s.Key(ctx)
-	if err != nil {
-		return "", fmt.Errorf("read the second person's key: %w", err)
-	}
-	return approval.Sign(key, text)
-}
-
-// FileSecond reaches the second person by files: the request is written to
-// Dir, and the signature is read from a file whose path the operator gives.
-type FileSecond struct{ Dir string }
-
-// maxSignature is far above the largest armored signature, in bytes.
-const maxSignature = 64 << 10
-
-// Sign implements Second.
-func (f FileSecond) Sign(ctx context.Context, text string, ask checklist.Asker) (string, error) {
-	sum := sha256.Sum256([]byte(text))
-	path := filepath.Join(f.Dir, "request-"+hex.EncodeToString(sum[:4])+".txt")
-	if err := replaceFile(path, []byte(text)); err != nil {
-		return "", fmt.Errorf("write the request: %w", err)
-	}
-	a, err := ask(ctx, checklist.Question{
-		Kind: checklist.Write, Asked: checklist.Asked{ID: "second-signature"},
-		Title: "Where is the second person's signature? (path of the .sig file)", Default: path + ".sig", Copy: text,
-		Body: "Send them " + path + ". They sign exactly that text with\n\n  ssh-keygen -Y sign -f KEY -n " +
-			sshsig.NamespaceApproval + " " + filepath.Base(path) + "\n\n" + text,
-	})
-	if err != nil {
-		return "", err
-	}
-	file, err := os.Open(strings.TrimSpace(a.Text))
-	if err != nil {
-		return "", checklist.WithHint(fmt.Errorf("read the signature: %w", err), "nothing was changed; run the item again once the file is there")
-	}
-	defer file.Close()
-	armor, err := io.ReadAll(io.LimitReader(file, maxSignature))
-	if err != nil {
-		return "", fmt.Errorf("read the signature: %w", err)
-	}
-	return string(armor), nil
-}
-
-// approve gets the consent of second persons to the items that wait for this one.
-// Both the requests and the approvals are in the journal, and nothing else is
-// changed.
-type approve struct{}
-
-func (approve) agreed(sc *checklist.Scope) (agreed []checklist.Approval, required int) {
-	return sc.Session.Agreed(checklist.Consent{Item: sc.Item.ID}, sc.Now()), sc.Session.Required()
-}
-
-func (a approve) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
-	agreed, required := a.agreed(sc)
-	plan := checklist.Plan{Summary: "Ask a second person", Risk: checklist.Look}
-	switch {
-	case len(agreed) >= required:
-		plan.Summary = "Ask nobody: " + approvedWords(agreed, required)
-	case required > 1:
-		plan.Summary = fmt.Sprintf("Ask %d people other than you", required)
-	}
-	if note := whoAgreed(agreed, required); note != "" && len(agreed) < required {
-		plan.Warnings = []string{note}
-	}
-	for _, i := range sc.Session.ApprovedBy(sc.Item.ID) {
-		for _, e := range i.Environments {
-			plan.Actions = append(plan.Actions, checklist.Action{Environment: e, Words: strings.ToLower(i.Title)})
-		}
-	}
-	return plan, nil
-}
-
-func (a approve) Check(_ context.Context, sc *checklist.Scope) (bool, error) {
-	agreed, required := a.agreed(sc)
-	return len(agreed) >= required, nil
-}
-
-func (approve) Do(ctx context.Context, sc *checklist.Scope) error {
-	_, err := sc.Approve(ctx, checklist.Consent{})
-	return err
-}
-
-func (a approve) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	agreed, required := a.agreed(sc)
-	if len(agreed) < required {
-		return checklist.Evidence{}, fmt.Errorf("%d of %d people have approved it", len(agreed), required)
-	}
-	return checklist.Evidence{Summary: approvedWords(agreed, required)}, nil
-}
-
-// approvedWords says who approved and when, and how many people had to.
-func approvedWords(agreed []checklist.Approval, required int) string {
-	var people []string
-	for _, a := range agreed {
-		people = append(people, fmt.Sprintf("%s at %s", a.By, a.At.UTC().Format("2006-01-02 15:04 MST")))
-	}
-	return fmt.Sprintf("approved by %s (required: %d)", strings.Join(people, " and "), required)
 }

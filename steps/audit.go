@@ -21,6 +21,7 @@ import (
 	"keyturn/keygen"
 	"keyturn/steps/probe"
 	"keyturn/steps/requestlog"
+	"keyturn/vault/durable"
 )
 
 // audit reads what was done with the compromised key since the compromise,
@@ -281,17 +282,8 @@ func auditTable(id keygen.KeyID, rows []auditRow) (table checklist.Table, total 
 // replaceFile writes a file that only its owner can read, so that a crash
 // leaves the old one or the new one.
 func replaceFile(path string, text []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := durable.MkdirAll(filepath.Dir(path)); err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(path), ".unfinished-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name()) // fails once it was renamed
-	_, err = temp.Write(text)
-	if err := errors.Join(err, temp.Sync(), temp.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", temp.Name(), err)
-	}
-	return os.Rename(temp.Name(), path)
+	return durable.WriteFile(path, text)
 }

@@ -2,16 +2,12 @@ package ui
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
 	"keyturn/checklist"
 	"keyturn/ui/words"
 )
-
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
 // about is the card with what a session is about and what was noticed.
 func (m *session) about() *card {

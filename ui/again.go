@@ -107,3 +107,23 @@ func (m *session) reopening(from checklist.Item) string {
 	}
 	return text
 }
+
+// askAgain asks second persons again for the approval that the next item waits
+// for: it ran out, was refused, or is of something that has changed.
+func (m *session) askAgain() {
+	item, ok := m.s.AskAgain(m.outlook(m.now()).closed)
+	if !ok {
+		m.host.say(plain, "the next item waits for no approval that can be asked for again")
+		return
+	}
+	m.do(item)
+}
+
+// askedBefore returns the reason with which a second person was asked to agree
+// to a deviation and has not answered, and says so.
+func (m *session) askedBefore(c checklist.Consent) (reason, says string) {
+	if reason = m.s.AskedReason(c, m.now()); reason != "" {
+		says = "\nA second person has been asked with the reason below. Another reason is another request."
+	}
+	return reason, says
+}

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -119,7 +120,7 @@ func (m *session) drawDetail(now time.Time, k detailKey) []string {
 		p.heading("Passed over")
 		p.text(style{}, st.Text)
 	}
-	m.drawApprovals(p, item)
+	m.drawApprovals(p, item, now)
 	m.drawEffects(p, st)
 	if !st.Status.Settled() {
 		m.drawGates(p, item, now)
@@ -260,14 +261,39 @@ func (m *session) drawEvidence(p *page, st checklist.ItemState, heading string) 
 	}
 }
 
-// drawApprovals names who agreed to what an approving item asks for.
-func (m *session) drawApprovals(p *page, item checklist.Item) {
+// drawApprovals names who agreed to what an approving item asks for, who refused
+// what was asked for about an item, and what still waits for an answer.
+func (m *session) drawApprovals(p *page, item checklist.Item, now time.Time) {
+	asked := func(id string) checklist.Consent {
+		at := slices.IndexFunc(m.s.Requests, func(r checklist.Request) bool { return r.ID == id && r.Consent.Item == item.ID })
+		if at < 0 {
+			return checklist.Consent{}
+		}
+		return m.s.Requests[at].Consent
+	}
+	about := func(c checklist.Consent) string {
+		if c.Deviation == "" {
+			return ""
+		}
+		return " (" + m.s.ConsentWords(c) + ")"
+	}
 	for _, a := range m.s.Approvals {
-		asked := slices.ContainsFunc(m.s.Requests, func(r checklist.Request) bool {
-			return r.ID == a.Request && r.Consent.Item == item.ID && r.Consent.Deviation == ""
-		})
-		if asked {
+		if c := asked(a.Request); c.Item != "" && c.Deviation == "" {
 			p.item(m.look.good, m.look.passed, style{}, "approved by "+a.By+", "+words.Moment(a.At))
+		}
+	}
+	for _, r := range m.s.Refusals {
+		if c := asked(r.Request); c.Item != "" {
+			text := "refused by " + r.By + ", " + words.Moment(r.At) + about(c)
+			if r.Reason != "" {
+				text += ": " + r.Reason
+			}
+			p.item(m.look.bad, m.look.failed, style{}, text)
+		}
+	}
+	for _, r := range m.s.Waiting(now) {
+		if r.Consent.Item == item.ID {
+			p.item(m.look.warn, m.look.waiting, style{}, "a second person was asked"+about(r.Consent)+", and can answer until "+words.Moment(r.Expires))
 		}
 	}
 }
@@ -315,6 +341,11 @@ func (m *session) drawGates(p *page, item checklist.Item, now time.Time) {
 			about = "read again when the item is done"
 		case c.Gate.Kind == checklist.GateProof:
 			about = "no reason can stand in for a proof"
+		case m.readOnly() != "":
+		default:
+			if _, ok := m.s.AskAgain([]checklist.Closed{c}); ok && item.ID == m.outlook(now).next.ID {
+				about = "p asks for it again"
+			}
 		}
 		if about != "" {
 			p.hanging(m.look.muted, "  ", "  ", about)
@@ -376,9 +407,9 @@ func (m *session) drawPlan(p *page, st checklist.ItemState) {
 
 // drawRemarks lists what people said: reasons, answers and notes.
 func (m *session) drawRemarks(p *page, st checklist.ItemState) {
-	for _, gate := range sortedKeys(st.Overrides) {
+	for _, gate := range slices.Sorted(maps.Keys(st.Overrides)) {
 		p.gap()
-		p.item(m.look.warn, m.look.warning, style{}, "gate "+gate+" overridden: "+st.Overrides[gate])
+		p.item(m.look.warn, m.look.warning, style{}, "gate "+gate+" overridden: "+st.Overrides[gate].Reason)
 	}
 	if len(st.Answers) > 0 {
 		p.heading("Answers")

@@ -168,6 +168,31 @@ var scenes = []struct {
 		s.r.session.selectItem("approve-production")
 		s.r.toast.text = ""
 	}},
+	{name: "session-asked", play: func(s *stage) {
+		s.begin("quarterly")
+		s.reach("approve-production")
+		s.press("enter")
+		s.sees("Ask bob@example.com")
+		s.press("esc")
+		s.idle()
+		s.r.toast.text = ""
+	}},
+	{name: "session-refused", play: func(s *stage) {
+		s.begin("quarterly")
+		s.reach("approve-production")
+		s.press("enter")
+		s.sees("Ask bob@example.com")
+		s.press("n")
+		s.idle()
+		s.r.toast.text = ""
+	}},
+	{name: "session-ran-out", play: func(s *stage) {
+		s.begin("quarterly")
+		s.reach("add-production")
+		s.pass(25 * time.Hour)
+		s.r.session.selectItem("add-production")
+		s.r.toast.text = ""
+	}},
 	{name: "prompt-abandon", play: func(s *stage) {
 		s.begin("quarterly")
 		s.press("a", "wrong service", "enter")

@@ -14,6 +14,7 @@ func (r *root) help() *card {
 		{"Session: the work", []key.Binding{
 			k.Do, as(k.Again, "do an item again: a reading alone, others with all behind them"), as(k.Note, "note on the item under the cursor"),
 			as(k.PassOver, "pass over the next item, with a reason"),
+			as(k.AskAgain, "ask again for the approval that the next item waits for"),
 			as(k.Override, "override a closed gate of the next item, with a reason"),
 			as(k.Turn, "turn the clock to when the next item opens (sandbox only)"),
 			as(k.Abandon, "abandon the session, with a reason"),

@@ -11,7 +11,7 @@ type keymap struct {
 	Up, Down, Top, Bottom, PageUp, PageDown      key.Binding
 	Focus, ToItems, ToText                       key.Binding
 	Do, Again, Note, PassOver, Override, Turn    key.Binding
-	Refresh, Copy, About, Abandon                key.Binding
+	AskAgain, Refresh, Copy, About, Abandon      key.Binding
 	Help, Back, Quit, Interrupt, Suspend, Number key.Binding
 
 	Yes, No, Switch, Accept, Leave, NewLine, CopyText key.Binding
@@ -39,6 +39,7 @@ func newKeymap() keymap {
 		PassOver: one("s", "pass over"),
 		Override: one("o", "override a gate"),
 		Turn:     one("f", "turn the clock on"),
+		AskAgain: one("p", "ask for approval"),
 		Refresh:  one("r", "refresh"),
 		Copy:     one("y", "copy"),
 		About:    one("i", "about the session"),

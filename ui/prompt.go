@@ -19,7 +19,7 @@ import (
 
 const (
 	writeRows = 3
-	writeMost = 4000 // characters
+	writeMost = 16000 // characters; a signature with its text fits
 )
 
 // prompt asks one question in a sheet at the bottom, so that what it is about
@@ -210,6 +210,9 @@ func (p *prompt) write(k tea.KeyMsg) (tea.Cmd, bool) {
 	case !key.Matches(k, p.keymap.Accept):
 		p.problem = ""
 		return p.edit(k), false
+	case p.q.Block.Unfinished(p.area.Value()): // a terminal that does not mark what is pasted
+		p.area.InsertRune('\n')
+		return nil, false
 	}
 	text := strings.TrimSpace(p.area.Value())
 	if p.offers() {

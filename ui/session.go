@@ -200,7 +200,7 @@ func (m *session) press(k tea.KeyMsg) tea.Cmd {
 		m.host.show(m.about())
 	case key.Matches(k, m.keymap.Refresh):
 		return m.refresh()
-	case key.Matches(k, m.keymap.Do, m.keymap.Again, m.keymap.Note, m.keymap.PassOver, m.keymap.Override, m.keymap.Turn, m.keymap.Abandon):
+	case key.Matches(k, m.keymap.Do, m.keymap.Again, m.keymap.AskAgain, m.keymap.Note, m.keymap.PassOver, m.keymap.Override, m.keymap.Turn, m.keymap.Abandon):
 		return m.act(k)
 	}
 	return nil
@@ -260,6 +260,8 @@ func (m *session) act(k tea.KeyMsg) tea.Cmd {
 		m.doNext()
 	case key.Matches(k, m.keymap.Again):
 		m.again()
+	case key.Matches(k, m.keymap.AskAgain):
+		m.askAgain()
 	case key.Matches(k, m.keymap.Note):
 		m.askNote()
 	case key.Matches(k, m.keymap.PassOver):
@@ -395,6 +397,9 @@ func (m *session) keys() []key.Binding {
 		keys = append(keys, k.Again)
 	} else if _, ok := m.reopens(m.item()); ok {
 		keys = append(keys, as(k.Again, "open again"))
+	}
+	if _, ok := m.s.AskAgain(ahead.closed); ok {
+		keys = append(keys, k.AskAgain)
 	}
 	if ahead.more && !ahead.next.Required {
 		keys = append(keys, k.PassOver)
@@ -546,9 +551,10 @@ func (m *session) askPassOver() {
 		return
 	}
 	m.selectItem(next.ID)
+	asked, waits := m.askedBefore(checklist.Consent{Item: next.ID, Deviation: checklist.PassedOver})
 	m.host.ask(checklist.Question{
-		Kind: checklist.Write, Title: "Pass over: " + next.Title,
-		Body: "The reason is printed first in the signed record." + secondPerson(next),
+		Kind: checklist.Write, Title: "Pass over: " + next.Title, Default: asked,
+		Body: "The reason is printed first in the signed record." + secondPerson(next) + waits,
 	}, func(reason string) tea.Cmd {
 		m.host.run(task{
 			name: "Pass over: " + next.Title, item: next.ID, engine: m.engine,
@@ -606,9 +612,10 @@ func (m *session) askOverride() {
 }
 
 func (m *session) askOverrideReason(item checklist.Item, gate checklist.Closed) {
+	asked, waits := m.askedBefore(checklist.Consent{Item: item.ID, Deviation: checklist.Overridden, Gate: gate.ID})
 	m.host.ask(checklist.Question{
-		Kind: checklist.Write, Title: "Override the gate of: " + item.Title,
-		Body: "Closed because " + gate.Why + ".\nThe reason is printed first in the signed record." + secondPerson(item),
+		Kind: checklist.Write, Title: "Override the gate of: " + item.Title, Default: asked,
+		Body: "Closed because " + gate.Why + ".\nThe reason is printed first in the signed record." + secondPerson(item) + waits,
 	}, func(reason string) tea.Cmd {
 		m.host.run(task{
 			name: "Override a gate", item: item.ID, engine: m.engine,

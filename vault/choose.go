@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"keyturn/vault/durable"
 )
 
 // The backends that Options.Backend names.
@@ -31,7 +33,9 @@ type Options struct {
 	Dir     string // the vault's own folder; made with mode 0700
 
 	// Service separates the keychain items of vaults that do not belong
-	// together; DefaultService when empty.
+	// together; DefaultService when empty. A vault that was made with
+	// DefaultService goes on using it, whatever is named here: that is where its
+	// items are.
 	Service string
 
 	// Passphrase asks for the file vault's passphrase; nil if nobody can.
@@ -57,6 +61,7 @@ type Options struct {
 	ring      ring                            // nil for the keychain of the system
 	preflight func(context.Context) Readiness // nil for Preflight
 	limit     time.Duration                   // of a keychain call; 0 for readyLimit and promptLimit
+	held      hold                            // while the vault is chosen
 }
 
 // choice remembers which backend a folder uses.
@@ -83,17 +88,20 @@ func Open(ctx context.Context, o Options) (Vault, error) {
 		return nil, err
 	}
 	// Two first openings at once must not choose differently.
-	unlock, err := indexFile{dir: o.Dir}.lock(ctx)
+	o.held, err = indexFile{dir: o.Dir}.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
-	if err := removeRemains(o.Dir); err != nil {
+	defer release(o.held)
+	if err := durable.RemoveRemains(o.Dir); err != nil {
 		return nil, fmt.Errorf("open vault: %w", err)
 	}
 	remembered, err := remembered(o.Dir)
 	if err != nil {
 		return nil, err
+	}
+	if remembered == BackendKeychain+":"+DefaultService && !o.SelfIdentity {
+		o.Service = DefaultService
 	}
 	switch {
 	case remembered != "" && (o.Backend == BackendAuto || o.storeID(o.Backend) == remembered):
@@ -177,7 +185,7 @@ func (o Options) file(ctx context.Context) (*fileStore, error) {
 		attempts = maxAttempts
 	}
 	id, err := openIdentity(ctx, identityOptions{
-		dir: o.Dir, ask: o.Passphrase, attempts: attempts, inClear: o.SelfIdentity, workFactor: o.WorkFactor,
+		dir: o.Dir, ask: o.Passphrase, attempts: attempts, inClear: o.SelfIdentity, workFactor: o.WorkFactor, held: o.held,
 	})
 	if err != nil {
 		return nil, err
@@ -302,7 +310,10 @@ func (o Options) remember(v Vault, backend, why string, ready Readiness) (Vault,
 	if err != nil {
 		return nil, fmt.Errorf("remember vault: %w", err)
 	}
-	if err := replaceFile(filepath.Join(o.Dir, choiceName), append(data, '\n')); err != nil {
+	if err := checkHeld(o.held); err != nil { // a person may have been asked since
+		return nil, err
+	}
+	if err := durable.WriteFile(filepath.Join(o.Dir, choiceName), append(data, '\n')); err != nil {
 		return nil, fmt.Errorf("remember vault: %w", err)
 	}
 	o.Explain(o.sentence(backend, why, ready))

@@ -129,6 +129,7 @@ func TestAutoWithAKeychainThatDoesNotWork(t *testing.T) {
 func TestRememberedKeychainIsNeverReplaced(t *testing.T) {
 	t.Parallel()
 	o, _, s := autoOptions(t, KeychainReady)
+	o.Service = "keyturn-one"
 	MustPut(t, MustOpen(t, o), "staging/v2", MustSecret(t), PutOptions{})
 	s.told = nil
 	o.SelfIdentity, o.Interactive, o.Passphrase = true, true, says(passphrase)
@@ -141,13 +142,50 @@ func TestRememberedKeychainIsNeverReplaced(t *testing.T) {
 	o.Backend = BackendFile
 	_, err = Open(t.Context(), o)
 	require.ErrorIs(t, err, ErrUnavailable)
-	assert.Contains(t, err.Error(), "its 1 items are in keychain:keyturn, not in file")
+	assert.Contains(t, err.Error(), "its 1 items are in keychain:keyturn-one, not in file")
 	assert.NoFileExists(t, filepath.Join(o.Dir, clearIdentityName))
 	assert.Empty(t, s.told)
 
-	o.Backend, o.Service, o.preflight = BackendAuto, "another", always(KeychainReady)
+	o.Backend, o.Service, o.preflight = BackendAuto, "keyturn-two", always(KeychainReady)
 	_, err = Open(t.Context(), o)
 	require.ErrorIs(t, err, ErrUnavailable, "nor another service")
+}
+
+// A vault that was made with the service that all shared finds its items there
+// when its caller names a service of its own.
+func TestAVaultOfTheSharedServiceGoesOnUsingIt(t *testing.T) {
+	t.Parallel()
+	for _, backend := range []string{BackendAuto, BackendKeychain} {
+		for name, lose := range map[string]bool{"with its choice": false, "with the index alone": true} {
+			t.Run(backend+" "+name, func(t *testing.T) {
+				t.Parallel()
+				o, r, _ := autoOptions(t, KeychainReady)
+				secret, more := MustSecret(t), MustSecret(t)
+				MustPut(t, MustOpen(t, o), "staging/v1", secret, PutOptions{})
+				if lose {
+					require.NoError(t, os.Remove(filepath.Join(o.Dir, choiceName)))
+				}
+				o.Backend, o.Service = backend, "keyturn-of-its-own"
+				v := MustOpen(t, o)
+				found, _, err := v.Get(t.Context(), "staging/v1")
+				require.NoError(t, err)
+				requireSecret(t, secret, found)
+				MustPut(t, v, "staging/v2", more, PutOptions{})
+				text, err := r.Get(DefaultService, "staging/v2/1")
+				require.NoError(t, err)
+				assert.Equal(t, more.Reveal(), text)
+			})
+		}
+	}
+
+	t.Run("but no sandbox does", func(t *testing.T) {
+		t.Parallel()
+		o, _, _ := autoOptions(t, KeychainReady)
+		MustPut(t, MustOpen(t, o), "staging/v1", MustSecret(t), PutOptions{})
+		o.Service, o.SelfIdentity = "keyturn-sandbox-1", true
+		_, err := Open(t.Context(), o)
+		require.ErrorIs(t, err, ErrUnavailable)
+	})
 }
 
 func TestEmptyVaultMayChange(t *testing.T) {

@@ -6,16 +6,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 )
 
 // hasModes reports whether file modes mean something here. On Windows the
 // folder's access list decides, which for a profile folder is the user alone.
 const hasModes = runtime.GOOS != "windows"
-
-// remainsPattern is what temporary files are called.
-const remainsPattern = ".vault-new-*"
 
 // makePrivateDir makes dir, and takes other users' rights away if it has any.
 func makePrivateDir(dir string) error {
@@ -32,62 +28,6 @@ func makePrivateDir(dir string) error {
 		}
 	}
 	return nil
-}
-
-// replaceFile writes data so that after a crash path holds either the old
-// content or all of the new: temporary file, fsync, rename, fsync of the
-// folder. The file has mode 0600, as os.CreateTemp makes it.
-func replaceFile(path string, data []byte) (err error) {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, remainsPattern)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, ignoreNotExist(os.Remove(f.Name())))
-		}
-	}()
-	if _, err := f.Write(data); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := f.Sync(); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-// removeRemains removes the temporary files that a crash left. The caller
-// holds the lock, under which all files are written.
-func removeRemains(dir string) error {
-	remains, err := fs.Glob(os.DirFS(dir), remainsPattern)
-	if err != nil {
-		return err
-	}
-	for _, name := range remains {
-		if err := ignoreNotExist(os.Remove(filepath.Join(dir, name))); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// syncDir makes a rename or a removal in dir last through a power cut.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" { // folders cannot be flushed there; NTFS journals renames
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 func ignoreNotExist(err error) error {

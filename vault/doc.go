@@ -17,8 +17,8 @@
 //	ID.age          file backend: one secret, with its name inside
 //
 // The keychain backend keeps only store.json, index.json and lock there; the
-// secret's text itself is the keychain item with service "keyturn" and user
-// name NAME/VERSION.
+// secret's text itself is the keychain item with the vault's service and user
+// name NAME/VERSION. store.json remembers the service, as "keychain:SERVICE".
 //
 // # What a crash can leave
 //

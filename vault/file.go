@@ -17,6 +17,7 @@ import (
 	"filippo.io/age"
 
 	"keyturn/keygen"
+	"keyturn/vault/durable"
 )
 
 const (
@@ -99,7 +100,7 @@ func (f *fileStore) write(ctx context.Context, r record, secret keygen.Secret) e
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := replaceFile(path, data); err != nil {
+	if err := durable.WriteFile(path, data); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return f.readBack(ctx, r, path, data, secret)
@@ -195,7 +196,7 @@ func (f *fileStore) remove(_ context.Context, r record) error {
 		}
 		return fmt.Errorf("remove secret: %w", err)
 	}
-	return syncDir(f.dir)
+	return durable.SyncDir(f.dir)
 }
 
 func encrypt(plain []byte, to age.Recipient) ([]byte, error) {

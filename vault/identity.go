@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 
 	"filippo.io/age"
+
+	"keyturn/vault/durable"
 )
 
 const (
@@ -51,6 +53,7 @@ type identityOptions struct {
 	attempts   int
 	inClear    bool // a new identity is made without a passphrase
 	workFactor int
+	held       hold // keeps others from making an identity
 }
 
 // openIdentity opens the identity of a folder, and makes it if there is none.
@@ -116,7 +119,12 @@ func (d *identity) create(ctx context.Context, o identityOptions) error {
 			return err
 		}
 	}
-	if err := replaceFile(d.path(name), data); err != nil {
+	// A person has typed a passphrase meanwhile. Another process that could make an
+	// identity too would lose what is stored with it to this one.
+	if err := checkHeld(o.held); err != nil {
+		return err
+	}
+	if err := durable.WriteFile(d.path(name), data); err != nil {
 		return fmt.Errorf("write age identity: %w", err)
 	}
 	d.key.Store(key)
@@ -143,7 +151,7 @@ func sealIdentity(ctx context.Context, text []byte, o identityOptions) ([]byte, 
 
 func (d *identity) writeRecipient(r *age.X25519Recipient) error {
 	d.recipient = r
-	if err := replaceFile(d.path(recipientName), []byte(r.String()+"\n")); err != nil {
+	if err := durable.WriteFile(d.path(recipientName), []byte(r.String()+"\n")); err != nil {
 		return fmt.Errorf("write age recipient: %w", err)
 	}
 	return nil

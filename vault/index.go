@@ -17,7 +17,8 @@ import (
 	"time"
 
 	"keyturn/keygen"
-	"keyturn/ownfile"
+	"keyturn/vault/durable"
+	"keyturn/vault/ownfile"
 )
 
 const (
@@ -76,6 +77,8 @@ type index struct {
 	Format  string   `json:"format"`
 	Store   string   `json:"store"` // whose references these are, such as keychain:keyturn
 	Records []record `json:"records"`
+
+	held hold // what lets it be saved; nil for one that is only read
 }
 
 // of returns the positions of a name's records, oldest version first.
@@ -140,8 +143,7 @@ func (x *index) drop(gone func(record) bool) {
 
 // catalog is where an index is kept.
 type catalog interface {
-	// lock keeps everybody else from changing the index.
-	lock(ctx context.Context) (unlock func(), err error)
+	lock(ctx context.Context) (hold, error)
 	load() (index, error)
 	save(index) error
 }
@@ -158,7 +160,7 @@ var _ catalog = indexFile{}
 
 func (f indexFile) path() string { return filepath.Join(f.dir, indexName) }
 
-func (f indexFile) lock(ctx context.Context) (func(), error) {
+func (f indexFile) lock(ctx context.Context) (hold, error) {
 	waiting, cancel := context.WithTimeout(ctx, cmp.Or(f.wait, lockWait))
 	defer cancel()
 	// A new handle for each call also keeps goroutines of one process apart.
@@ -166,7 +168,7 @@ func (f indexFile) lock(ctx context.Context) (func(), error) {
 	l, err := ownfile.TakeLock(waiting, path, lockRetry)
 	switch {
 	case err == nil:
-		return func() { _ = l.Release() }, nil // closing the handle releases the lock in any case
+		return l, nil
 	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 		return nil, &Error{Op: "lock", Subject: path, Kind: ErrBusy,
 			Advice: "finish or stop the other keyturn, then try again; nothing was changed"}
@@ -219,7 +221,7 @@ func (f indexFile) save(x index) error {
 	if err != nil {
 		return fmt.Errorf("encode index: %w", err)
 	}
-	if err := replaceFile(f.path(), append(data, '\n')); err != nil {
+	if err := durable.WriteFile(f.path(), append(data, '\n')); err != nil {
 		return fmt.Errorf("write index: %w", err)
 	}
 	return nil

@@ -148,35 +148,24 @@ func TestReadersDoNotWaitForAWriter(t *testing.T) {
 func TestWriterGivesUpOnALockThatIsHeld(t *testing.T) {
 	t.Parallel()
 	f := indexFile{dir: t.TempDir(), wait: 3 * lockRetry}
-	unlock, err := f.lock(t.Context())
+	held, err := f.lock(t.Context())
 	require.NoError(t, err)
 	_, err = f.lock(t.Context())
 	require.ErrorIs(t, err, ErrBusy)
 	requireHint(t, err, "nothing was changed")
-	unlock()
-	unlock, err = f.lock(t.Context())
+	require.NoError(t, held.Release())
+	held, err = f.lock(t.Context())
 	require.NoError(t, err)
-	unlock()
+	require.NoError(t, held.Release())
 }
 
 func TestRemainsOfACrashAreRemoved(t *testing.T) {
 	t.Parallel()
 	o := sandboxOptions(t)
-	remains := filepath.Join(o.Dir, ".vault-new-123")
+	remains := filepath.Join(o.Dir, ".unfinished-123")
 	require.NoError(t, os.WriteFile(remains, []byte("half"), 0o600))
 	MustOpen(t, o)
 	assert.NoFileExists(t, remains)
-}
-
-func TestReplaceFileLeavesNothingBehindWhenItCannotWrite(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	target := filepath.Join(dir, "taken")
-	require.NoError(t, os.Mkdir(target, 0o700)) // a file cannot take a folder's place
-	require.Error(t, replaceFile(target, []byte("x")))
-	files, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	assert.Len(t, files, 1)
 }
 
 func TestEntryTimesAreThoseOfTheClock(t *testing.T) {

@@ -12,7 +12,9 @@ import (
 )
 
 const (
-	// DefaultService is the service name of keychain items.
+	// DefaultService is the service name of keychain items where the caller names
+	// none. Vaults that share it also share the names of their items, so each
+	// vault of real keys should have a service of its own.
 	DefaultService = "keyturn"
 
 	// readyLimit bounds a call to an unlocked keychain, which answers within
@@ -40,7 +42,7 @@ func (osRing) Delete(service, user string) error        { return keyring.Delete(
 
 // keychain is the store in the operating system's keychain. An item's secret
 // is the text itself, so that any other tool reads it: on Linux
-// secret-tool lookup service keyturn username staging/v2/1.
+// secret-tool lookup service SERVICE username staging/v2/1.
 type keychain struct {
 	service     string
 	ring        ring

@@ -66,7 +66,8 @@ type PutOptions struct {
 
 	// Adopt takes over items which the store holds but the index does not
 	// know, as after a lost index: they enter the index as archived versions.
-	// Without it, Put refuses with ErrExists rather than guess whose they are.
+	// Without it, Put refuses with ErrExists and ErrForeign rather than guess
+	// whose they are.
 	Adopt bool
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"keyturn/checklist"
 )
@@ -28,19 +29,20 @@ func (p *Second) Request(_ context.Context, s *checklist.Session, c checklist.Co
 	// A session that comes back after a crash asks anew, and no id is used twice.
 	return checklist.Request{
 		ID: fmt.Sprintf("request-%d", len(s.Requests)+1), Consent: c, Mandate: s.Mandate(c).Digest(), Text: "please agree",
+		Expires: s.LastEvent.At.Add(24 * time.Hour),
 	}, nil
 }
 
 // Answer implements checklist.Approver.
-func (p *Second) Answer(_ context.Context, s *checklist.Session, r checklist.Request, _ checklist.Asker) (checklist.Approval, error) {
+func (p *Second) Answer(_ context.Context, s *checklist.Session, r checklist.Request, _ checklist.Asker) (checklist.Reply, error) {
 	if p.Err != nil {
-		return checklist.Approval{}, p.Err
+		return checklist.Reply{}, p.Err
 	}
 	by := "grace@example.com"
 	if len(p.People) > 0 {
 		by = p.People[len(s.Approvals)%len(p.People)]
 	}
-	return checklist.Approval{Request: r.ID, Item: r.Consent.Item, By: by, Mandate: r.Mandate, At: s.LastEvent.At}, nil
+	return checklist.Reply{Approval: &checklist.Approval{Request: r.ID, Item: r.Consent.Item, By: by, Mandate: r.Mandate, At: s.LastEvent.At}}, nil
 }
 
 // Asked returns what was asked for, in order.

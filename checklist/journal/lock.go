@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"keyturn/ownfile"
+	"keyturn/vault/ownfile"
 )
 
 // The lock is the operating system's, on a file that is never removed, so it

@@ -6,7 +6,7 @@ import (
 	"io/fs"
 
 	"keyturn/checklist"
-	"keyturn/ownfile"
+	"keyturn/vault/ownfile"
 )
 
 // openFile opens a journal's file, and says what to do where it is not a

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"keyturn/checklist"
-	"keyturn/ownfile"
+	"keyturn/vault/ownfile"
 )
 
 // loss is a way to lose a journal, given the folder of the sessions.

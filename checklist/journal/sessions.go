@@ -12,7 +12,7 @@ import (
 	"runtime"
 
 	"keyturn/checklist"
-	"keyturn/ownfile"
+	"keyturn/vault/ownfile"
 )
 
 // fileName is the journal's within its session's folder.

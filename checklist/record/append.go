@@ -53,12 +53,12 @@ func (t *Trail) Append(ctx context.Context, d Draft, key sshsig.Key) (Exported, 
 }
 
 func (t *Trail) append(ctx context.Context, d Draft, key sshsig.Key) (_ Exported, err error) {
-	unlock, err := t.lock(ctx)
+	l, err := t.lock(ctx)
 	if err != nil {
 		return Exported{}, err
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	if err := t.load(); err != nil {
+	defer func() { err = errors.Join(err, l.Release()) }()
+	if err := t.load(l); err != nil {
 		return Exported{}, err
 	}
 	c, err := readJournal(d.Journal)
@@ -85,17 +85,21 @@ func (t *Trail) append(ctx context.Context, d Draft, key sshsig.Key) (_ Exported
 	if err := ctx.Err(); err != nil {
 		return Exported{}, err
 	}
-	if err := writeFolder(t.dir, r.Name(), files); err != nil {
+	// The signature may have waited for a person, as the lock for another program.
+	if err := checklist.MayChange(ctx); err != nil {
+		return Exported{}, err
+	}
+	if err := writeFolder(l, t.dir, r.Name(), files); err != nil {
 		return Exported{}, fmt.Errorf("write record %s: %w", r.Name(), err)
 	}
 	f := folder{seq: r.Trail.Seq, rotation: r.Rotation.ID, name: r.Name()}
 	digest := digestOf(files[recordFile])
 	t.folders = append(t.folders, f)
 	t.head = Head{Trail: t.id, Seq: f.seq, Digest: digest}
-	if err := t.writeHead(); err != nil {
+	if err := t.writeHead(l); err != nil {
 		return Exported{}, fmt.Errorf("write HEAD: %w", err)
 	}
-	return t.exported(f, digest), nil
+	return t.exported(t.dir, f, digest), nil
 }
 
 // open reports that another trail goes on after this one.
@@ -189,10 +193,12 @@ func (t *Trail) verify(name string, files map[string][]byte, d Draft) error {
 // advice says what to do about a record that would not verify.
 func (f *Failure) advice() string {
 	switch {
+	case errors.Is(f.Err, errOtherSigner):
+		return "let another member of the roster sign the record"
 	case f.Field == "created_at" || f.File == signatureFile || f.Field == "signer.principal":
 		return "see that the roster has a line that lets the signer sign records now; another member may sign it too"
 	case f.File == journalFile:
-		return "the journal is kept; abandon the session if it cannot be put right, which is recorded too"
+		return "the journal is kept, and says what was done; give it to whoever reviews the session, since no record of it will verify"
 	}
 	return "the journal is kept; run the item again once that is put right"
 }

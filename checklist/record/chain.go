@@ -17,7 +17,12 @@ type links struct {
 	requests  map[string]string   // ids of approval requests, and the record that used them
 	rollbacks map[string][]string // sessions whose record did not come yet: the records that roll them back
 	beyond    []sighting          // of records before base
+	secrets   map[string]secret   // by environment and key id
+	found     []Finding
 }
+
+// secret is what a record says of a key in an environment.
+type secret struct{ record, fingerprint string }
 
 // rotated is a session that has a record.
 type rotated struct {
@@ -36,7 +41,7 @@ type sighting struct {
 func newLinks(id string, base Head) *links {
 	return &links{
 		id: id, base: base, head: Head{Trail: id, Seq: base.Seq, Digest: base.Digest},
-		sessions: map[string]rotated{}, requests: map[string]string{}, rollbacks: map[string][]string{},
+		sessions: map[string]rotated{}, requests: map[string]string{}, rollbacks: map[string][]string{}, secrets: map[string]secret{},
 	}
 }
 
@@ -75,6 +80,7 @@ func (l *links) add(c checked) *Failure {
 	if f := l.rollback(c); f != nil {
 		return f
 	}
+	l.compareSecrets(c)
 	l.push(c)
 	return nil
 }
@@ -87,6 +93,27 @@ func (l *links) push(c checked) {
 	l.sessions[c.record.Rotation.ID] = rotatedBy(c)
 	for _, u := range c.used {
 		l.requests[u.id] = c.name
+	}
+	for _, k := range c.record.Keys {
+		for id, fingerprint := range map[string]string{k.OldID: k.OldFp, k.NewID: k.NewFp} {
+			if fingerprint != "" {
+				l.secrets[k.Environment+"/"+id] = secret{c.name, fingerprint}
+			}
+		}
+	}
+}
+
+// compareSecrets looks whether a rollback put another secret back than the trail
+// knows under that key id: nobody else agreed to it.
+func (l *links) compareSecrets(c checked) {
+	if c.record.Rotation.Kind != kindRollback {
+		return
+	}
+	for _, k := range c.record.Keys {
+		if known, ok := l.secrets[k.Environment+"/"+k.OldID]; ok && k.OldFp != "" && known.fingerprint != k.OldFp {
+			l.found = append(l.found, Finding{ClassSecret, c.name, fmt.Sprintf(
+				"it put %s back in %s with another secret than record %s knows, and nobody else agreed to that", k.OldID, k.Environment, known.record)})
+		}
 	}
 }
 

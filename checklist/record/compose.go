@@ -159,13 +159,13 @@ func (r Record) differs(derived Record, text []byte) (field string) {
 	if bytes.Equal(ours, text) {
 		return ""
 	}
-	return memberAt(string(text[:firstDifference(ours, text)]))
+	return memberAt(string(text), firstDifference(ours, text))
 }
 
-// memberAt names the top-level member in which a cut encoding ends.
-func memberAt(text string) string {
+// memberAt names the top-level member of an encoding that a place belongs to.
+func memberAt(text string, at int) string {
 	const indent = "\n  \""
-	start := strings.LastIndex(text, indent)
+	start := strings.LastIndex(text[:min(at, len(text))], indent)
 	if start < 0 {
 		return "schema"
 	}

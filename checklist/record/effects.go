@@ -219,10 +219,19 @@ func placed(s *checklist.Session, e checklist.Effect) error {
 	case e.Environment == checklist.Production:
 		return nil
 	}
-	for _, slot := range setup.Targets[at].Slots[checklist.Production] {
-		if slices.Contains(strings.Split(e.Place, ","), slot) {
-			return fmt.Errorf("it is said to change %s, and changes %s, which is production's", e.Environment, slot)
+	for place := range strings.SplitSeq(e.Place, ",") {
+		if ofProduction(setup.Targets[at], place) {
+			return fmt.Errorf("it is said to change %s, and changes %s, which is production's", e.Environment, place)
 		}
 	}
 	return nil
+}
+
+// ofProduction reports whether a place of a target is one of production's. A
+// setup names each with the type of its variables, such as "preview=sensitive".
+func ofProduction(t checklist.Target, place string) bool {
+	return place == string(checklist.Production) || slices.ContainsFunc(t.Slots[checklist.Production], func(slot string) bool {
+		name, _, _ := strings.Cut(slot, "=")
+		return name == place
+	})
 }

@@ -1,6 +1,8 @@
 package record
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -55,4 +57,37 @@ func Forge(dir string, key sshsig.Key, journal []byte, change func(*Record)) (st
 		}
 	}
 	return digestOf(text), nil
+}
+
+// AppendUnverified is Append without what keeps it from writing a record that
+// does not verify.
+func AppendUnverified(t *Trail, d Draft, key sshsig.Key) (err error) {
+	l, err := t.lock(context.Background())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Release()) }()
+	c, err := readJournal(d.Journal)
+	if err != nil {
+		return err
+	}
+	r, s, err := t.complete(d, c, key)
+	if err != nil {
+		return err
+	}
+	files, err := seal(&r, s, d.Journal, c, key)
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(filepath.Join(t.dir, r.Name()), 0o700); err != nil {
+		return err
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(t.dir, r.Name(), name), content, 0o600); err != nil {
+			return err
+		}
+	}
+	t.folders = append(t.folders, folder{seq: r.Trail.Seq, rotation: r.Rotation.ID, name: r.Name()})
+	t.head = Head{Trail: t.id, Seq: r.Trail.Seq, Digest: digestOf(files[recordFile])}
+	return t.writeHead(l)
 }

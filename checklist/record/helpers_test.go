@@ -185,3 +185,29 @@ func contextThatEnded(t testing.TB) (context.Context, context.CancelFunc) {
 	cancel()
 	return ctx, cancel
 }
+
+// filesIn reads a folder with all that is in it.
+func filesIn(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	require.NoError(t, filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		files[name] = read(t, path)
+		return err
+	}))
+	return files
+}
+
+// trailOf writes files that make a trail.
+func trailOf(t testing.TB, files map[string]string) *record.Trail {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "trail")
+	for name, text := range files {
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o700))
+		write(t, text, dir, name)
+	}
+	return mustTrail(t, dir)
+}

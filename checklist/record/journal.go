@@ -33,7 +33,8 @@ func readJournal(text []byte) (copied, error) {
 	if len(text) == 0 {
 		return copied{}, errors.New("it is empty")
 	}
-	var c copied
+	lines := bytes.Count(text, []byte("\n"))
+	c := copied{events: make([]checklist.Event, 0, lines), digests: make([]string, 0, lines)}
 	chain := checklist.NewChain()
 	for line := range bytes.Lines(text) {
 		if line[len(line)-1] != '\n' {

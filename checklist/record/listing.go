@@ -2,12 +2,12 @@ package record
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // listing is what a trail's folder holds.
@@ -30,6 +30,8 @@ func listTrail(dir string, base int) (listing, error) {
 		name := entry.Name()
 		m := folderPattern.FindStringSubmatch(name)
 		switch {
+		case m != nil && entry.Type()&fs.ModeSymlink != 0:
+			return listing{}, fmt.Errorf("%w: %q is a link, and no record's folder", ErrDamaged, name)
 		case m != nil && entry.IsDir():
 			seq, err := strconv.Atoi(m[1])
 			if err != nil || folderName(seq, m[2]) != name {
@@ -37,6 +39,7 @@ func listTrail(dir string, base int) (listing, error) {
 			}
 			l.folders = append(l.folders, folder{seq: seq, rotation: m[2], name: name})
 		case name == idFile, name == headFile, name == lockFile:
+		case name == attributesFile && isAttributes(filepath.Join(dir, name)):
 		case base > 0 && slices.Contains(predecessorFiles(), name):
 		default:
 			l.foreign = append(l.foreign, name)
@@ -51,27 +54,17 @@ func listTrail(dir string, base int) (listing, error) {
 	return l, nil
 }
 
+// isAttributes reports whether a file says to git what a new trail says: another
+// text may be anybody's.
+func isAttributes(path string) bool {
+	text, err := readFile(path)
+	return err == nil && string(text) == attributes
+}
+
 // hasRecords reports whether a folder holds any record.
 func hasRecords(dir string) (bool, error) {
 	entries, err := os.ReadDir(dir)
 	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
 		return e.IsDir() && folderPattern.MatchString(e.Name())
 	}), err
-}
-
-// removeUnfinished removes folders that a crash left before they got their
-// name.
-func removeUnfinished(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), temporaryPrefix) {
-			if err := os.RemoveAll(filepath.Join(dir, entry.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

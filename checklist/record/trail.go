@@ -8,20 +8,20 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/google/uuid"
+
+	"keyturn/vault/durable"
 )
 
 const (
-	idFile   = "id"
-	headFile = "HEAD"
-	lockFile = ".lock"
+	idFile         = "id"
+	headFile       = "HEAD"
+	lockFile       = ".lock"
+	attributesFile = ".gitattributes"
 
-	temporaryPrefix = ".unfinished-"
-	lockRetry       = 50 * time.Millisecond
-	lockPatience    = 10 * time.Second // an append takes milliseconds
+	// attributes keep git from changing line ends, which every digest covers.
+	attributes = "* -text\n"
 )
 
 // ErrDamaged says that a trail is not as Append left it. Nothing is repaired
@@ -63,33 +63,24 @@ func openTrail(dir string) (*Trail, error) {
 	t := &Trail{dir: dir}
 	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
 	defer cancel()
-	unlock, err := t.lock(ctx)
+	l, err := t.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(t.load(), unlock()); err != nil {
+	if err := errors.Join(t.load(l), l.Release()); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
-// lock takes the trail's folder.
-func (t *Trail) lock(ctx context.Context) (unlock func() error, err error) {
-	lock := flock.New(filepath.Join(t.dir, lockFile))
-	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
-		return nil, fmt.Errorf("lock trail %s: %w", t.dir, err)
-	}
-	return lock.Unlock, nil
-}
-
-// load reads the folder anew. The caller holds the lock.
-func (t *Trail) load() error {
+// load reads the folder anew, and puts right what a crash left.
+func (t *Trail) load(l *lock) error {
 	id, err := loadID(t.dir)
 	if err != nil {
 		return err
 	}
 	t.id = id
-	if err := removeUnfinished(t.dir); err != nil {
+	if err := durable.RemoveRemains(t.dir); err != nil {
 		return err
 	}
 	if t.base, err = baseOf(t.dir, id); err != nil {
@@ -100,12 +91,12 @@ func (t *Trail) load() error {
 		return err
 	}
 	t.folders = listing.folders
-	return t.loadHead()
+	return t.loadHead(l)
 }
 
 func loadID(dir string) (string, error) {
 	path := filepath.Join(dir, idFile)
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if begun, err := hasRecords(dir); err != nil {
 			return "", err
@@ -116,10 +107,13 @@ func loadID(dir string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("make an id: %w", err)
 		}
-		return made.String(), replaceFile(path, []byte(made.String()+"\n"))
+		if err := durable.WriteFile(filepath.Join(dir, attributesFile), []byte(attributes)); err != nil {
+			return "", err
+		}
+		return made.String(), durable.WriteFile(path, []byte(made.String()+"\n"))
 	}
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("read file %s: %w", idFile, err)
 	}
 	return parseID(text)
 }
@@ -134,7 +128,7 @@ func parseID(text []byte) (string, error) {
 
 // loadHead compares HEAD with the last record, and writes it when a crash came
 // between the record and HEAD, or before the first HEAD.
-func (t *Trail) loadHead() error {
+func (t *Trail) loadHead(l *lock) error {
 	t.head = Head{Trail: t.id, Seq: t.base.Seq, Digest: t.base.Digest}
 	prev := ""
 	if n := len(t.folders); n > 0 {
@@ -155,7 +149,7 @@ func (t *Trail) loadHead() error {
 	stored, err := t.storedHead()
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && len(t.folders) == 0:
-		return t.writeHead()
+		return t.writeHead(l)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: it has records and no file %s", ErrDamaged, headFile)
 	case err != nil:
@@ -163,7 +157,7 @@ func (t *Trail) loadHead() error {
 	case stored == t.head:
 		return nil
 	case stored.Trail == t.id && stored.Seq == t.head.Seq-1 && stored.Digest == prev:
-		return t.writeHead()
+		return t.writeHead(l)
 	case stored.Seq > t.head.Seq:
 		return fmt.Errorf("%w: HEAD names record %d and the last one is %d", ErrDamaged, stored.Seq, t.head.Seq)
 	}
@@ -171,9 +165,9 @@ func (t *Trail) loadHead() error {
 }
 
 func (t *Trail) storedHead() (Head, error) {
-	text, err := os.ReadFile(filepath.Join(t.dir, headFile))
+	text, err := readFile(filepath.Join(t.dir, headFile))
 	if err != nil {
-		return Head{}, err
+		return Head{}, fmt.Errorf("read %s: %w", headFile, err)
 	}
 	head, err := ParseHead(string(text))
 	if err != nil {
@@ -182,8 +176,11 @@ func (t *Trail) storedHead() (Head, error) {
 	return head, nil
 }
 
-func (t *Trail) writeHead() error {
-	return replaceFile(filepath.Join(t.dir, headFile), []byte(t.head.Line()+"\n"))
+func (t *Trail) writeHead(l *lock) error {
+	if err := l.check(); err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(t.dir, headFile), []byte(t.head.Line()+"\n"))
 }
 
 // ID returns the trail's id, a UUID made on first use.
@@ -240,24 +237,51 @@ func (t *Trail) read(f folder) (Record, error) {
 	return r, nil
 }
 
-// Find returns the record of a session; ok is false when there is none.
+// Find returns the record of a session, in this trail or in one that it goes on
+// after; ok is false when there is none.
 func (t *Trail) Find(rotation string) (exported Exported, ok bool, err error) {
-	for _, f := range t.folders {
-		if f.rotation != rotation {
-			continue
+	dir, folders := t.dir, t.folders
+	for {
+		for _, f := range folders {
+			if f.rotation != rotation {
+				continue
+			}
+			text, err := readFile(filepath.Join(dir, f.name, recordFile))
+			if err != nil {
+				return Exported{}, false, fmt.Errorf("read record %s: %w", f.name, err)
+			}
+			return t.exported(dir, f, digestOf(text)), true, nil
 		}
-		text, err := readFile(filepath.Join(t.dir, f.name, recordFile))
-		if err != nil {
-			return Exported{}, false, fmt.Errorf("read record %s: %w", f.name, err)
+		if dir, folders, err = t.before(dir); err != nil || dir == "" {
+			return Exported{}, false, err
 		}
-		return t.exported(f, digestOf(text)), true, nil
 	}
-	return Exported{}, false, nil
 }
 
-func (t *Trail) exported(f folder, digest string) Exported {
+// before returns the folder of the trail that the one in dir goes on after, with
+// its records; "" where there is none, or where it is not here.
+func (t *Trail) before(dir string) (string, []folder, error) {
+	if base, err := baseOf(dir, t.id); err != nil || base.Seq == 0 {
+		return "", nil, err
+	}
+	previous := previousDir(dir)
+	if previous == dir { // it was given another name
+		return "", nil, nil
+	}
+	base, err := baseOf(previous, t.id)
+	if err != nil {
+		return "", nil, err
+	}
+	l, err := listTrail(previous, base.Seq)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil, nil
+	}
+	return previous, l.folders, err
+}
+
+func (t *Trail) exported(dir string, f folder, digest string) Exported {
 	return Exported{
-		Dir: filepath.Join(t.dir, f.name), Seq: f.seq, Digest: digest,
+		Dir: filepath.Join(dir, f.name), Seq: f.seq, Digest: digest,
 		Head: Head{Trail: t.id, Seq: f.seq, Digest: digest}.Line(),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -133,9 +134,12 @@ func (v *verifier) one(ctx context.Context, path string) (Verified, error) {
 
 // trail verifies a trail by itself.
 func (v *verifier) trail(ctx context.Context, path string) (Verified, *seen, error) {
-	text, err := os.ReadFile(filepath.Join(path, idFile))
-	if err != nil {
+	text, err := readFile(filepath.Join(path, idFile))
+	if errors.Is(err, fs.ErrNotExist) {
 		return Verified{}, nil, fmt.Errorf("it is neither a trail nor a record: %w", err)
+	}
+	if err != nil {
+		return Verified{}, nil, &Failure{File: idFile, Reason: err.Error(), Err: err}
 	}
 	id, err := parseID(text)
 	if err != nil {
@@ -173,6 +177,7 @@ func (v *verifier) trail(ctx context.Context, path string) (Verified, *seen, err
 		one.Last = c.record
 	}
 	one.Head = s.chain.head
+	one.NotChecked = append(one.NotChecked, s.chain.found...)
 	for _, name := range l.foreign {
 		one.notChecked(ClassForeign, "", "%s is no part of the trail, and no signature covers it", name)
 	}
@@ -231,13 +236,13 @@ func firstFailure(checks []checked, head Head, base int) *Failure {
 // statedHead reads HEAD. It is a convenience, not a witness: whoever can change
 // the records can change it too.
 func statedHead(path string, one *Verified) (Head, *Failure) {
-	text, err := os.ReadFile(filepath.Join(path, headFile))
-	if errors.Is(err, os.ErrNotExist) {
+	text, err := readFile(filepath.Join(path, headFile))
+	if errors.Is(err, fs.ErrNotExist) {
 		one.notChecked(ClassHead, "", "HEAD is missing, so nothing says how many records the trail should have")
 		return Head{}, nil
 	}
 	if err != nil {
-		return Head{}, &Failure{File: headFile, Reason: err.Error()}
+		return Head{}, &Failure{File: headFile, Reason: err.Error(), Err: err}
 	}
 	head, err := ParseHead(string(text))
 	if err != nil || head.Line()+"\n" != string(text) {

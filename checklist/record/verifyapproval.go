@@ -2,6 +2,7 @@ package record
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -130,11 +131,14 @@ func (v *verifier) checkSecond(c *checked, file, field string, member sshsig.Mem
 		known && owner.Principal == member.Principal:
 		c.fail(file, field, "%s approved their own request", member.Principal)
 	case member.Principal == c.record.Signer.Principal:
-		c.fail(file, field, "%s approved, and signed the record: another member has to sign it", member.Principal)
+		c.failWith(file, field, fmt.Errorf("%s approved, and signed the record: %w", member.Principal, errOtherSigner))
 	case known && owner.Principal != values["Requester"]:
 		c.fail(file, field, "the request names the key of %s for %s", owner.Principal, values["Requester"])
 	}
 }
+
+// errOtherSigner says that whoever approved cannot sign the record as well.
+var errOtherSigner = errors.New("another member has to sign it")
 
 // mandate is what a request must say.
 type mandate struct {

@@ -21,9 +21,6 @@ type course struct {
 	// overrides are the consents to overridden gates, by item and gate, with the
 	// mandate that was agreed to.
 	overrides map[[2]string]agreement
-
-	at     int                // the event that follows what is folded
-	folded *checklist.Session // before event at; nil for none
 }
 
 type agreement struct {
@@ -37,7 +34,6 @@ type itemRun struct {
 	tried   bool
 	going   bool // it was begun, and did not end yet
 
-	before    *checklist.Session // as it was begun
 	moments   []time.Time        // at which its gates may have been looked at
 	consented bool               // those who must agree to a change of production did
 	open      []checklist.Effect // that were begun, and did not end yet
@@ -45,24 +41,17 @@ type itemRun struct {
 
 // checkCourse checks every event of the session's journal.
 func (v *verifier) checkCourse(c *checked) {
-	k := &course{checked: c, v: v, runs: map[string]*itemRun{}, overrides: map[[2]string]agreement{}, at: -1}
-	for i := range c.journal.events {
-		if err := k.event(i, c.journal.events[i]); err != nil {
-			c.failWith(journalFile, fmt.Sprintf("event %d", i+1), err)
-			return
-		}
+	k := &course{checked: c, v: v, runs: map[string]*itemRun{}, overrides: map[[2]string]agreement{}}
+	at := 0
+	_, err := checklist.Walk(c.journal.events, func(before *checklist.Session, e checklist.Event) error {
+		at++
+		return k.event(before, at-1, e)
+	})
+	if err != nil {
+		c.failWith(journalFile, fmt.Sprintf("event %d", at), err)
+		return
 	}
 	k.tellTime()
-}
-
-// before returns the session before an event.
-func (k *course) before(i int) (*checklist.Session, error) {
-	if k.folded != nil && k.at == i {
-		return k.folded, nil
-	}
-	s, err := checklist.Fold(k.journal.events[:i])
-	k.folded, k.at = s, i
-	return s, err
 }
 
 func (k *course) run(item string) *itemRun {
@@ -72,7 +61,8 @@ func (k *course) run(item string) *itemRun {
 	return k.runs[item]
 }
 
-func (k *course) event(i int, e checklist.Event) error {
+// event checks one event; s is the session before it.
+func (k *course) event(s *checklist.Session, i int, e checklist.Event) error {
 	if err := k.shape(i, e); err != nil {
 		return err
 	}
@@ -81,9 +71,9 @@ func (k *course) event(i int, e checklist.Event) error {
 	case checklist.Planned:
 		r.planned = i
 	case checklist.Started:
-		return k.start(i, e, r)
+		return k.start(s, i, e, r)
 	case checklist.Intended:
-		return k.intend(e, r)
+		return k.intend(s, e, r)
 	case checklist.Done, checklist.Unmade, checklist.Unknown:
 		return k.settle(e, r)
 	case checklist.Resumed: // what was under way ended with its process
@@ -103,7 +93,7 @@ func (k *course) event(i int, e checklist.Event) error {
 		}
 	case checklist.PassedOver, checklist.Deferred, checklist.Overridden, checklist.Narrowed,
 		checklist.Configured, checklist.Reopened, checklist.RolledBack:
-		return k.deviation(i, e, r)
+		return k.deviation(s, i, e, r)
 	}
 	return nil
 }
@@ -129,11 +119,7 @@ func (k *course) shape(i int, e checklist.Event) error {
 func ended(k checklist.Kind) bool { return k == checklist.Abandoned || k == checklist.Finished }
 
 // start checks that an item might begin.
-func (k *course) start(i int, e checklist.Event, r *itemRun) error {
-	s, err := k.before(i)
-	if err != nil {
-		return err
-	}
+func (k *course) start(s *checklist.Session, i int, e checklist.Event, r *itemRun) error {
 	item, _, ok := s.Checklist.Item(e.Item)
 	switch {
 	case !ok:
@@ -150,7 +136,7 @@ func (k *course) start(i int, e checklist.Event, r *itemRun) error {
 	if closed := shut(s, item, moments); closed != nil {
 		return fmt.Errorf("item %q was begun although its gate %s was closed: %s", e.Item, closed.ID, closed.Why)
 	}
-	*r = itemRun{planned: -1, tried: true, going: true, before: s, moments: moments, open: r.open}
+	*r = itemRun{planned: -1, tried: true, going: true, moments: moments, open: r.open}
 	return nil
 }
 
@@ -175,11 +161,10 @@ func shut(s *checklist.Session, item checklist.Item, moments []time.Time) *check
 }
 
 // intend checks a change that is about to be made.
-func (k *course) intend(e checklist.Event, r *itemRun) error {
+func (k *course) intend(s *checklist.Session, e checklist.Event, r *itemRun) error {
 	if !r.going {
 		return fmt.Errorf("%s was begun while item %q was not", e.Effect.Code, e.Item)
 	}
-	s := r.before
 	item, _, _ := s.Checklist.Item(e.Item)
 	if !k.v.permissions.know(e.Effect.Code) {
 		return &checklist.NewerError{What: "the session", Reason: fmt.Sprintf("it makes an effect %q", e.Effect.Code)}
@@ -240,17 +225,18 @@ func (k *course) consentTo(s *checklist.Session, item checklist.Item, moments []
 	want := max(k.required, s.Required())
 	most := 0
 	for _, approving := range s.Checklist.Items() {
+		if approving.Step != approveStep {
+			continue
+		}
 		c := checklist.Consent{Item: approving.ID}
-		names := slices.ContainsFunc(s.Mandate(c).Items, func(i checklist.ApprovedItem) bool { return i.ID == item.ID && i.Step == item.Step })
-		if approving.Step != approveStep || !names {
+		if !slices.ContainsFunc(s.Mandate(c).Items, func(i checklist.ApprovedItem) bool { return i.ID == item.ID && i.Step == item.Step }) {
 			continue
 		}
 		for _, at := range moments {
-			most = max(most, len(s.Agreed(c, at)))
+			if most = max(most, len(s.Agreed(c, at))); most >= want {
+				return nil
+			}
 		}
-	}
-	if most >= want {
-		return nil
 	}
 	for gate := range s.State(item.ID).Overrides {
 		a, ok := k.overrides[[2]string{item.ID, gate}]

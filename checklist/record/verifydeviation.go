@@ -12,11 +12,7 @@ import (
 
 // deviation checks that something was done otherwise as it may be, and that those
 // who must agree to it did.
-func (k *course) deviation(i int, e checklist.Event, r *itemRun) error {
-	s, err := k.before(i)
-	if err != nil {
-		return err
-	}
+func (k *course) deviation(s *checklist.Session, i int, e checklist.Event, r *itemRun) error {
 	item, _, _ := s.Checklist.Item(e.Item)
 	switch e.Kind {
 	case checklist.Configured:

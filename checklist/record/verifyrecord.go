@@ -122,7 +122,7 @@ func (c *checked) file(name string) []byte {
 	if errors.Is(err, fs.ErrNotExist) {
 		c.fail(name, "", "the file is missing")
 	} else if err != nil {
-		c.fail(name, "", "%v", err)
+		c.failWith(name, "", err)
 	}
 	return text
 }
@@ -265,8 +265,6 @@ func wrongOpening(o checklist.Opening, by string) string {
 		return fmt.Sprintf("a drill's key is %q, and not %q", keygen.Test, o.New)
 	case kind == kindQuarterly && (o.Old == "" || o.New == ""), kind == kindEmergency && o.Old == "":
 		return "it does not name its keys"
-	case kind == kindQuarterly && o.Setup.DualKeyDays < 1:
-		return fmt.Sprintf("both keys are to be accepted for at least a day, and not for %d", o.Setup.DualKeyDays)
 	case kind != kindRollback && o.Parent != "":
 		return fmt.Sprintf("a %s is about no other session", kind)
 	}

@@ -21,6 +21,10 @@ var (
 	timePattern      = regexp.MustCompile(`^([0-9]{8}|[0-9]{12}|[0-9]{14})Z$`)
 )
 
+// ValidPrincipal reports whether a roster can name somebody so: one lower-case
+// word without patterns or commas.
+func ValidPrincipal(name string) bool { return principalPattern.MatchString(name) }
+
 // RosterError is a line that a roster may not have. One bad line makes the
 // whole roster invalid: ssh-keygen skips it, and would leave unclear who may
 // sign.
@@ -102,7 +106,7 @@ func parseMember(line string) (Member, error) {
 		return Member{}, errors.New("want: principal namespaces=\"…\" key-type base64 [comment]")
 	}
 	member := Member{Principal: fields[0]}
-	if !principalPattern.MatchString(member.Principal) {
+	if !ValidPrincipal(member.Principal) {
 		return Member{}, fmt.Errorf("principal %q: want one lower-case name without patterns or commas", member.Principal)
 	}
 	if err := member.parseOptions(fields[1]); err != nil {

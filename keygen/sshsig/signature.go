@@ -21,9 +21,15 @@ var (
 	ErrSignature = errors.New("signature does not match the text")
 )
 
+// The first and the last line of an armor.
 const (
-	armorBegin = "-----BEGIN SSH SIGNATURE-----\n"
-	armorEnd   = "-----END SSH SIGNATURE-----\n"
+	BeginLine = "-----BEGIN SSH SIGNATURE-----"
+	EndLine   = "-----END SSH SIGNATURE-----"
+)
+
+const (
+	armorBegin = BeginLine + "\n"
+	armorEnd   = EndLine + "\n"
 	armorWidth = 70    // base64 columns, as ssh-keygen writes them
 	maxArmor   = 16384 // bytes; the largest RSA signature with its key is below 6000
 )

@@ -6,8 +6,9 @@
 //
 //	ssh-keygen -Y sign -f KEY -n keyturn-approval request.txt
 //
-// and Verify says who approved. Both texts survive mail and chat through
-// sshsig.NormalizePasted.
+// or refuses by signing the RefusalText, in the same way. ParseAnswer, Find and
+// Found.Check say which request was answered, how, and by whom. All texts survive
+// mail and chat through sshsig.NormalizePasted.
 //
 // A request names the heads of the trail and of the session's journal. So every
 // approval is also a witness: older records cannot be rewritten while an

@@ -15,7 +15,7 @@ import (
 
 // DefaultValidity is how long a request may be answered. Only the verifier's
 // clock enforces it.
-const DefaultValidity = 2 * time.Hour
+const DefaultValidity = 24 * time.Hour
 
 const idBytes = 16 // 128 random bits, for a request is used once
 

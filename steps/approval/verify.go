@@ -9,47 +9,35 @@ import (
 	"keyturn/keygen/sshsig"
 )
 
-// Why an approval does not count. Each comes wrapped in a *Refusal.
+// Why an answer does not count. Each comes wrapped in a *Rejection.
 var (
+	ErrNoSignature   = errors.New("the answer is no signature")
 	ErrSelfApproval  = errors.New("nobody approves their own request")
 	ErrUnknownSigner = errors.New("the signer may not approve")
-	ErrExpired       = errors.New("the request has expired")
+	ErrPurpose       = errors.New("the signature was made for another purpose")
+	ErrClosed        = errors.New("the request cannot be answered any more")
 	ErrTooEarly      = errors.New("the request is from the future")
-	ErrTextDiffers   = errors.New("the signed text is not the request")
 	ErrBadSignature  = errors.New("the signature does not fit the request")
 )
 
-// Refusal is an approval that does not count, and what to do about it.
-type Refusal struct {
+// Rejection is an answer that does not count, and what to do about it.
+type Rejection struct {
 	Err    error // one of the errors above
 	Detail string
 	hint   string
 }
 
-func (r *Refusal) Error() string {
-	if r.Detail == "" {
-		return r.Err.Error()
-	}
-	return r.Err.Error() + ": " + r.Detail
+// Reject returns a *Rejection.
+func Reject(err error, hint, detail string, args ...any) error {
+	return &Rejection{Err: err, Detail: fmt.Sprintf(detail, args...), hint: hint}
 }
 
-func (r *Refusal) Unwrap() error { return r.Err }
+func (r *Rejection) Error() string { return r.Err.Error() + ": " + r.Detail }
+
+func (r *Rejection) Unwrap() error { return r.Err }
 
 // Hint says what to do next.
-func (r *Refusal) Hint() string { return r.hint }
-
-// Expectation is what the asking side knows before an answer comes.
-type Expectation struct {
-	Request Request // as issued
-	Signer  string  // the principal who will sign the record
-}
-
-// Approval says who approved, and with which key.
-type Approval struct {
-	Principal string
-	Key       string // fingerprint "SHA256:…"
-	At        time.Time
-}
+func (r *Rejection) Hint() string { return r.hint }
 
 // Sign returns the armor by which key approves the request in text. It signs
 // nothing that is not a request.
@@ -60,70 +48,111 @@ func Sign(key sshsig.Key, text string) (string, error) {
 	return sshsig.Sign(key, sshsig.NamespaceApproval, []byte(text))
 }
 
-// Verify checks an answer: that text is the expected request to the byte, that
-// now lies in its window, that armor is a signature over it by a key which the
-// roster lets approve now, and that the approver is neither the requester nor
-// the record's signer, by name and by key. The error is a *Refusal, or wraps
-// ErrMalformed.
-func Verify(text, armor string, roster sshsig.Roster, now time.Time, want Expectation) (Approval, error) {
-	request, err := Parse(text)
-	if err != nil {
-		return Approval{}, err
-	}
-	if err := compare(text, want.Request); err != nil {
-		return Approval{}, err
-	}
-	if err := request.inWindow(now); err != nil {
-		return Approval{}, err
-	}
-	member, err := roster.Verify(armor, sshsig.NamespaceApproval, []byte(text), now)
-	if err != nil {
-		return Approval{}, refuseSigner(err)
-	}
-	if err := request.secondPerson(member, roster, want.Signer); err != nil {
-		return Approval{}, err
-	}
-	return Approval{Principal: member.Principal, Key: member.Key.Fingerprint(), At: now.UTC()}, nil
+// Found says which request an answer was signed for, and how.
+type Found struct {
+	Index   int // of the request
+	Request Request
+	Signer  sshsig.Member
+	Refuses bool
+	Why     string // of a refusal; empty where none was given
+	Armor   string
 }
 
-// compare names the first line that differs from the expected text.
-func compare(text string, want Request) error {
-	expected := want.render()
-	if text == expected {
-		return nil
+// Find finds the request that an answer was signed for among the texts of
+// several. The roster knows the signer, and the signature fits; whether the
+// signer may answer, and in time, is for Check. The error is a *Rejection, or
+// says that a text is no request.
+func Find(a Answer, texts []string, roster sshsig.Roster) (Found, error) {
+	const whole = "paste the whole signature, from the BEGIN line to the END line, or give the path of the file that ssh-keygen wrote (it ends in .sig)"
+	if a.Armor == "" {
+		return Found{}, Reject(ErrNoSignature, whole, "it has no %q line, or no END line", sshsig.BeginLine)
 	}
-	got, wanted := strings.Split(text, "\n"), strings.Split(expected, "\n")
-	detail := "another number of lines"
-	for i := range min(len(got), len(wanted)) {
-		if got[i] != wanted[i] {
-			detail = fmt.Sprintf("%q, want %q", got[i], wanted[i])
-			break
+	fingerprint, err := sshsig.SignerFingerprint(a.Armor)
+	if err != nil {
+		return Found{}, Reject(ErrNoSignature, whole, "%v", err)
+	}
+	f := Found{Armor: a.Armor}
+	var known bool
+	if f.Signer, known = roster.Lookup(fingerprint); !known {
+		return Found{}, Reject(ErrUnknownSigner, "ask somebody who is in the roster (allowed_signers), or let its owner add this key",
+			"the key %s is not in the roster", fingerprint)
+	}
+	for i, text := range texts {
+		all, err := signable(a, text)
+		if err != nil {
+			return Found{}, err
+		}
+		for _, as := range all {
+			fits, err := f.signed(as.text)
+			switch {
+			case err != nil:
+				return Found{}, err
+			case fits:
+				f.Index, f.Refuses, f.Why = i, as.refuses, as.why
+				f.Request, err = Parse(text)
+				return f, err
+			}
+			if fits, err = f.signed(strings.ReplaceAll(as.text, "\n", "\r\n")); fits && err == nil {
+				return Found{}, Reject(ErrBadSignature, "send the request as a file, so that no program changes its line ends, and have that signed",
+					"%s signed the text with the line ends of Windows", f.Signer.Principal)
+			}
 		}
 	}
-	return &Refusal{Err: ErrTextDiffers, Detail: detail, hint: "send the request again; the approver signs exactly the text that was sent"}
+	return Found{}, Reject(ErrBadSignature, "have the text of the request signed as it was sent; a refusal that says why has to come with its text", "%s signed another text", f.Signer.Principal)
 }
 
-func (r Request) inWindow(now time.Time) error {
-	switch {
+// meaning is a text that answers a request when it is signed.
+type meaning struct {
+	text, why string
+	refuses   bool
+}
+
+// signable returns the texts by which a request can be answered.
+func signable(a Answer, request string) ([]meaning, error) {
+	refusal, err := RefusalText(request, "")
+	if err != nil {
+		return nil, err
+	}
+	all := []meaning{{text: request}, {text: refusal, refuses: true}}
+	if refused, why, err := ParseRefusal(a.Text); err == nil && refused == request && why != "" {
+		all = append(all, meaning{a.Text, why, true})
+	}
+	return all, nil
+}
+
+// signed reports whether the signature is over a text. The error says what is
+// wrong with the signature, whatever it is over.
+func (f *Found) signed(text string) (bool, error) {
+	switch err := sshsig.Verify(f.Armor, sshsig.NamespaceApproval, []byte(text), f.Signer.Key); {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, sshsig.ErrSignature):
+		return false, nil
+	case errors.Is(err, sshsig.ErrNamespace):
+		return false, Reject(ErrPurpose, "sign with ssh-keygen -Y sign -n "+sshsig.NamespaceApproval, "%s", strings.TrimPrefix(err.Error(), sshsig.ErrNamespace.Error()+": "))
+	default:
+		return false, Reject(ErrNoSignature, "sign again", "%v", err)
+	}
+}
+
+// Check checks that whoever signed an answer may do so now: that the roster lets
+// them, that the request is not over, and that they are neither the requester
+// nor the record's signer, by name and by key. The error is a *Rejection.
+func (f Found) Check(roster sshsig.Roster, now time.Time, signer string) error {
+	if err := f.Signer.May(sshsig.NamespaceApproval, now); err != nil {
+		return Reject(ErrUnknownSigner, "the roster (allowed_signers) decides who may approve, and until when; ask somebody else who is in it", "%v", err)
+	}
+	switch r := f.Request; {
 	case now.After(r.Expires):
-		return &Refusal{Err: ErrExpired, Detail: "it ended at " + stamp(r.Expires), hint: "ask again; a new request is made"}
+		return Reject(ErrClosed, "ask again with a new request", "request %s ran out at %s", r.ID, stamp(r.Expires))
 	case now.Before(r.Requested):
-		return &Refusal{Err: ErrTooEarly, Detail: "it was made at " + stamp(r.Requested), hint: "check this machine's clock"}
+		return Reject(ErrTooEarly, "check this machine's clock", "request %s was made at %s", r.ID, stamp(r.Requested))
 	}
-	return nil
+	return f.secondPerson(roster, signer)
 }
 
-func refuseSigner(err error) error {
-	r := &Refusal{Err: ErrBadSignature, Detail: err.Error(), hint: "ask for the whole signature, from the BEGIN line to the END line, over the exact text"}
-	for _, cause := range []error{sshsig.ErrNotInRoster, sshsig.ErrNotPermitted, sshsig.ErrNotValid} {
-		if errors.Is(err, cause) {
-			r.Err, r.hint = ErrUnknownSigner, "the roster (allowed_signers) decides who may approve; ask somebody who is in it"
-		}
-	}
-	return r
-}
-
-func (r Request) secondPerson(approver sshsig.Member, roster sshsig.Roster, signer string) error {
+func (f Found) secondPerson(roster sshsig.Roster, signer string) error {
+	r, approver := f.Request, f.Signer
 	self := approver.Principal == r.Requester || approver.Principal == signer ||
 		approver.Key.Fingerprint() == r.RequesterKey
 	// The requester may go by another name in the request than in the roster.
@@ -131,7 +160,7 @@ func (r Request) secondPerson(approver sshsig.Member, roster sshsig.Roster, sign
 		self = true
 	}
 	if self {
-		return &Refusal{Err: ErrSelfApproval, Detail: approver.Principal + " asked or signs the record", hint: "ask a second person"}
+		return Reject(ErrSelfApproval, "ask a second person", "%s asked or signs the record", approver.Principal)
 	}
 	return nil
 }

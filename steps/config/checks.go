@@ -7,16 +7,15 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"keyturn/keygen/sshsig"
 )
 
 var (
 	servicePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
-	// What allowed_signers can name without quotes: no blank, comma, wildcard or
-	// negation (ssh-keygen(1), ALLOWED SIGNERS).
-	principalPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._%+@-]{0,127}$`)
-	teamPattern      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
-	projectPattern   = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$`)
-	headerPattern    = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$") // token, RFC 9110 section 5.6.2
+	teamPattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
+	projectPattern = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$`)
+	headerPattern  = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$") // token, RFC 9110 section 5.6.2
 )
 
 func matches(pattern *regexp.Regexp, what string) func(string) string {
@@ -55,6 +54,18 @@ func aPath(s string) string {
 		return "write the path out: ~ and $ are not expanded"
 	}
 	return ""
+}
+
+// aPrincipal accepts what a roster can hold: the name of whoever signs is
+// compared with it exactly, so that one it cannot hold never verifies.
+func aPrincipal(s string) string {
+	if sshsig.ValidPrincipal(s) {
+		return ""
+	}
+	if name := strings.ToLower(strings.Join(strings.Fields(s), "-")); sshsig.ValidPrincipal(name) {
+		return "want one lower-case word, as allowed_signers has it: write " + quoted(name)
+	}
+	return `want a principal as in allowed_signers, one lower-case word such as "alice@example.com"`
 }
 
 func aProject(s string) string {

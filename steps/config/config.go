@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +12,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
-	"keyturn/ownfile"
+	"keyturn/vault/ownfile"
 )
 
 // FileName is the name of the configuration file.
@@ -53,6 +54,16 @@ type Config struct {
 	Profile      Profile    `toml:"profile"`
 	Approval     Approval   `toml:"approval"`
 	Paper        Paper      `toml:"paper"`
+
+	file  string         // "" if it was not made by Load or Parse
+	lines map[string]int // of what the file has, by the path of a Problem's Field
+}
+
+// Problem is a mistake in a field that only shows outside the file. Where the
+// file leaves the field out, the line is that of its table, or the first.
+func (c Config) Problem(field, found, fix string) Problem {
+	table, _, _ := cutLast(field)
+	return Problem{File: c.file, Line: cmp.Or(c.lines[field], c.lines[table], 1), Field: field, Found: found, Fix: fix}
 }
 
 // How changes are made at Vercel.
@@ -194,10 +205,12 @@ func Parse(name string, data []byte) (Config, error) {
 		return Config{}, Problems{{File: name, Line: 1, Field: "(file)", Found: "more than 1 MiB", Fix: "is this the right file? a configuration has a few dozen lines"}}
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // Windows Notepad
-	if problems := examine(name, data); len(problems) > 0 {
+	problems, lines := examine(name, data)
+	if len(problems) > 0 {
 		return Config{}, problems
 	}
 	c := Config{
+		file: name, lines: lines,
 		Vault: VaultAuto, RotationDays: defaultRotationDays, DualKeyDays: defaultDualKeyDays,
 		Vercel: Vercel{API: defaultAPI, Mode: ModeAPI}, Approval: Approval{Required: defaultRequired},
 	}

@@ -86,6 +86,7 @@ func TestParse(t *testing.T) {
 		t.Parallel()
 		c, err := Parse("keyturn.toml", []byte(minimal))
 		require.NoError(t, err)
+		c.file, c.lines = "", nil
 		assert.Equal(t, Config{
 			Service: "orders", Vault: "auto", Operator: "alice@example.com", RotationDays: 90, DualKeyDays: 7,
 			Vercel: Vercel{API: "https://api.vercel.com", Mode: ModeAPI},
@@ -97,10 +98,21 @@ func TestParse(t *testing.T) {
 		}, c)
 	})
 
+	t.Run("a field's line is known later", func(t *testing.T) {
+		t.Parallel()
+		c, err := Parse("keyturn.toml", []byte(minimal+"[approval]\nrequired = 2\n"))
+		require.NoError(t, err)
+		line := strings.Count(minimal, "\n")
+		assert.Equal(t, Problem{File: "keyturn.toml", Line: line + 2, Field: "approval.required", Found: "2", Fix: "less"}, c.Problem("approval.required", "2", "less"))
+		assert.Equal(t, line+1, c.Problem("approval.allowed_signers", "", "").Line, "that of the table")
+		assert.Equal(t, 1, c.Problem("paper.incident", "", "").Line)
+	})
+
 	t.Run("every field is read", func(t *testing.T) {
 		t.Parallel()
 		c, err := Parse("keyturn.toml", []byte(full))
 		require.NoError(t, err)
+		c.file, c.lines = "", nil
 		assert.Equal(t, Config{
 			Service: "orders", Vault: "keychain", Operator: "alice@example.com", RotationDays: 60, DualKeyDays: 5,
 			Documents: "docs", Vercel: Vercel{Team: "team_abc", API: "http://127.0.0.1:4000", Mode: ModeAPI},
@@ -145,6 +157,9 @@ func TestRulesMatchConfig(t *testing.T) {
 	var visit func(prefix string, typ reflect.Type)
 	visit = func(prefix string, typ reflect.Type) {
 		for i := range typ.NumField() {
+			if !typ.Field(i).IsExported() { // no field of the file
+				continue
+			}
 			path := prefix + typ.Field(i).Tag.Get("toml")
 			switch inner := typ.Field(i).Type; {
 			case inner.Kind() == reflect.Struct:

@@ -20,8 +20,8 @@ type examination struct {
 	targets  []int            // the lines of the targets
 }
 
-// examine returns every mistake of the file.
-func examine(file string, data []byte) Problems {
+// examine returns every mistake of the file, and the line of each key.
+func examine(file string, data []byte) (Problems, map[string]int) {
 	x := &examination{
 		file: file, rules: rules(), secret: map[int]bool{}, strange: map[string]bool{},
 		given: map[string]int{}, right: map[string]entry{},
@@ -43,7 +43,7 @@ func examine(file string, data []byte) Problems {
 	x.compareTargets()
 	x.compareRoles()
 	x.compareMode(broken)
-	return x.problems.sorted()
+	return x.problems.sorted(), x.given
 }
 
 func (x *examination) add(line int, field, found, fix string) {

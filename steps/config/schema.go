@@ -24,7 +24,7 @@ func rules() []rule {
 	return []rule{
 		{path: "service", required: true, text: matches(servicePattern, `a name of letters, digits, ".", "_" and "-", such as "orders"`)},
 		{path: "vault", text: oneOf(VaultAuto, VaultKeychain, VaultFile)},
-		{path: "operator", required: true, text: matches(principalPattern, `a principal as in allowed_signers, such as "alice@example.com"`)},
+		{path: "operator", required: true, text: aPrincipal},
 		{path: "rotation_days", number: between(2, 366)},
 		{path: "dual_key_days", number: between(1, 90)},
 		{path: "documents", text: aPath},

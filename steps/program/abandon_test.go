@@ -82,11 +82,11 @@ func TestAnAbandonedSessionHasItsRecord(t *testing.T) {
 			assert.Len(t, ends, len(s.Deviations), "the record counts what the screens do")
 			if tc.unapproved {
 				require.NotEmpty(t, ends)
-				assert.Equal(t, string(checklist.Unapproved), ends[0].Kind)
+				assert.Equal(t, checklist.Unapproved, ends[0].Kind)
 				ends = ends[1:]
 			}
 			require.Len(t, ends, 1)
-			assert.Equal(t, string(checklist.Abandoned), ends[0].Kind)
+			assert.Equal(t, checklist.Abandoned, ends[0].Kind)
 			assert.Equal(t, whyAbandoned, ends[0].Reason)
 
 			e, err := p.Open(t.Context(), s.ID())

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +31,13 @@ func (p *Program) Checklists() []checklist.Checklist {
 
 // InProgress returns the id of the session of a checklist that has not ended;
 // "" when there is none.
+//
+// A journal that cannot be read may be the one that is looked for, unless its
+// name says that it is another checklist's. For an emergency or a rollback that
+// changes nothing: opening a second one is safe, since each looks at the
+// outside first, and waiting is not. For a rotation or a drill it is an error,
+// since the lost session may have left a key in service half-way, until the
+// operator sets it aside; its key ids stay used then.
 func (p *Program) InProgress(checklistID string) (string, error) {
 	sessions, problems, err := p.sessions()
 	if err != nil {
@@ -39,18 +48,23 @@ func (p *Program) InProgress(checklistID string) (string, error) {
 			return s.ID(), nil
 		}
 	}
-	// A journal that cannot be read may be the one that is looked for, unless
-	// its name says that it is another checklist's: no damage to an old drill
-	// may keep an emergency from being opened.
+	if urgent(checklistID) {
+		return "", nil
+	}
 	var mine []error
 	for _, problem := range problems {
-		var u *unreadable
-		if !errors.As(problem, &u) || strings.HasPrefix(u.session, checklistID+"-") {
-			mine = append(mine, problem)
+		if u := (*unreadable)(nil); errors.As(problem, &u) && strings.HasPrefix(u.session, checklistID+"-") {
+			mine = append(mine, checklist.WithHint(problem,
+				"the file was left as it is; put back a copy from a backup, or see with keyturn status which keys are in service and set the session aside by moving the folder %s to %s",
+				filepath.Join(p.sessionsDir(), u.session), filepath.Join(p.oldSessionsDir(), u.session)))
 		}
 	}
 	return "", errors.Join(mine...)
 }
+
+// urgent reports whether a checklist is for a service that is in danger: what
+// it does not need must not keep it from being opened.
+func urgent(checklistID string) bool { return checklistID == emergencyID || checklistID == rollbackID }
 
 // unreadable says which session cannot be shown, and why.
 type unreadable struct {
@@ -79,6 +93,11 @@ func (p *Program) sessions() (all []*checklist.Session, problems []error, err er
 		s, err := checklist.Fold(events)
 		if err != nil {
 			problems = append(problems, &unreadable{id, fmt.Errorf("session %s: %w", id, err)})
+			continue
+		}
+		if o := s.Opening; o.Setup.Service != p.service || o.Trail != p.trail.id() {
+			problems = append(problems, checklist.WithHint(fmt.Errorf("session %s: it was opened for %s and the trail %s", id, o.Setup.Service, o.Trail),
+				"it does not belong here; move the folder %s to where it was made", filepath.Join(p.sessionsDir(), id)))
 			continue
 		}
 		all = append(all, s)
@@ -111,7 +130,7 @@ func (p *Program) Overview(ctx context.Context) (checklist.Overview, error) {
 	if err != nil {
 		return o, err
 	}
-	for _, problem := range slices.Concat(problems, p.lacking, p.unrecorded) {
+	for _, problem := range slices.Concat(problems, p.lacking, p.unrecorded, p.unfit(sessions), p.voidRequests(sessions)) {
 		o.Problems = append(o.Problems, problem.Error()+after(" — ", checklist.Hint(problem)))
 	}
 	busy := map[string]string{}
@@ -128,6 +147,11 @@ func (p *Program) Overview(ctx context.Context) (checklist.Overview, error) {
 	slices.SortStableFunc(o.Sessions, func(a, b checklist.Summary) int {
 		return cmp.Compare(min(len(a.Outcome), 1), min(len(b.Outcome), 1))
 	})
+	old, err := p.oldSummaries()
+	if err != nil {
+		o.Problems = append(o.Problems, err.Error())
+	}
+	o.Sessions, o.Problems = append(o.Sessions, old...), append(o.Problems, p.notices...)
 	for _, c := range checklist.All(p.dualKeyDays) {
 		offer := checklist.Offer{Checklist: c.ID, Title: c.Title, Purpose: c.Purpose}
 		switch {
@@ -136,14 +160,33 @@ func (p *Program) Overview(ctx context.Context) (checklist.Overview, error) {
 		case p.watched != nil:
 			offer.WhyNot = "another Keyturn runs here"
 		case busy[c.ID] != "":
-			offer.WhyNot = busy[c.ID] + " is in progress"
+			offer.WhyNot = "one is in progress"
 		}
 		o.Offers = append(o.Offers, offer)
 	}
-	if err := p.keys(ctx, &o); err != nil {
+	if err := p.keys(ctx, &o, sessions); err != nil {
 		o.Problems = append(o.Problems, err.Error()+after(" — ", checklist.Hint(err)))
 	}
 	return o, nil
+}
+
+// voidRequests tells of requests that a second person may still hold, although
+// the session that made them has ended.
+func (p *Program) voidRequests(sessions []*checklist.Session) []error {
+	var all []error
+	for _, s := range sessions {
+		for _, r := range s.Requests {
+			file := steps.FileSecond{Dir: filepath.Join(p.dir, requestsFolder)}.File(r.Text)
+			if s.Standing(r, p.clock()) != checklist.RequestEnded || len(s.Agreed(r.Consent, p.clock())) >= s.Required() {
+				continue
+			}
+			if _, err := os.Stat(file); err == nil {
+				all = append(all, checklist.WithHint(fmt.Errorf("the request %s %s: %s", file, s.StandingWords(r, p.clock()), s.ConsentWords(r.Consent)),
+					"tell the person who has it that no answer is needed; the file is removed some time after %s", checklist.MomentWords(r.Expires)))
+			}
+		}
+	}
+	return all
 }
 
 func after(sep, text string) string {
@@ -154,7 +197,7 @@ func after(sep, text string) string {
 }
 
 // keys fills in what the vault and Vercel know of each key.
-func (p *Program) keys(ctx context.Context, o *checklist.Overview) error {
+func (p *Program) keys(ctx context.Context, o *checklist.Overview, sessions []*checklist.Session) error {
 	type place struct {
 		e  checklist.Environment
 		id keygen.KeyID
@@ -198,7 +241,7 @@ func (p *Program) keys(ctx context.Context, o *checklist.Overview) error {
 			}
 			k.ID, k.Environment, k.State, k.Created = id, e, checklist.KeyInService, since
 			if id != keygen.Test && id != keygen.Emergency && !since.IsZero() {
-				k.RotateBy = since.AddDate(0, 0, p.rotationDays)
+				k.RotateBy = cmp.Or(dueBy(sessions, e, id, k.Fingerprint), since.AddDate(0, 0, p.rotationDays))
 			}
 			known[place{e, id}] = k
 		}
@@ -211,6 +254,17 @@ func (p *Program) keys(ctx context.Context, o *checklist.Overview) error {
 	})
 	o.NextRotation = nextRotation(o.Keys)
 	return err
+}
+
+// dueBy is the day on which a key is to be replaced, as the session that made it
+// wrote it everywhere; zero where none is known.
+func dueBy(sessions []*checklist.Session, e checklist.Environment, id keygen.KeyID, made keygen.Fingerprint) time.Time {
+	for _, s := range sessions {
+		if s.Key(checklist.NewKey) == id && made != "" && s.Fingerprint(e, checklist.NewKey) == made {
+			return steps.NextRotation(s)
+		}
+	}
+	return time.Time{}
 }
 
 // nextRotation is when the newest key in service of an environment is due; the

@@ -28,8 +28,8 @@ func TestARefusedApprovalChangesNothing(t *testing.T) {
 	e, err := p.Begin(t.Context(), "quarterly", &programtest.Operator{})
 	require.NoError(t, err)
 	err = walk(t.Context(), p, e, refusing())
-	require.ErrorContains(t, err, "the second person did not approve")
-	assert.Contains(t, checklist.Hint(err), "nothing was changed; run the item again")
+	require.ErrorContains(t, err, "approver@sandbox refused it")
+	assert.Contains(t, checklist.Hint(err), "ask again: a new request is made")
 	next, _ := e.Session().Next()
 	assert.Equal(t, "approve-production", next.ID)
 	variables, err := api(t, p).Variables(t.Context(), p.World().Projects()[0].ID)
@@ -57,7 +57,7 @@ func TestAStragglerIsOverriddenByTwoPeople(t *testing.T) {
 	const reason = "partner-sync is told, and accepts to be cut off"
 
 	require.ErrorContains(t, e.Override(t.Context(), "remove-old", closed.ID, "  ", op), "a reason is needed")
-	require.ErrorContains(t, e.Override(t.Context(), "remove-old", closed.ID, reason, refusing()), "the second person did not approve")
+	require.ErrorContains(t, e.Override(t.Context(), "remove-old", closed.ID, reason, refusing()), "approver@sandbox refused it")
 	assert.Empty(t, e.Session().Deviations)
 	require.ErrorAs(t, e.Run(t.Context(), "remove-old", op), &gate, "the gate is still closed")
 

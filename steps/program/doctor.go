@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -43,19 +44,19 @@ func Examine(ctx context.Context, o Options) ([]Finding, error) {
 		return nil, err
 	}
 	if err != nil {
-		return p.doctorWithoutVault(err), nil
+		return p.doctorWithoutVault(ctx, err), nil
 	}
 	return p.Doctor(ctx), nil
 }
 
 // doctorWithoutVault says what can be said where the vault cannot be opened.
-func (p *Program) doctorWithoutVault(cause error) []Finding {
+func (p *Program) doctorWithoutVault(ctx context.Context, cause error) []Finding {
 	d := &doctor{p: p}
 	d.good("state folder", "%s can be written to", p.dir)
 	d.add("vault", "", cause)
 	d.bad("token, projects, keys, request log and roster", "were not looked at: what that takes is in the vault", "mend the vault, then run "+p.options.Return+" doctor again")
-	d.good("trail", "%s has %s", p.trail.records.Dir(), counted(p.trail.head().Seq, "record"))
-	return append(d.findings, sshKeygen())
+	d.trail()
+	return append(d.findings, sshKeygen(ctx))
 }
 
 // Doctor tries everything that a session will need, and changes nothing.
@@ -66,13 +67,13 @@ func (p *Program) Doctor(ctx context.Context) []Finding {
 	d.add("vault", p.vault.Describe()+": a test item was written, read and deleted", vault.Check(ctx, p.vault))
 	if p.watched != nil {
 		d.add("sandbox", "", checklist.WithHint(p.watched, "leave the other Keyturn first"))
-		return append(d.findings, sshKeygen())
+		return append(d.findings, sshKeygen(ctx))
 	}
 	d.vercel(ctx)
 	d.recovery(ctx)
 	d.requestLog(ctx)
-	d.good("trail", "%s has %s", p.trail.records.Dir(), counted(p.trail.head().Seq, "record"))
-	return append(d.findings, p.rosterFinding(ctx), sshKeygen())
+	d.trail()
+	return append(d.findings, p.rosterFinding(ctx), sshKeygen(ctx))
 }
 
 // doctor is an examination under way.
@@ -93,6 +94,11 @@ func (d *doctor) add(what, said string, err error) {
 		fix = "see that it is there and can be reached, then run keyturn doctor again"
 	}
 	d.bad(what, err.Error(), fix)
+}
+
+func (d *doctor) trail() {
+	said, err := d.p.trail.said()
+	d.add("trail", said, err)
 }
 
 func (d *doctor) good(what, format string, args ...any) {
@@ -177,12 +183,23 @@ func (p *Program) rosterFinding(ctx context.Context) Finding {
 }
 
 // sshKeygen looks for the program with which an auditor verifies; Keyturn
-// itself does not need it.
-func sshKeygen() Finding {
+// itself does not need it. One before OpenSSH 9.1 does not know times that end in Z,
+// and tells every good signature as a bad one.
+func sshKeygen(ctx context.Context) Finding {
 	path, err := exec.LookPath("ssh-keygen")
 	if err != nil {
-		return Finding{What: "ssh-keygen", Said: "is not installed; Keyturn signs and verifies without it",
-			Fix: "install OpenSSH 8.8 or newer where records are to be verified with stock tools"}
+		return Finding{What: "ssh-keygen", Said: "is not installed; Keyturn signs and verifies without it", Fix: stockFix}
+	}
+	return sshKeygenAt(ctx, path)
+}
+
+const stockFix = "install OpenSSH 9.1 or newer where records are to be verified with stock tools"
+
+func sshKeygenAt(ctx context.Context, path string) Finding {
+	// It reads its options first: what else it says is of no interest.
+	out, _ := exec.CommandContext(ctx, path, "-Y", "find-principals", "-f", os.DevNull, "-s", os.DevNull, "-Overify-time=20260105162100Z").CombinedOutput()
+	if strings.Contains(string(out), "verify-time") {
+		return Finding{What: "ssh-keygen", Said: path + " does not know times that end in Z, and would tell good signatures as bad ones; Keyturn signs and verifies without it", Fix: stockFix}
 	}
 	return Finding{What: "ssh-keygen", OK: true, Said: path}
 }

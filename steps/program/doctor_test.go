@@ -48,8 +48,8 @@ func TestTheDoctorFinds(t *testing.T) {
 		},
 		"a vault that cannot be opened": {
 			breaks: func(c *company) {
-				dir := filepath.Join(c.options.State, "live", "vault")
-				require.NoError(c.t, os.MkdirAll(dir, 0o700))
+				c.findings() // makes the folder
+				dir := filepath.Join(c.options.State, "live", "orders", "vault")
 				require.NoError(c.t, os.WriteFile(filepath.Join(dir, "store.json"), []byte("{"), 0o600))
 			},
 			what: "vault", said: "damaged", fix: "restore the file",

@@ -544,7 +544,7 @@ func TestEmergencyWithoutApproval(t *testing.T) {
 	refuse := answering(map[string]string{"Sandbox: sign this as approver@sandbox, the second person?": checklist.No})
 	r := program.Rehearsal{Program: p, Checklist: "emergency", Operator: refuse, Say: refuse.Say}
 	s, err := r.Run(t.Context())
-	require.ErrorContains(t, err, "the second person did not approve")
+	require.ErrorContains(t, err, "approver@sandbox refused it")
 	assert.Empty(t, s.Outcome, "the session waits for it")
 	next, _ := s.Next()
 	assert.Equal(t, "approve-afterwards", next.ID)

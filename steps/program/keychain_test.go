@@ -4,11 +4,14 @@ package program_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +63,60 @@ func TestKeychainHoldsExactlyTheSecret(t *testing.T) {
 		found, _, err := secrets.InFiles(state)
 		require.NoError(t, err)
 		assert.Empty(t, found, "nothing else on the disk holds a key")
+	})
+}
+
+// Two services of one person, each in its own folder of one state folder, or in
+// a state folder of its own, keep their keys under the same names in one
+// keychain. A folder of version 1, whose items are under the name that all
+// shared, finds them there.
+func TestServicesShareAKeychain(t *testing.T) {
+	programtest.InSecretService(t, func(t *testing.T) {
+		store := func(c *company, secret keygen.Secret) error {
+			_, err := program.StoreKey(t.Context(), c.options, "production/v1", program.ForeignKey{}, func(context.Context) (keygen.Secret, error) {
+				return keygen.NewCredential(secret.Reveal())
+			})
+			return err
+		}
+		requireKept := func(c *company, secret keygen.Secret) {
+			t.Helper()
+			kept, _, err := c.open().Vault().Get(t.Context(), "production/v1")
+			require.NoError(t, err)
+			require.True(t, kept.Equal(secret))
+		}
+		mustGenerate := func() keygen.Secret {
+			secret, err := keygen.Generate(rand.Reader)
+			require.NoError(t, err)
+			return secret
+		}
+		account := sandbox.Account{Teams: []sandbox.Team{{Slug: "acme"}}, Projects: threeProjects().Projects}
+		orders := newCompany(t, account)
+		orders.options.Vault = vault.BackendKeychain
+		old := mustGenerate()
+		before, err := vault.Open(t.Context(), vault.Options{Backend: vault.BackendKeychain, Dir: filepath.Join(orders.options.State, "live", "vault")})
+		require.NoError(t, err)
+		const trail = "98b6e147-4af3-413c-a7aa-0ce1b22f4e56"
+		require.NoError(t, os.MkdirAll(filepath.Join(orders.options.State, "live", "trail"), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(orders.options.State, "live", "trail", "id"), []byte(trail+"\n"), 0o600))
+		_, err = before.Put(t.Context(), "production/v1", old, vault.PutOptions{Fingerprint: old.Fingerprint(trail)})
+		require.NoError(t, err)
+		requireKept(orders, old)
+
+		secrets := map[*company]keygen.Secret{orders: old}
+		for _, state := range []string{orders.options.State, filepath.Join(t.TempDir(), "another")} {
+			c := newCompany(t, account)
+			c.options.Vault, c.options.State = vault.BackendKeychain, state
+			c.change(`"orders"`, `"billing"`)
+			secrets[c] = mustGenerate()
+			require.NoError(t, store(c, secrets[c]))
+			require.ErrorIs(t, store(c, mustGenerate()), vault.ErrExists)
+		}
+		for c, secret := range secrets {
+			requireKept(c, secret)
+		}
+		out, err := exec.CommandContext(t.Context(), "secret-tool", "lookup", "service", "keyturn", "username", "production/v1/1").Output()
+		require.NoError(t, err)
+		require.True(t, string(out) == old.Reveal(), "the old item is where it was")
 	})
 }
 

@@ -17,17 +17,18 @@ import (
 )
 
 // sample says of how many cuts one is made: usually, and where everything is
-// required. The numbers are odd, so that cuts before events and behind them take
-// turns, and prime to the rhythm of the events.
+// required, which must end within the time of a whole check. The numbers are odd,
+// so that cuts before events and behind them take turns, and prime to the rhythm
+// of the events.
 type sample struct{ usually, required int }
 
 var (
 	eventsSampled    = sample{9, 1} // every one is made where it counts
-	drawsSampled     = sample{17, 5}
-	linesSampled     = sample{11, 3}
-	emergencySampled = sample{23, 3}
-	rollbackSampled  = sample{31, 7}
-	rollbackDraws    = sample{61, 31}
+	drawsSampled     = sample{17, 11}
+	linesSampled     = sample{11, 7}
+	emergencySampled = sample{23, 7}
+	rollbackSampled  = sample{31, 13}
+	rollbackDraws    = sample{61, 61}
 )
 
 // skipShort leaves out what takes minutes under the race detector, and finds

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"keyturn/checklist"
+	"keyturn/keygen/sshsig"
 	"keyturn/steps"
 	"keyturn/steps/config"
 	"keyturn/steps/paper"
@@ -20,9 +21,6 @@ import (
 	"keyturn/steps/vercel"
 	"keyturn/vault"
 )
-
-// liveRealm is the folder of everything but the sandbox.
-const liveRealm = "live"
 
 // openLive opens what a configuration names.
 func (p *Program) openLive(ctx context.Context) error {
@@ -66,7 +64,7 @@ func (p *Program) reachLive(ctx context.Context, templates paper.Templates) erro
 	if documents == "" {
 		documents = filepath.Join(p.dir, "docs")
 	}
-	p.wire(api, log, targets, steps.FileSecond{Dir: filepath.Join(p.dir, "requests")}, vercel.Poll{}, profile, documents)
+	p.wire(api, log, targets, steps.FileSecond{Dir: filepath.Join(p.dir, requestsFolder)}, vercel.Poll{}, profile, documents)
 	p.outside.Paper = templates
 	if p.byHand() {
 		p.outside.Hand = p.hand()
@@ -78,12 +76,16 @@ func (p *Program) reachLive(ctx context.Context, templates paper.Templates) erro
 func (p *Program) enterLive(ctx context.Context) error {
 	c := p.options.Config
 	p.service, p.rotationDays, p.dualKeyDays = c.Service, c.RotationDays, c.DualKeyDays
-	p.operator = cmp.Or(c.Operator, systemPrincipal())
-	if err := p.prepare(liveRealm); err != nil {
+	p.operator = cmp.Or(c.Operator, SystemPrincipal())
+	if err := p.prepare(ctx); err != nil {
 		return err
 	}
-	return p.openVault(ctx, cmp.Or(p.options.Vault, c.Vault), "")
+	return p.openVault(ctx, cmp.Or(p.options.Vault, c.Vault), keychainService(p.trail.id()))
 }
+
+// keychainService is the keychain's name for the items of a trail's vault: what
+// two services of one user store never meets.
+func keychainService(trail string) string { return "keyturn-" + trail }
 
 // vercelToken returns the token of the environment, else the one in the vault.
 func (p *Program) vercelToken(ctx context.Context) (vercel.Token, error) {
@@ -162,9 +164,9 @@ func filledProfile(c config.Profile) probe.Profile {
 	return p
 }
 
-// systemPrincipal names the person by account and machine, as roster names
-// are written: lower case, without white space.
-func systemPrincipal() string {
+// SystemPrincipal names the person at this machine by account and machine, as a
+// roster can hold it.
+func SystemPrincipal() string {
 	name, host := "operator", "localhost"
 	if u, err := user.Current(); err == nil {
 		name = u.Username
@@ -172,5 +174,19 @@ func systemPrincipal() string {
 	if h, err := os.Hostname(); err == nil {
 		host = h
 	}
-	return strings.ToLower(strings.Join(strings.Fields(name+"@"+host), "-"))
+	return principalOf(name + "@" + host)
+}
+
+// principalOf makes a roster's name of any other.
+func principalOf(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if sshsig.ValidPrincipal("x" + string(r)) {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(name))
+	if name = strings.TrimLeft(name, "-._+@"); !sshsig.ValidPrincipal(name) {
+		return "operator@localhost"
+	}
+	return name
 }

@@ -139,8 +139,17 @@ func (c *company) moveIn() {
 		Principal: "bob@example.com", Namespaces: []string{sshsig.NamespaceApproval}, Key: c.second.Public(),
 	}.RosterLine()
 	require.NoError(c.t, err)
-	roster := filepath.Join(c.options.State, "live", "allowed_signers")
+	roster := filepath.Join(c.options.State, "live", "orders", "allowed_signers")
 	require.NoError(c.t, os.WriteFile(roster, []byte(line+"\n"+bob+"\n"), 0o600))
+}
+
+// open opens the company's service.
+func (c *company) open() *program.Program {
+	c.t.Helper()
+	p, err := program.Open(c.t.Context(), c.options)
+	require.NoError(c.t, err)
+	c.t.Cleanup(func() { require.NoError(c.t, p.Close()) })
+	return p
 }
 
 // findings is what the doctor says, but for a program that may be missing where
@@ -200,10 +209,16 @@ func (c *company) rotate(p *program.Program, op checklist.Operator) *checklist.S
 	c.t.Helper()
 	e, err := p.Begin(c.t.Context(), "quarterly", op)
 	require.NoError(c.t, err)
+	return c.finish(e, op)
+}
+
+// goOn walks a session until an item is the next one; to its last item for "".
+func (c *company) goOn(e *checklist.Engine, op checklist.Operator, until string) {
+	c.t.Helper()
 	for range 200 {
 		item, ok := e.Session().Next()
-		if !ok {
-			break
+		if !ok || item.ID == until {
+			return
 		}
 		if opens := e.Session().NextOpens(e.Now()); opens.After(e.Now()) {
 			require.NoError(c.t, c.world.Clock().AdvanceTo(opens))
@@ -219,6 +234,12 @@ func (c *company) rotate(p *program.Program, op checklist.Operator) *checklist.S
 			require.NoError(c.t, err, "%s: %s", item.ID, checklist.Hint(err))
 		}
 	}
+}
+
+// finish walks a session to its end.
+func (c *company) finish(e *checklist.Engine, op checklist.Operator) *checklist.Session {
+	c.t.Helper()
+	c.goOn(e, op, "")
 	if e.Session().Outcome == "" {
 		require.NoError(c.t, e.Finish(c.t.Context(), op))
 	}

@@ -50,7 +50,8 @@ func StoreKey(ctx context.Context, o Options, name string, k ForeignKey, ask fun
 		put.Note = steps.NoteAgeUnknown
 	}
 	_, err = p.vault.Put(ctx, vault.Name(name), secret, put)
-	if errors.Is(err, vault.ErrExists) {
+	// --replace takes the place of what this vault knows, and of nothing else.
+	if errors.Is(err, vault.ErrExists) && !errors.Is(err, vault.ErrForeign) {
 		return nil, checklist.WithHint(fmt.Errorf("store %s: %w", name, err), "nothing was changed; if the one before was stored by mistake, add --replace")
 	}
 	if err != nil {

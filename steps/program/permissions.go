@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"keyturn/ownfile"
 	"keyturn/steps"
+	"keyturn/vault/ownfile"
 )
 
 // ExposedError says where somebody else could change what Keyturn goes by: its
@@ -72,7 +72,7 @@ func (e *ExposedError) add(err error) error {
 // those in it that Keyturn alone writes to.
 func (p *Program) folders() []string {
 	folders := slices.Compact([]string{filepath.Clean(p.options.State), filepath.Dir(p.dir), p.dir})
-	for _, name := range []string{"sessions", "trail", "vault", "world"} {
+	for _, name := range []string{sessionsFolder, trailFolder, vaultFolder, requestsFolder, worldFolder} {
 		folders = append(folders, filepath.Join(p.dir, name))
 	}
 	return folders

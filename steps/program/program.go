@@ -27,8 +27,8 @@ const Version = "0.1.0"
 
 // Options say where a program lives and what it works on.
 type Options struct {
-	// State is the state folder. Each realm (the sandbox, the real world) has a
-	// folder of its own in it, so that nothing of the two can mix.
+	// State is the state folder. The sandbox and each service have a folder of
+	// their own in it, so that nothing of two can mix.
 	State string
 	// Config is what keyturn.toml says; nil means the sandbox.
 	Config *config.Config
@@ -82,7 +82,10 @@ type Program struct {
 	// unrecorded are the abandoned sessions whose record could not be signed.
 	unrecorded []error
 
-	run          string // a random id of this run
+	run      string   // a random id of this run
+	explains bool     // somebody takes explanations
+	notices  []string // what was to be explained and nobody took
+
 	service      string
 	operator     string // principal
 	rotationDays int
@@ -125,7 +128,8 @@ func newProgram(o Options) *Program {
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
-	if o.Explain == nil {
+	explains := o.Explain != nil
+	if !explains {
 		o.Explain = func(string) {}
 	}
 	if o.Environ == nil {
@@ -137,7 +141,7 @@ func newProgram(o Options) *Program {
 	if o.Return == "" {
 		o.Return = "keyturn"
 	}
-	return &Program{options: o, clock: o.RealNow, rotationDays: rotationDays, dualKeyDays: dualKeyDays}
+	return &Program{options: o, explains: explains, clock: o.RealNow, rotationDays: rotationDays, dualKeyDays: dualKeyDays}
 }
 
 // Close lets go of everything that Open took.
@@ -154,7 +158,7 @@ func (p *Program) Sandbox() bool { return p.options.Config == nil }
 // Service returns the name of what is rotated.
 func (p *Program) Service() string { return p.service }
 
-// Dir returns the realm's folder.
+// Dir returns the realm's folder, sandbox or live/SERVICE in the state folder.
 func (p *Program) Dir() string { return p.dir }
 
 // World returns the sandbox's world, nil outside the sandbox.
@@ -163,29 +167,9 @@ func (p *Program) World() *sandbox.World { return p.world }
 // Vault returns the realm's vault.
 func (p *Program) Vault() vault.Vault { return p.vault }
 
-// prepare makes the realm's folder and opens its trail.
-func (p *Program) prepare(realm string) error {
-	p.dir = filepath.Join(p.options.State, realm)
-	if err := p.checkWriters(); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(p.dir, 0o700); err != nil {
-		return checklist.WithHint(fmt.Errorf("make the state folder: %w", err), "name a folder that you can write to with --state DIR")
-	}
-	probe, err := os.CreateTemp(p.dir, ".writable-*")
-	if err != nil {
-		return checklist.WithHint(fmt.Errorf("write to the state folder: %w", err), "name a folder that you can write to with --state DIR")
-	}
-	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
-		return fmt.Errorf("write to the state folder: %w", err)
-	}
-	p.trail, err = openTrail(p)
-	return err
-}
-
 func (p *Program) openVault(ctx context.Context, backend, service string) error {
 	v, err := vault.Open(ctx, vault.Options{
-		Backend: backend, Dir: filepath.Join(p.dir, "vault"), Service: service, WorkFactor: p.options.WorkFactor,
+		Backend: backend, Dir: filepath.Join(p.dir, vaultFolder), Service: service, WorkFactor: p.options.WorkFactor,
 		Passphrase: p.options.Passphrase, SelfIdentity: p.Sandbox(), Interactive: p.options.Interactive,
 		Explain: p.options.Explain, Clock: func() time.Time { return p.clock() }, Random: p.options.Random,
 	})
@@ -209,7 +193,7 @@ func (p *Program) keep(ctx context.Context, name vault.Name, note string) (keyge
 	return secret, err
 }
 
-func (p *Program) sessionsDir() string { return filepath.Join(p.dir, "sessions") }
+func (p *Program) sessionsDir() string { return filepath.Join(p.dir, sessionsFolder) }
 
 // tellWait shows the operator why a client waits, and until when.
 func tellWait(ctx context.Context, reason string, until time.Time) {

@@ -27,12 +27,14 @@ func (p *Program) propose(ctx context.Context, checklistID string, op checklist.
 	if !checklist.Complete(c, steps.NewCatalog(p.outside)) {
 		return checklist.Opening{}, fmt.Errorf("checklist %s is not complete in this version", c.ID)
 	}
-	urgent := c.ID == emergencyID || c.ID == rollbackID
-	if len(p.lacking) > 0 && !urgent {
+	if len(p.lacking) > 0 && !urgent(c.ID) {
 		return checklist.Opening{}, p.lacking[0]
 	}
+	if err := p.mayOpen(c, op); err != nil {
+		return checklist.Opening{}, err
+	}
 	at, err := p.served(ctx)
-	if err != nil && p.byHand() && urgent {
+	if err != nil && p.byHand() && urgent(c.ID) {
 		// A service that is down is what they are for, and the vault knows the keys.
 		op.Progress(checklist.Progress{Words: "going on with what the vault knows: " + err.Error()})
 		err = nil
@@ -40,7 +42,7 @@ func (p *Program) propose(ctx context.Context, checklistID string, op checklist.
 	if err != nil {
 		return checklist.Opening{}, err
 	}
-	o, err := p.blank(c)
+	o, err := p.blank(c, op)
 	if err != nil {
 		return o, err
 	}
@@ -55,8 +57,9 @@ func (p *Program) propose(ctx context.Context, checklistID string, op checklist.
 	return o, err
 }
 
-// blank is an opening with all that nobody has to be asked.
-func (p *Program) blank(c checklist.Checklist) (checklist.Opening, error) {
+// blank is an opening with all that nobody has to be asked. The operator is told
+// what the roster will not let them do before its last day.
+func (p *Program) blank(c checklist.Checklist, op checklist.Operator) (checklist.Opening, error) {
 	id, err := p.newSessionID(c.ID)
 	if err != nil {
 		return checklist.Opening{}, err
@@ -67,6 +70,10 @@ func (p *Program) blank(c checklist.Checklist) (checklist.Opening, error) {
 		Session: id, Checklist: c, Sandbox: p.Sandbox(), Operator: p.operator,
 		Setup: p.setup(), Environments: c.Environments, UTCOffset: offset,
 		Trail: p.trail.id(), TrailHead: head.Digest, TrailSeq: head.Seq, Tool: "keyturn " + Version,
+	}
+	end := (&checklist.Session{OpenedAt: p.clock(), Opening: o}).DayOpens(c.LastDay() + 1)
+	for _, problem := range p.rosterProblems(end) {
+		op.Progress(checklist.Progress{Words: problem})
 	}
 	return o, nil
 }
@@ -160,7 +167,8 @@ func (p *Program) nextKey(ctx context.Context, c checklist.Checklist, at served)
 			existing = append(existing, s.Opening.Old)
 		}
 	}
-	return keygen.Next(existing), nil
+	lost, err := p.lostKeys()
+	return keygen.Next(append(existing, lost...)), err
 }
 
 func (p *Program) newSessionID(checklistID string) (string, error) {

@@ -3,6 +3,7 @@ package program
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -118,7 +119,10 @@ func (p *Program) chooseKeys(ctx context.Context, at served, op checklist.Operat
 		help := "not in service in production"
 		since, served := production[id]
 		by, _, err := sessions{p}.Compromised(ctx, id, checklist.Production)
+		doubt := (*suspicion)(nil)
 		switch {
+		case errors.As(err, &doubt):
+			by, help = doubt.session, doubt.Error()
 		case err != nil:
 			return err
 		case by != "":

@@ -19,7 +19,7 @@ func (p *Program) RosterPath() string {
 	if c := p.options.Config; c != nil && c.Approval.AllowedSigners != "" {
 		return c.Approval.AllowedSigners
 	}
-	return filepath.Join(p.dir, "allowed_signers")
+	return filepath.Join(p.dir, rosterName)
 }
 
 func (p *Program) roster() (sshsig.Roster, error) {

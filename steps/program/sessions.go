@@ -31,8 +31,10 @@ func (s sessions) Events(_ context.Context, id string) ([]checklist.Event, error
 }
 
 // Compromised implements steps.Sessions. A journal that cannot be read may be
-// the one that tells of a compromise, so that nothing is known then.
-func (s sessions) Compromised(_ context.Context, id keygen.KeyID, e checklist.Environment) (session string, ok bool, err error) {
+// the one that tells of a compromise. Where its text names the key with the
+// removal of an emergency, the error is a *suspicion; any other is told, and
+// keeps no service without the key that it needs.
+func (s sessions) Compromised(ctx context.Context, id keygen.KeyID, e checklist.Environment) (session string, ok bool, err error) {
 	all, problems, err := s.program.sessions()
 	if err != nil {
 		return "", false, err
@@ -42,7 +44,39 @@ func (s sessions) Compromised(_ context.Context, id keygen.KeyID, e checklist.En
 			return other.ID(), true, nil
 		}
 	}
-	return "", false, errors.Join(problems...)
+	rest, err := s.program.unfolded()
+	if err != nil {
+		return "", false, err
+	}
+	for _, u := range rest {
+		switch may := u.mayRevoke(id, e); {
+		case may && u.intact && u.whole:
+			return u.session, true, nil
+		case may:
+			return "", false, &suspicion{key: id, environment: e, session: u.session}
+		}
+	}
+	for _, problem := range problems {
+		checklist.ReportProgress(ctx, checklist.Progress{Words: fmt.Sprintf("nothing says that %s was compromised, although one session could not be asked: %v", id, problem)})
+	}
+	return "", false, nil
+}
+
+// suspicion says that a key may be compromised: a journal that cannot be read
+// names it in an emergency.
+type suspicion struct {
+	key         keygen.KeyID
+	environment checklist.Environment
+	session     string
+}
+
+func (s *suspicion) Error() string {
+	return fmt.Sprintf("%s may be compromised in %s: session %s, which cannot be read, names it in an emergency", s.key, s.environment, s.session)
+}
+
+// Hint implements checklist.Hinter.
+func (s *suspicion) Hint() string {
+	return fmt.Sprintf("put back a copy of the journal of %s, which tells; without one, keyturn emergency puts a new key into service", s.session)
 }
 
 // revoked reports whether a session took a key out of an environment because it

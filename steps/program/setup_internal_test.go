@@ -78,6 +78,9 @@ func fieldsOf(t reflect.Type, prefix string) []string {
 	var names []string
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if !f.IsExported() {
+			continue
+		}
 		name := prefix + f.Tag.Get("toml")
 		of := f.Type
 		if of.Kind() == reflect.Slice {

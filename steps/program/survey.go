@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"keyturn/checklist"
 	"keyturn/steps/config"
 	"keyturn/steps/paper"
 	"keyturn/steps/vercel"
+	"keyturn/vault"
 )
 
 // Survey is what a token shows of its account, for a configuration that is
@@ -24,8 +26,8 @@ type Survey struct {
 }
 
 // NewSurvey looks at the account of the token that is there: in the environment,
-// or in the vault of the realm, if there is one already. api is the base URL of
-// Vercel's API, "" for its own.
+// or else in the vault of a service that was configured before, the newest where
+// there are several. api is the base URL of Vercel's API, "" for its own.
 func NewSurvey(ctx context.Context, o Options, api string) (Survey, error) {
 	token, ok, err := tokenBeforeConfig(ctx, o, api)
 	if err != nil || !ok {
@@ -74,36 +76,54 @@ func (s Survey) Projects(ctx context.Context, team string) ([]string, error) {
 // tokenBeforeConfig looks for a token without making anything: no folder, no
 // vault.
 func tokenBeforeConfig(ctx context.Context, o Options, api string) (token vercel.Token, ok bool, err error) {
-	o.Config = &config.Config{Service: "new", Vault: config.VaultAuto, Vercel: config.Vercel{API: api}}
+	o.Config = &config.Config{Vault: config.VaultAuto, Vercel: config.Vercel{API: api}}
 	p := newProgram(o)
-	if o.Environ = p.options.Environ; o.Environ(config.EnvVercelToken) == "" {
-		_, err := os.Stat(filepath.Join(o.State, liveRealm))
-		if errors.Is(err, fs.ErrNotExist) {
-			return token, false, nil
-		}
-		if err != nil {
-			return token, false, fmt.Errorf("look for a token: %w", err)
-		}
-		if err := p.enterLive(ctx); err != nil {
+	if p.options.Environ(config.EnvVercelToken) == "" {
+		if p.vault, err = p.vaultWithToken(ctx); err != nil || p.vault == nil {
 			return token, false, err
-		}
-		entries, err := p.vault.List(ctx) // asks for no passphrase
-		if err != nil {
-			return token, false, fmt.Errorf("look for a token: %w", err)
-		}
-		for _, e := range entries {
-			ok = ok || e.Name == Vercel.item()
-		}
-		if !ok {
-			return token, false, nil
 		}
 	}
 	token, err = p.vercelToken(ctx)
 	return token, err == nil, err
 }
 
-// SystemPrincipal names the person at this machine as a roster would.
-func SystemPrincipal() string { return systemPrincipal() }
+// vaultWithToken returns the vault that was given a token last, of those that
+// are in the state folder; nil where none has one. An error of one counts only
+// where no other has a token.
+func (p *Program) vaultWithToken(ctx context.Context) (newest vault.Vault, err error) {
+	live := filepath.Join(p.options.State, liveRealm)
+	folders, err := os.ReadDir(live)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("look for a token: %w", err)
+	}
+	realms := []string{live} // which was one itself in version 1
+	for _, f := range folders {
+		realms = append(realms, filepath.Join(live, f.Name()))
+	}
+	var at time.Time
+	var errs []error
+	for _, p.dir = range realms {
+		if !there(filepath.Join(p.dir, vaultFolder, "index.json")) {
+			continue
+		}
+		err := p.openVault(ctx, "", keychainService(trailIDOf(p.dir)))
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		entries, err := p.vault.List(ctx) // asks for no passphrase
+		errs = append(errs, err)
+		for _, e := range entries {
+			if e.Name == Vercel.item() && !e.Created.Before(at) {
+				newest, at = p.vault, e.Created
+			}
+		}
+	}
+	if err := errors.Join(errs...); newest == nil && err != nil {
+		return nil, fmt.Errorf("look for a token: %w", err)
+	}
+	return newest, nil
+}
 
 // WriteConfig writes a new configuration file, all of it or nothing. A file that
 // is there is never replaced, not even by another process's doing.

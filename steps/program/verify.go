@@ -15,40 +15,72 @@ import (
 	"keyturn/steps/approval"
 )
 
-// Verify checks trails and records against a roster file. When rosterFile is
-// "", the allowed_signers beside the first path's trail is taken, and beside
-// reports that: an auditor brings their own. Each witness is a head line that
-// was seen outside; the trail that it names must be among the paths.
+// Audit is what an auditor brings. None of it is taken from the trail.
+type Audit struct {
+	// Roster is a file; the allowed_signers beside the first path's trail if empty.
+	Roster string
+	// Witnesses are head lines that were seen outside.
+	Witnesses []string
+	// Approvals is how many second persons a change of production needs, where a
+	// session did not demand more.
+	Approvals int
+}
+
+// Verify is Audit.Verify with a roster file and witnesses.
 func Verify(ctx context.Context, paths []string, rosterFile string, witnesses ...string) (report record.Report, beside string, err error) {
-	heads, err := parseHeads(witnesses)
+	return Audit{Roster: rosterFile, Witnesses: witnesses}.Verify(ctx, paths)
+}
+
+// Verify checks trails and records, a trail with those that go on after it. A
+// roster that was found beside the records is returned in beside: an auditor
+// brings their own.
+func (a Audit) Verify(ctx context.Context, paths []string) (report record.Report, beside string, err error) {
+	heads, err := parseHeads(a.Witnesses)
 	if err != nil {
 		return report, "", &UsageError{err}
 	}
-	for _, path := range paths {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return report, "", checklist.WithHint(fmt.Errorf("verify %s: there is no such file or folder", path),
-				"name the folder of a trail, or that of one record in it")
-		}
+	if paths, err = withSuccessors(paths); err != nil {
+		return report, "", err
 	}
-	if rosterFile == "" {
+	if a.Roster == "" {
 		if beside, err = rosterBeside(paths[0]); err != nil {
 			return report, "", err
 		}
-		rosterFile = beside
+		a.Roster = beside
 	}
-	data, err := os.ReadFile(rosterFile)
+	data, err := os.ReadFile(a.Roster)
 	if err != nil {
 		return report, beside, &UsageError{fmt.Errorf("read the roster: %w", err)}
 	}
-	roster, err := sshsig.ParseRoster(rosterFile, data)
+	roster, err := sshsig.ParseRoster(a.Roster, data)
 	if err != nil {
 		return report, beside, &UsageError{err}
 	}
-	report, err = record.VerifyTrail(ctx, paths, record.Options{Roster: roster, Requests: approval.Fields, Witnesses: heads})
-	if err == nil {
-		err = compared(report, heads)
-	}
+	report, err = record.VerifyTrail(ctx, paths, record.Options{
+		Roster: roster, Requests: approval.Fields, Witnesses: heads, ApprovalsRequired: a.Approvals,
+	})
 	return report, beside, err
+}
+
+// withSuccessors adds the trails that go on after those that are named.
+func withSuccessors(paths []string) ([]string, error) {
+	var all []string
+	for _, path := range paths {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, checklist.WithHint(fmt.Errorf("verify %s: there is no such file or folder", path),
+				"name the folder of a trail, or that of one record in it")
+		}
+		lineage, err := record.Lineage(filepath.Clean(path))
+		if err != nil {
+			return nil, fmt.Errorf("verify %s: %w", path, err)
+		}
+		for _, one := range lineage {
+			if !slices.Contains(all, one) {
+				all = append(all, one)
+			}
+		}
+	}
+	return all, nil
 }
 
 func parseHeads(lines []string) ([]record.Head, error) {
@@ -63,18 +95,6 @@ func parseHeads(lines []string) ([]record.Head, error) {
 	return heads, nil
 }
 
-// compared returns an error if a head was compared with no trail: who brings a
-// witness must not be left to think that it agreed.
-func compared(report record.Report, heads []record.Head) error {
-	for _, h := range heads {
-		if !slices.ContainsFunc(report.Verified, func(v record.Verified) bool { return !v.Single && v.Trail == h.Trail }) {
-			return &UsageError{checklist.WithHint(fmt.Errorf("the witness %q is of a trail that is not here", h.Line()),
-				"name the folder of that trail; a record without its trail cannot be compared")}
-		}
-	}
-	return nil
-}
-
 // rosterBeside looks for allowed_signers in the folders above a trail or a
 // record.
 func rosterBeside(path string) (string, error) {
@@ -83,7 +103,7 @@ func rosterBeside(path string) (string, error) {
 		return "", fmt.Errorf("find the roster: %w", err)
 	}
 	for range 3 {
-		file := filepath.Join(dir, "allowed_signers")
+		file := filepath.Join(dir, rosterName)
 		if _, err := os.Stat(file); err == nil {
 			return file, nil
 		} else if !errors.Is(err, fs.ErrNotExist) {

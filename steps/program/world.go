@@ -45,7 +45,7 @@ func (p *Program) openSandbox(ctx context.Context) error {
 		buildTime = sandbox.DefaultBuildTime
 	}
 	p.world, err = sandbox.Open(ctx, sandbox.Options{
-		Dir: filepath.Join(p.dir, "world"), Seal: seal, BuildTime: buildTime,
+		Dir: filepath.Join(p.dir, worldFolder), Seal: seal, BuildTime: buildTime,
 		RealNow: p.options.RealNow, Random: p.options.Random, Fault: p.options.Fault,
 	})
 	if errors.Is(err, sandbox.ErrInUse) {
@@ -64,7 +64,7 @@ func (p *Program) openSandbox(ctx context.Context) error {
 // enterSandbox opens the sandbox's folder, trail and vault.
 func (p *Program) enterSandbox(ctx context.Context) error {
 	p.service, p.operator = SandboxService, sandboxOperator
-	if err := p.prepare("sandbox"); err != nil {
+	if err := p.prepare(ctx); err != nil {
 		return err
 	}
 	// The folder's own keychain service: two sandboxes of one user never meet.
@@ -161,6 +161,10 @@ func (p *Program) wire(api *vercel.Client, log requestlog.Source, targets []step
 		Second: second, Roster: p.roster, Requester: p.operator, Clock: p.clock, Random: p.options.Random,
 		Key:      func(ctx context.Context) (sshsig.Key, error) { return p.signingKey(ctx, operatorKey) },
 		Exported: p.trail.Exported,
+		Others: func(context.Context) ([]*checklist.Session, error) {
+			all, _, err := p.sessions() // a journal that cannot be read is told in the overview
+			return all, err
+		},
 	}
 	p.outside = &steps.Outside{
 		Vault: p.vault, Vercel: api, Log: log, Targets: targets, Documents: documents,
@@ -193,22 +197,4 @@ func (p *Program) watch(cause error) error {
 	p.clock = func() time.Time { return latest }
 	p.wire(nil, nil, nil, nil, vercel.Poll{}, probe.HMACV1(), filepath.Join(p.dir, "docs"))
 	return nil
-}
-
-// The names and vault items of the people who sign.
-const (
-	sandboxOperator            = "operator@sandbox"
-	sandboxApprover            = "approver@sandbox"
-	operatorKey     vault.Name = "signing/operator"
-	approverKey     vault.Name = "signing/approver"
-)
-
-// signingKey returns an Ed25519 key whose seed is in the vault.
-func (p *Program) signingKey(ctx context.Context, name vault.Name) (sshsig.Key, error) {
-	var seed keygen.Secret
-	seed, err := p.keep(ctx, name, "signs records and approvals")
-	if err != nil {
-		return sshsig.Key{}, fmt.Errorf("read signing key %s: %w", name, err)
-	}
-	return sshsig.NewKey(seed)
 }

@@ -26,6 +26,9 @@ const (
 // one secret v1 for each environment, and two deployments for each project and
 // address, of which the older still answers at its own.
 func newState(options Options) (*state, error) {
+	if options.History != nil {
+		return historic(options)
+	}
 	account := options.Account
 	if len(account.Projects) == 0 {
 		account.Projects = rehearsalProjects()

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"keyturn/keygen"
-	"keyturn/ownfile"
+	"keyturn/vault/ownfile"
 )
 
 // The environments of the company's service. Staging runs preview deployments,
@@ -47,6 +47,7 @@ type Options struct {
 	Random    io.Reader        // nil is crypto/rand.Reader
 	Fault     Fault            // "" keeps the fault that was in force when the world was closed
 	Account   Account          // what a world that is made anew holds
+	History   *History         // what it has been through; nil for a world as Account says
 	Knobs     Knobs            // how the Vercel API behaves; not kept
 }
 
@@ -343,4 +344,14 @@ func (w *World) update(change func(s *state, now time.Time) error) error {
 	}
 	w.state.Store(next)
 	return nil
+}
+
+// InUse reports whether a process has the world of a folder open. It makes
+// nothing there.
+func InUse(dir string) (bool, error) {
+	locked, err := ownfile.Locked(filepath.Join(dir, lockFile))
+	if err != nil {
+		return false, fmt.Errorf("look for the holder of %s: %w", dir, err)
+	}
+	return locked, nil
 }

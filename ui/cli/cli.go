@@ -3,8 +3,9 @@
 //
 // Output: what was asked for goes to stdout. Everything else goes to stderr: an
 // "error:" line, and a "hint:" line where a next act is known. Exit codes: 0
-// done, 1 failed, 2 wrong usage or configuration, 3 stopped but resumable, 130
-// interrupted (128 and its number for another signal).
+// done, 1 failed, 2 wrong usage or configuration, 3 stopped but resumable, 5 an
+// emergency's approval is missing, 130 interrupted (128 and its number for another
+// signal).
 package cli
 
 import (
@@ -24,6 +25,7 @@ const (
 	codeFailed      = 1
 	codeUsage       = 2
 	codeStopped     = 3
+	codeUnapproved  = 5
 	codeInterrupted = 130
 )
 
@@ -106,7 +108,7 @@ func (a *app) commands() *cobra.Command {
 			RunE: func(cmd *cobra.Command, _ []string) error { return a.drive(cmd.Context(), c.ID) },
 		})
 	}
-	root.AddCommand(a.initialize(), a.rehearse(), a.status(), a.verify(), a.doctor(), a.login(), a.logout(), a.clearClipboard())
+	root.AddCommand(a.initialize(), a.rehearse(), a.status(), a.verify(), a.doctor(), a.login(), a.logout(), a.trail(), a.clearClipboard())
 	return root
 }
 

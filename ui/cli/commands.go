@@ -52,29 +52,6 @@ func printJSON(out io.Writer, o checklist.Overview) error {
 	return enc.Encode(o)
 }
 
-// verify checks records and says what was proved.
-func (a *app) verify() *cobra.Command {
-	var roster string
-	var witnesses []string
-	cmd := &cobra.Command{
-		Use: "verify PATH...", Short: "Verify a trail of records, or one record", Args: wrongUsage(cobra.MinimumNArgs(1)),
-		RunE: func(cmd *cobra.Command, paths []string) error {
-			report, beside, err := program.Verify(cmd.Context(), paths, roster, witnesses...)
-			if err != nil {
-				return err
-			}
-			fmt.Fprint(a.out, report)
-			if beside != "" {
-				fmt.Fprintf(a.errOut, "warning: the roster was found beside the records, at %s; an auditor brings their own with --roster FILE\n", beside)
-			}
-			return nil
-		},
-	}
-	cmd.Flags().StringVar(&roster, "roster", "", "allowed_signers `FILE` that says who may sign")
-	cmd.Flags().StringArrayVar(&witnesses, "witness", nil, "head `LINE` of the trail that was kept outside it; may be given several times")
-	return cmd
-}
-
 // doctor tries everything that a session will need.
 func (a *app) doctor() *cobra.Command {
 	return &cobra.Command{

@@ -160,7 +160,7 @@ func TestANewcomer(t *testing.T) {
 	_, line, found := strings.Cut(out, "allowed_signers:\n")
 	require.True(t, found, "the doctor gives the line that is missing: %s", out)
 	line, _, _ = strings.Cut(line, "\n")
-	require.NoError(t, os.WriteFile(filepath.Join(n.dir, "state", "live", "allowed_signers"), []byte(line+"\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(n.dir, "state", "live", "orders", "allowed_signers"), []byte(line+"\n"), 0o600))
 
 	code, out, errOut = n.run("", "doctor")
 	if !strings.Contains(out, "wrong  ssh-keygen") { // may be missing where the tests run
@@ -225,13 +225,15 @@ func TestInitWithoutAToken(t *testing.T) {
 func TestInitForTheDashboard(t *testing.T) {
 	n := newNewcomer(t)
 	answers := []string{
-		"orders", "alice@example.com", "browser", "dashboard",
+		"orders", "Alice@example.com", // which no roster holds
+		"alice@example.com", "browser", "dashboard",
 		"", // a team or an account there must be
 		"acme", "orders-api", "", "https://staging.example.com/api/test", "https://example.com/api/test", "", "",
 	}
 	code, out, errOut := n.run(strings.Join(answers, "\n"), "init")
 	require.Zero(t, code, errOut)
 	assert.Equal(t, n.file+" is written.\nNext: keyturn --config "+n.file+" login key staging/ID and production/ID, for the keys that are in service, such as staging/v1\nNext: keyturn --config "+n.file+" doctor\n", out)
+	assert.Contains(t, errOut, `want one lower-case word, as allowed_signers has it: write "alice@example.com"`)
 	assert.Contains(t, errOut, `want "api" or "dashboard"`)
 	assert.Contains(t, errOut, "behind vercel.com/")
 	c, err := config.Load(n.file)

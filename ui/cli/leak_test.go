@@ -91,7 +91,7 @@ func requireNothingLeaks(t *testing.T, c leakCase, backend string) {
 		cli.Run(t.Context(), args, strings.NewReader("q\n"), &seen, &seen)
 	}
 	assert.Greater(t, seen.Len(), 10_000)
-	assert.Contains(t, seen.String(), "proved:")
+	assert.Contains(t, seen.String(), "checked:")
 	assert.Empty(t, secrets.In(seen.Bytes()), "was printed")
 	found, files, err := secrets.InFiles(state)
 	require.NoError(t, err)

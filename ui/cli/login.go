@@ -36,14 +36,17 @@ func (a *app) login() *cobra.Command {
 	var foreign program.ForeignKey
 	var made string
 	cmd := a.account(account{
-		name: "login", short: "Store a credential in the vault: slack (a webhook's address), vercel (a token), bypass PROJECT or key ENVIRONMENT/ID",
+		name: "login", short: "Store a credential in the vault: slack (a webhook's address), vercel (a token), bypass PROJECT, key ENVIRONMENT/ID or signing-key",
+		alone: []string{program.SigningKey},
 		named: map[string]string{bypass: "PROJECT", key: "ENVIRONMENT/ID"},
 		long: `Asks for the credential without showing it, or reads one line from the
 standard input when that is not a terminal. A Vercel token is tried; a webhook's
 address is only looked at, since trying it would post to people. The secret of
 bypass PROJECT passes the deployment protection of a target that is protected. A
 key that is in service and was made elsewhere is stored by its environment and id,
-such as key production/v1, before its first rotation; --made says when it was made.`,
+such as key production/v1, before its first rotation; --made says when it was made.
+Nothing is asked for a signing-key: it makes one of your own where the roster knows
+another that this vault does not have, and prints the line for the roster.`,
 		do: func(ctx context.Context, o program.Options, args []string) ([]string, error) {
 			if args[0] != key && (made != "" || foreign.Replace) {
 				return nil, &program.UsageError{Err: errors.New("flags --made and --replace are for login key")}
@@ -53,6 +56,9 @@ such as key production/v1, before its first rotation; --made says when it was ma
 				if foreign.Made, err = time.Parse(time.DateOnly, made); err != nil || foreign.Made.After(time.Now()) {
 					return nil, &program.UsageError{Err: fmt.Errorf("flag --made: %q: want a day that is over, such as 2026-08-27", made)}
 				}
+			}
+			if args[0] == program.SigningKey {
+				return program.NewSigningKey(ctx, o)
 			}
 			if args[0] == key {
 				return program.StoreKey(ctx, o, args[1], foreign, ask("Value of the key "+args[1]))
@@ -88,6 +94,7 @@ func accountOf(args []string) program.Account {
 type account struct {
 	name, short, long string
 	named             map[string]string // accounts that take an argument, and what it is
+	alone             []string          // what is no account and takes none
 	do                func(ctx context.Context, o program.Options, args []string) ([]string, error)
 }
 
@@ -96,6 +103,7 @@ func (a *app) account(c account) *cobra.Command {
 	for _, account := range program.Accounts() {
 		names = append(names, string(account))
 	}
+	names = append(names, c.alone...)
 	shown = append(shown, names...)
 	for _, name := range slices.Sorted(maps.Keys(c.named)) {
 		names, shown = append(names, name), append(shown, name+" "+c.named[name])

@@ -161,12 +161,13 @@ func TestLoginToVercel(t *testing.T) {
 	code, out, errOut := r.run(goodToken+"\n", "login", "vercel")
 	require.Zero(t, code, errOut)
 	assert.Equal(t, "The token belongs to alice.\nIt reaches the project orders (prj_1).\n"+
-		"It is stored as vercel/token in the age file vault in "+filepath.Join(r.state, "live", "vault")+".\n", out)
+		"It is stored as vercel/token in the age file vault in "+filepath.Join(r.state, "live", "orders", "vault")+".\n", out)
 	r.requireNotOnDisk(goodToken)
 
 	code, out, errOut = r.run("", "status")
 	require.Zero(t, code, errOut)
-	assert.NotContains(t, out, "problem:")
+	assert.Equal(t, 1, strings.Count(out, "problem:"), out)
+	assert.Contains(t, out, "approval.required: found 1; the roster", "which is not there yet")
 	requireHidden(t, goodToken, out+errOut, "status")
 
 	t.Run("the environment comes first", func(t *testing.T) {
@@ -219,15 +220,40 @@ func TestLoginToSlack(t *testing.T) {
 	for _, in := range []string{webhook + "\n", "  " + webhook + "\r\n", "http://127.0.0.1:8080/hookOfATest"} {
 		code, out, errOut := r.run(in, "login", "slack")
 		require.Zero(t, code, errOut)
-		assert.Equal(t, "It is stored as slack/webhook in the age file vault in "+filepath.Join(r.state, "live", "vault")+".\n", out)
+		assert.Equal(t, "It is stored as slack/webhook in the age file vault in "+filepath.Join(r.state, "live", "orders", "vault")+".\n", out)
 		r.requireNotOnDisk(strings.TrimSpace(in))
 	}
-	items, err := filepath.Glob(filepath.Join(r.state, "live", "vault", "*.age"))
+	items, err := filepath.Glob(filepath.Join(r.state, "live", "orders", "vault", "*.age"))
 	require.NoError(t, err)
 	assert.Len(t, items, 2, "the identity and the newest address; none that was replaced")
 	code, out, _ := r.run("", "logout", "slack")
 	assert.Zero(t, code)
 	assert.Contains(t, out, "slack/webhook is deleted")
+}
+
+// A roster that names another key of the operator keeps one from being made by
+// the way; asking for it makes it, once.
+func TestLoginSigningKey(t *testing.T) {
+	r := live(t, "orders")
+	code, out, errOut := r.run("", "login", "signing-key")
+	require.Zero(t, code, errOut)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	require.Len(t, lines, 3)
+	assert.Contains(t, lines[0], "A signing key of alice@example.com was made; it is stored as signing/operator")
+	roster := filepath.Join(r.state, "live", "orders", "allowed_signers")
+	assert.Equal(t, "Let the roster's owner add this line to "+roster+":", lines[1])
+	require.NoError(t, os.WriteFile(roster, []byte(lines[2]+"\n"), 0o600))
+
+	require.NoError(t, os.RemoveAll(filepath.Join(r.state, "live", "orders", "vault")))
+	_, out, _ = r.run("", "doctor")
+	assert.Contains(t, out, "make the signing key of alice@example.com: line 1 of "+roster+" names another one, and the vault has none")
+	assert.Contains(t, out, " login signing-key and add its line to the roster")
+	code, out, errOut = r.run("", "login", "signing-key")
+	require.Zero(t, code, errOut)
+	assert.NotContains(t, out, lines[2], "it is another key")
+	code, out, errOut = r.run("", "login", "signing-key")
+	require.Zero(t, code, errOut)
+	assert.Contains(t, out, "already")
 }
 
 func TestLoginOnTheSandbox(t *testing.T) {

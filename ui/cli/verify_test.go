@@ -37,12 +37,12 @@ func TestVerifyWithAWitness(t *testing.T) {
 
 	code, out, errOut := verify("--witness", line)
 	assert.Zero(t, code, errOut)
-	assert.Contains(t, out, "since its head was seen outside")
+	assert.Contains(t, out, "head was seen outside")
 	code, _, _ = verify("--witness", line, "--witness", string(head))
 	assert.Zero(t, code, "several, with line feeds or without")
 	code, out, _ = verify()
 	assert.Zero(t, code)
-	assert.NotContains(t, out, "since its head was seen outside")
+	assert.NotContains(t, out, "head was seen outside")
 
 	fields := strings.Fields(line)
 	require.Len(t, fields, 5)
@@ -54,8 +54,11 @@ func TestVerifyWithAWitness(t *testing.T) {
 	assert.Equal(t, 1, code)
 	assert.Contains(t, errOut, "rewritten")
 	code, _, errOut = verify("--witness", strings.Replace(line, fields[2], "8b1f6a52-0d5e-4c1e-9a58-2f4f7f7a9d11", 1))
-	assert.Equal(t, 2, code)
-	assert.Contains(t, errOut, "of a trail that is not here")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, errOut, "error: 1 thing was not checked\nhint: put it right, or accept it with --allow witness")
+	code, out, _ = verify("--allow", "witness", "--witness", strings.Replace(line, fields[2], "8b1f6a52-0d5e-4c1e-9a58-2f4f7f7a9d11", 1))
+	assert.Zero(t, code)
+	assert.Contains(t, out, "not checked:\n  ? witness: the head ")
 	code, _, errOut = verify("--witness", "HEAD")
 	assert.Equal(t, 2, code)
 	assert.Contains(t, errOut, "hint: a witness is the line")
@@ -63,9 +66,49 @@ func TestVerifyWithAWitness(t *testing.T) {
 	records, err := filepath.Glob(filepath.Join(trail, "0*"))
 	require.NoError(t, err)
 	require.Len(t, records, 1)
-	code, _, errOut = run("verify", "--roster", roster, records[0], "--witness", line)
+	code, out, errOut = run("verify", "--roster", roster, records[0], "--witness", line, "--report")
+	assert.Zero(t, code, errOut)
+	assert.Contains(t, out, "Witnessed: record 1 is the one")
+	assert.Contains(t, out, "# Staging drill drill-")
+
+	require.NoError(t, os.WriteFile(filepath.Join(trail, "notes.txt"), nil, 0o600))
+	require.NoError(t, os.Remove(filepath.Join(trail, "HEAD")))
+	code, _, errOut = verify()
+	assert.Equal(t, 1, code)
+	assert.Contains(t, errOut, "error: 2 things were not checked\nhint: put it right, or accept it with --allow head --allow foreign\n")
+	code, _, _ = verify("--allow", "head", "--allow", "foreign")
+	assert.Zero(t, code)
+	code, _, errOut = verify("--allow", "everything")
 	assert.Equal(t, 2, code)
-	assert.Contains(t, errOut, "a record without its trail cannot be compared")
+	assert.Contains(t, errOut, `flag --allow: "everything" is no class`)
+	code, out, _ = run("verify", "--help")
+	assert.Zero(t, code)
+	assert.Contains(t, out, "foreign      a file among the records that no signature covers")
+}
+
+func TestVerifyAnEmergencyWithoutApproval(t *testing.T) {
+	t.Parallel()
+	state := t.TempDir()
+	code, _, errOut := run("rehearse", "emergency", "--state", state, "--vault", "file")
+	require.Zero(t, code, errOut)
+	records, err := filepath.Glob(filepath.Join(state, "rehearsals", "*", "sandbox", "trail", "0*"))
+	require.NoError(t, err)
+	require.Len(t, records, 1)
+	code, _, errOut = run("verify", records[0])
+	assert.Zero(t, code, errOut)
+	late, err := filepath.Glob(filepath.Join(records[0], "approval-late*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, late)
+	code, out, _ := run("verify", "--approvals", "2", records[0])
+	assert.Equal(t, 5, code)
+	assert.Contains(t, out, "2 must approve, and only approver@sandbox did.")
+	for _, file := range late {
+		require.NoError(t, os.Remove(file))
+	}
+	code, out, errOut = run("verify", records[0])
+	assert.Equal(t, 5, code)
+	assert.Contains(t, out, "still missing:\n  ! ")
+	assert.Contains(t, errOut, "error: 1 emergency lacks the approval of a second person\nhint: go on with the session")
 }
 
 func TestThemeIsDarkOrLight(t *testing.T) {
@@ -75,4 +118,15 @@ func TestThemeIsDarkOrLight(t *testing.T) {
 	assert.Contains(t, errOut, `flag --theme: "blue": want dark or light`)
 	code, _, errOut = run("status", "--theme", "light", "--ascii", "--no-motion", "--sandbox", "--vault", "file", "--state", t.TempDir())
 	assert.Zero(t, code, errOut)
+}
+
+func TestTrailSucceed(t *testing.T) {
+	t.Parallel()
+	state := t.TempDir()
+	code, _, errOut := run("trail", "succeed", "--sandbox", "--state", state, "--vault", "file")
+	assert.Equal(t, 2, code)
+	assert.Contains(t, errOut, "error: the reason is missing\nhint: say with --reason")
+	code, _, errOut = run("trail", "succeed", "--reason", "the clock was ahead", "--sandbox", "--state", state, "--vault", "file")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, errOut, "has no record that another could go on after")
 }

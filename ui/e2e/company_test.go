@@ -85,7 +85,7 @@ url = %q
 
 func (c company) file() string { return filepath.Join(c.work(), config.FileName) }
 
-func (c company) live() string { return filepath.Join(c.state(), "live") }
+func (c company) live() string { return filepath.Join(c.state(), "live", "orders") }
 
 func (c company) roster() string { return filepath.Join(c.live(), "allowed_signers") }
 

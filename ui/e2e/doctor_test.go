@@ -80,6 +80,7 @@ func TestDoctorOfACompany(t *testing.T) {
 	require.NoError(t, os.WriteFile(wrongPassphrase, []byte("incorrect"), 0o600))
 	for name, tt := range map[string]struct {
 		old, replacement string // of the configuration
+		flags            []string
 		env              []string
 		wrong, fix       string
 	}{
@@ -93,6 +94,7 @@ func TestDoctorOfACompany(t *testing.T) {
 		},
 		"a team that the token does not reach": {
 			old: `team = "acme"`, replacement: `team = "acne"`,
+			flags: []string{"--state", t.TempDir()}, // the other folder is of the team acme
 			wrong: "does not reach the team acne", fix: "set team under [vercel] to acme or other",
 		},
 		"an API that does not answer": {
@@ -131,7 +133,7 @@ func TestDoctorOfACompany(t *testing.T) {
 			require.Contains(t, string(text), tt.old)
 			file := filepath.Join(t.TempDir(), config.FileName)
 			require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(text), tt.old, tt.replacement, 1)), 0o600))
-			r := c.runs("", tt.env, "--vault", "file", "doctor", "--config", file)
+			r := c.runs("", tt.env, append(tt.flags, "--vault", "file", "doctor", "--config", file)...)
 			require.Equal(t, 1, r.code, "%s%s", r.stdout, r.stderr)
 			require.Contains(t, r.stderr, "not as a session needs")
 			requireFixes(t, r.stdout)

@@ -102,7 +102,7 @@ func TestChangedByteIsRefused(t *testing.T) {
 
 				r := p.keyturn(t, "verify", "--roster", roster, trail)
 				assert.Equal(t, 1, r.code, "%s%s", r.stdout, r.stderr)
-				assert.NotContains(t, r.stdout, "ok:")
+				assert.NotContains(t, r.stdout, "checked:")
 				assert.Contains(t, r.stderr, "error: ")
 				assert.Contains(t, r.stderr, filepath.Base(name))
 			})

@@ -65,11 +65,30 @@ func (c *console) answer(ctx context.Context, q checklist.Question) (checklist.A
 		if text == "" {
 			text = q.Default
 		}
+		if text, err = c.rest(ctx, q.Block, text); err != nil {
+			return checklist.Answer{}, err
+		}
 		if fitting, ok := fit(q, text); ok {
 			return checklist.Answer{Text: fitting}, nil
 		}
 		fmt.Fprintln(c.out, "   that is no answer to this question; type cancel to leave it")
 	}
+}
+
+// rest reads the other lines of an answer that is pasted. The word "cancel" leaves
+// it, too.
+func (c *console) rest(ctx context.Context, block *checklist.Block, text string) (string, error) {
+	for block.Unfinished(text) {
+		line, err := c.line(ctx, "")
+		if err == nil && line == "cancel" {
+			err = checklist.ErrCancelled
+		}
+		if err != nil {
+			return "", err
+		}
+		text += "\n" + line
+	}
+	return text, nil
 }
 
 func prompt(q checklist.Question) string {
@@ -83,6 +102,9 @@ func prompt(q checklist.Question) string {
 		hint = "type " + q.Expect + " exactly"
 	case checklist.Write:
 		hint = "text"
+		if q.Block != nil {
+			hint = "a path, or paste the lines"
+		}
 	}
 	if q.Default != "" {
 		hint += ", enter for " + q.Default

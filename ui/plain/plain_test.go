@@ -99,6 +99,8 @@ func TestEventsAsLines(t *testing.T) {
 		want  string
 	}{
 		"requested":     {checklist.Event{Kind: checklist.Requested, Request: &checklist.Request{ID: "r", Expires: at.Add(24 * time.Hour)}}, "   requested  a second person's approval, until Tue 25 Nov 2025 09:30 UTC\n"},
+		"refused":       {checklist.Event{Kind: checklist.Refused, Refusal: &checklist.Refusal{By: "bob@example.com"}}, "   refused    by bob@example.com\n"},
+		"refused, why":  {checklist.Event{Kind: checklist.Refused, Refusal: &checklist.Refusal{By: "bob@example.com", Reason: "not today"}}, "   refused    by bob@example.com: not today\n"},
 		"approved":      {checklist.Event{Kind: checklist.Approved, Approval: &checklist.Approval{By: "bob@example.com"}}, "   approved   by bob@example.com\n"},
 		"configured":    {checklist.Event{Kind: checklist.Configured, Setup: &checklist.Setup{}, Drift: drift}, strings.ReplaceAll(both, "%s", "configured")},
 		"drifted":       {checklist.Event{Kind: checklist.Drifted, Drift: drift}, strings.ReplaceAll(both, "%s", "drifted   ")},

@@ -185,6 +185,11 @@ func (d *driver) step(ctx context.Context, item checklist.Item) error {
 		}
 		d.t.labelled("gate", c.Why+until)
 	}
+	for _, r := range s.Waiting(now) {
+		if r.Consent.Item == item.ID {
+			d.t.labelled("asked", s.ConsentWords(r.Consent)+"; it can be answered until "+words.Moment(r.Expires))
+		}
+	}
 	acts := d.acts(s, item, closed)
 	prompt := "   enter = do it"
 	for _, a := range acts {
@@ -196,12 +201,7 @@ func (d *driver) step(ctx context.Context, item checklist.Item) error {
 			return err
 		}
 		if text == "" {
-			err := d.engine.Run(ctx, item.ID, d.t)
-			var notYet *checklist.NotYet
-			if errors.As(err, &notYet) {
-				return nil // the transcript said so
-			}
-			return err
+			return d.run(ctx, item)
 		}
 		for _, a := range acts {
 			if a.key == text {
@@ -210,6 +210,15 @@ func (d *driver) step(ctx context.Context, item checklist.Item) error {
 		}
 		fmt.Fprintln(d.out, "   there is no such act")
 	}
+}
+
+func (d *driver) run(ctx context.Context, item checklist.Item) error {
+	err := d.engine.Run(ctx, item.ID, d.t)
+	var notYet *checklist.NotYet
+	if errors.As(err, &notYet) {
+		return nil // the transcript said so
+	}
+	return err
 }
 
 func (d *driver) acts(s *checklist.Session, item checklist.Item, closed []checklist.Closed) []act {
@@ -221,13 +230,18 @@ func (d *driver) acts(s *checklist.Session, item checklist.Item, closed []checkl
 	}
 	if !item.Required {
 		acts = append(acts, act{"s", "pass over", func(ctx context.Context, i checklist.Item) error {
-			return d.withText(ctx, "reason", func(text string) error { return d.engine.PassOver(ctx, i.ID, text, d.t) })
+			return d.withReason(ctx, checklist.Consent{Item: i.ID, Deviation: checklist.PassedOver}, func(text string) error { return d.engine.PassOver(ctx, i.ID, text, d.t) })
+		}})
+	}
+	if approving, ok := s.AskAgain(closed); ok {
+		acts = append(acts, act{"p", "ask for the approval again", func(ctx context.Context, _ checklist.Item) error {
+			return d.run(ctx, approving)
 		}})
 	}
 	for _, c := range closed {
 		if c.CanOverride {
 			acts = append(acts, act{"o", "override the gate", func(ctx context.Context, i checklist.Item) error {
-				return d.withText(ctx, "reason", func(text string) error { return d.engine.Override(ctx, i.ID, c.ID, text, d.t) })
+				return d.withReason(ctx, checklist.Consent{Item: i.ID, Deviation: checklist.Overridden, Gate: c.ID}, func(text string) error { return d.engine.Override(ctx, i.ID, c.ID, text, d.t) })
 			}})
 			break
 		}
@@ -260,6 +274,24 @@ func (d *driver) withText(ctx context.Context, what string, do func(string) erro
 	text, err := d.c.line(ctx, "   "+what+" (empty to go back) > ")
 	if err != nil || text == "" {
 		return err
+	}
+	return do(text)
+}
+
+// withReason asks for the reason of a deviation and does something with it. The
+// reason with which a second person was asked before is taken again by enter: only
+// with the same one does their answer count.
+func (d *driver) withReason(ctx context.Context, c checklist.Consent, do func(string) error) error {
+	asked := d.engine.Session().AskedReason(c, d.engine.Now())
+	if asked == "" {
+		return d.withText(ctx, "reason", do)
+	}
+	text, err := d.c.line(ctx, "   reason (enter for the one that a second person was asked with: "+words.Line(asked)+"; cancel to go back) > ")
+	switch {
+	case err != nil || text == "cancel":
+		return err
+	case text == "":
+		text = asked
 	}
 	return do(text)
 }

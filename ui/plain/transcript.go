@@ -160,6 +160,12 @@ func (t *Transcript) showAct(e checklist.Event) {
 		t.labelled(label, "a second person's approval, until "+words.Moment(e.Request.Expires))
 	case checklist.Approved:
 		t.labelled(label, "by "+e.Approval.By)
+	case checklist.Refused:
+		cause := "by " + e.Refusal.By
+		if e.Refusal.Reason != "" {
+			cause += ": " + e.Refusal.Reason
+		}
+		t.labelled(label, cause)
 	case checklist.Measured:
 		t.labelled(label, e.Evidence.Summary)
 	case checklist.Configured, checklist.Drifted:

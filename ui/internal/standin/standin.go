@@ -234,19 +234,24 @@ func (m meter) Measure(_ context.Context, _ *checklist.Session, metric checklist
 type approver struct{ desk *Desk }
 
 func (a approver) Request(_ context.Context, s *checklist.Session, c checklist.Consent) (checklist.Request, error) {
+	for _, r := range s.Requests {
+		if r.Consent == c && s.Standing(r, a.desk.Now()) == checklist.RequestOpen {
+			return r, nil
+		}
+	}
 	return checklist.Request{
 		ID: fmt.Sprintf("request-%d", len(s.Requests)+1), Consent: c, Mandate: s.Mandate(c).Digest(),
 		Text: "please approve", Expires: a.desk.Now().Add(24 * time.Hour),
 	}, nil
 }
 
-func (a approver) Answer(ctx context.Context, _ *checklist.Session, r checklist.Request, ask checklist.Asker) (checklist.Approval, error) {
+func (a approver) Answer(ctx context.Context, _ *checklist.Session, r checklist.Request, ask checklist.Asker) (checklist.Reply, error) {
 	answer, err := ask(ctx, checklist.Question{Kind: checklist.Confirm, Item: r.Consent.Item, Title: "Ask " + second + " to approve?", Body: r.Consent.Reason, Default: checklist.No})
 	if err != nil {
-		return checklist.Approval{}, err
+		return checklist.Reply{}, err
 	}
 	if answer.Text != checklist.Yes {
-		return checklist.Approval{}, checklist.ErrDeclined
+		return checklist.Reply{Refusal: &checklist.Refusal{Request: r.ID, Item: r.Consent.Item, By: second, Reason: "the window is closed", At: a.desk.Now()}}, nil
 	}
-	return checklist.Approval{Request: r.ID, Item: r.Consent.Item, By: second, Mandate: r.Mandate, At: a.desk.Now()}, nil
+	return checklist.Reply{Approval: &checklist.Approval{Request: r.ID, Item: r.Consent.Item, By: second, Mandate: r.Mandate, At: a.desk.Now()}}, nil
 }
