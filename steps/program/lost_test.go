@@ -100,7 +100,7 @@ func requireLost(t *testing.T, err error) {
 }
 
 // lastLine does something in the moment when the journal has the intention of an
-// effect in production.
+// effect that is not of staging alone.
 type lastLine struct {
 	checklist.Journal
 	code checklist.EffectCode
@@ -109,7 +109,7 @@ type lastLine struct {
 
 func (j lastLine) Append(ctx context.Context, e checklist.Event) (checklist.Event, error) {
 	written, err := j.Journal.Append(ctx, e)
-	if err == nil && e.Kind == checklist.Intended && e.Effect.Code == j.code && e.Effect.Environment == checklist.Production {
+	if err == nil && e.Kind == checklist.Intended && e.Effect.Code == j.code && e.Effect.Environment != checklist.Staging {
 		j.then(e.Effect.Target)
 	}
 	return written, err
@@ -160,4 +160,40 @@ func TestTheJournalIsLookedAtBeforeTheRequest(t *testing.T) {
 			requireEnding(t, again, "quarterly")
 		})
 	}
+}
+
+// TestALostJournalGetsNoRecord loses the journal after it was read for the record:
+// what is signed and appended would be of a session that nobody finds.
+func TestALostJournalGetsNoRecord(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows lets nobody rename a folder with an open file")
+	}
+	var p *program.Program
+	var session string
+	o := options(t.TempDir())
+	o.WrapJournal = func(j checklist.Journal) checklist.Journal {
+		return lastLine{j, checklist.RecordExport, func(string) {
+			if session == "" {
+				session = sessionFolder(t, p)
+				assert.NoError(t, os.Rename(session, session+"-old"))
+			}
+		}}
+	}
+	var err error
+	p, err = program.Open(t.Context(), o)
+	require.NoError(t, err)
+	op := &programtest.Operator{}
+	r := program.Rehearsal{Program: p, Checklist: "drill", Operator: op, Say: op.Say}
+	_, err = r.Run(t.Context())
+	requireLost(t, err)
+	records, err := filepath.Glob(filepath.Join(p.Dir(), "trail", "0*"))
+	require.NoError(t, err)
+	assert.Empty(t, records)
+	require.NoError(t, p.Close())
+
+	require.NoError(t, os.Rename(session+"-old", session))
+	again := open(t, options(o.State))
+	rehearse(t, again, "drill", &programtest.Operator{Answer: noDrift})
+	requireEnding(t, again, "drill")
 }
