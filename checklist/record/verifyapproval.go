@@ -29,7 +29,8 @@ type asked struct {
 	failures                   // nothing of it counts before it is answered
 	at       int               // the event's index
 	values   map[string]string // by their names in the text
-	people   []string          // who has answered
+	people   []string          // who has approved it
+	refused  bool
 }
 
 func newAnswers(v *verifier, c *checked) *answers {
@@ -42,8 +43,8 @@ func (a *answers) event(s *checklist.Session, e checklist.Event) {
 	if a.failure == nil && e.Request != nil {
 		a.request(s, e)
 	}
-	if a.failure == nil && e.Approval != nil {
-		a.approval(e)
+	if a.failure == nil && (e.Approval != nil || e.Refusal != nil) {
+		a.answered(s, e)
 	}
 }
 
@@ -65,7 +66,7 @@ func (v *verifier) ask(c *checked, s *checklist.Session, e checklist.Event) *ask
 	field := eventField(e)
 	q := &asked{Request: *e.Request, failures: failures{folder: c.name}, at: e.Seq - 1}
 	var err error
-	if q.values, err = v.Requests(q.Text); err != nil {
+	if q.values, err = v.Requests.Fields(q.Text); err != nil {
 		q.failWith(journalFile, field, err)
 		return q
 	}
@@ -88,33 +89,54 @@ func (v *verifier) ask(c *checked, s *checklist.Session, e checklist.Event) *ask
 	return q
 }
 
-func (a *answers) approval(e checklist.Event) {
-	field := eventField(e)
-	q := a.asked[e.Approval.Request]
-	if q == nil {
-		a.fail(journalFile, field, "no request %q was made before it was approved", e.Approval.Request)
+// answered checks an event that approves or refuses. A request that was refused can
+// be answered no more.
+func (a *answers) answered(s *checklist.Session, e checklist.Event) {
+	field, id, done := eventField(e), "", "refused"
+	switch {
+	case e.Approval != nil && e.Refusal != nil: // one of the two would count unseen
+		a.fail(journalFile, field, "it both approves and refuses")
 		return
+	case e.Approval != nil:
+		id, done = e.Approval.Request, "approved"
+	default:
+		id = e.Refusal.Request
 	}
-	if a.failure = q.failure; a.failure != nil {
-		return
-	}
-	member := a.answer(field, e, q)
-	if slices.Contains(q.people, member.Principal) {
-		a.fail(journalFile, field, "%s has answered request %s already", member.Principal, q.ID)
+	q := a.asked[id]
+	switch {
+	case q == nil:
+		a.fail(journalFile, field, "no request %q was made before it was %s", id, done)
+	case q.refused:
+		a.fail(journalFile, field, "request %s was refused before it was %s", id, done)
+	default:
+		a.failure = q.failure
 	}
 	if a.failure != nil {
 		return
 	}
-	if q.people == nil {
-		a.approvedHead = max(a.approvedHead, a.journal.opening().TrailSeq) // which is compared
+	if len(q.people) == 0 {
+		a.approvedHead = max(a.approvedHead, s.Opening.TrailSeq) // where the session was opened, which is compared
 		a.used = append(a.used, used{q.ID, journalFile, fmt.Sprintf("event %d", q.at+1)})
+	}
+	if e.Refusal != nil {
+		a.refusal(s, e, q)
+		return
+	}
+	a.approval(e, q)
+}
+
+func (a *answers) approval(e checklist.Event, q *asked) {
+	field := eventField(e)
+	member := a.approver(field, e, q)
+	if slices.Contains(q.people, member.Principal) {
+		a.fail(journalFile, field, "%s has answered request %s already", member.Principal, q.ID)
 	}
 	q.people = append(q.people, member.Principal)
 	a.consents++
 }
 
-// answer checks who answered a request, and when.
-func (a *answers) answer(field string, e checklist.Event, q *asked) sshsig.Member {
+// approver checks who approved a request, and when.
+func (a *answers) approver(field string, e checklist.Event, q *asked) sshsig.Member {
 	given := *e.Approval
 	member, err := a.v.Roster.Verify(given.Signature, sshsig.NamespaceApproval, []byte(q.Text), given.At)
 	switch {
@@ -127,7 +149,7 @@ func (a *answers) answer(field string, e checklist.Event, q *asked) sshsig.Membe
 	case given.Mandate != q.Mandate:
 		a.fail(journalFile, field+" mandate", "it is not the request's")
 	default:
-		if err := a.v.checkSecond(a.record.Signer.Principal, member, q.values); err != nil {
+		if err := a.v.checkSecond(a.record.Signer.Principal, "approved", member, q.values); err != nil {
 			a.failWith(journalFile, field, err)
 		}
 		if why := outside(given.At, q.values); why != "" {
@@ -146,23 +168,24 @@ func outside(at time.Time, values map[string]string) string {
 	return ""
 }
 
-// checkSecond checks that whoever approved is another person, by name and by key,
-// than the one who asked and the one who signed the record.
-func (v *verifier) checkSecond(signer string, member sshsig.Member, values map[string]string) error {
+// checkSecond checks that whoever approved or refused, as did says, is another
+// person, by name and by key, than the one who asked and the one who signed the
+// record.
+func (v *verifier) checkSecond(signer, did string, member sshsig.Member, values map[string]string) error {
 	owner, known := v.Roster.Lookup(values["Requester-Key"])
 	switch {
 	case member.Principal == values["Requester"], member.Key.Fingerprint() == values["Requester-Key"],
 		known && owner.Principal == member.Principal:
-		return fmt.Errorf("%s approved their own request", member.Principal)
+		return fmt.Errorf("%s %s their own request", member.Principal, did)
 	case member.Principal == signer:
-		return fmt.Errorf("%s approved, and signed the record: %w", member.Principal, errOtherSigner)
+		return fmt.Errorf("%s %s, and signed the record: %w", member.Principal, did, errOtherSigner)
 	case known && owner.Principal != values["Requester"]:
 		return fmt.Errorf("the request names the key of %s for %s", owner.Principal, values["Requester"])
 	}
 	return nil
 }
 
-// errOtherSigner says that whoever approved cannot sign the record as well.
+// errOtherSigner says that whoever answered cannot sign the record as well.
 var errOtherSigner = errors.New("another member has to sign it")
 
 // mandate is what a request must say.

@@ -129,7 +129,7 @@ func (v *verifier) check(b bundle) checked {
 	// Kept for thousands of records at a time, these would fill the memory.
 	c.bundle = bundle{name: b.name}
 	c.text, c.journal, c.session = nil, copied{}, nil
-	c.record.Items, c.record.Approvals = nil, nil
+	c.record.Items, c.record.Approvals, c.record.Refusals = nil, nil, nil
 	return c
 }
 
