@@ -104,7 +104,7 @@ func judge(t *testing.T, form canonical.Form[all], text []byte, indent string) {
 // one text of a value.
 func TestReadsNothingElse(t *testing.T) {
 	t.Parallel()
-	put := []string{"", " ", "\n", "  ", ",", "0", "1", "-", ".", "+", "e", "E", `"`, `\`, `\u0041`, "{", "}", "[", "]", "null", "true", ":", "Z", "\xff", "é"}
+	put := []string{"", " ", "\n", ",", "0", "-", ".", `"`, `\`, "{", "}", "[", "]", "null", ":", "\xff"}
 	for _, indent := range []string{"", "  "} {
 		form := canonical.FormOf[all](indent)
 		for _, sample := range samples() {
