@@ -84,3 +84,6 @@ func AppendUnverified(t *Trail, d Draft, key sshsig.Key) error {
 	t.head = Head{Trail: t.id, Seq: r.Trail.Seq, Digest: digestOf(files[recordFile])}
 	return t.writeHead()
 }
+
+// Digests are those of a file as it is, with its lines ended by LF, and by CRLF.
+func (a AuditFile) Digests() [3]string { return [3]string{a.digest, a.asLF, a.asCRLF} }
