@@ -59,7 +59,7 @@ func TestAppendWithoutItsLock(t *testing.T) {
 	}
 }
 
-// losing loses the trail's lock once a request is read.
+// losing loses the lock when a request is read, which is while a record is made.
 type losing struct {
 	record.Requests
 	lose func() error
