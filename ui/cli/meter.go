@@ -5,11 +5,10 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
-	"github.com/charmbracelet/bubbles/progress"
 	"github.com/charmbracelet/x/ansi"
-	"github.com/muesli/termenv"
 	"golang.org/x/term"
 )
 
@@ -71,11 +70,12 @@ func (m *meter) line(spent time.Duration, width int) string {
 	if columns < 8 {
 		return ansi.Truncate("Verifying"+words, width-1, "")
 	}
-	bar := progress.New(progress.WithWidth(columns), progress.WithoutPercentage(), progress.WithColorProfile(termenv.Ascii))
+	full, empty := "█", "░"
 	if m.ascii {
-		bar.Full, bar.Empty = '#', '.'
+		full, empty = "#", "."
 	}
-	return "Verifying " + bar.ViewAs(float64(m.done)/float64(m.total)) + words
+	done := columns * m.done / m.total
+	return "Verifying " + strings.Repeat(full, done) + strings.Repeat(empty, columns-done) + words
 }
 
 // clear takes the meter off the terminal.
