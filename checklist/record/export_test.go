@@ -1,6 +1,8 @@
 package record
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -31,7 +33,7 @@ func Forge(dir string, key sshsig.Key, journal []byte, change func(*Record)) (st
 	r.Journal.FileSHA256 = digestOf(journal)
 	if c, err := readJournal(journal); err == nil {
 		r.Journal.Events, r.Journal.HeadSHA256 = len(c.events), c.head()
-		if derived, s, err := compose(c); err == nil {
+		if derived, s, err := derive(c); err == nil {
 			derived.Trail, derived.Policy, derived.Signer, derived.CreatedAt, derived.Tool = r.Trail, r.Policy, r.Signer, r.CreatedAt, r.Tool
 			derived.Journal.FileSHA256 = r.Journal.FileSHA256
 			r = derived
@@ -59,7 +61,12 @@ func Forge(dir string, key sshsig.Key, journal []byte, change func(*Record)) (st
 
 // AppendUnverified is Append without what keeps it from writing a record that
 // does not verify.
-func AppendUnverified(t *Trail, d Draft, key sshsig.Key) error {
+func AppendUnverified(t *Trail, d Draft, key sshsig.Key) (err error) {
+	l, err := t.lock(context.Background())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Release()) }()
 	c, err := readJournal(d.Journal)
 	if err != nil {
 		return err
@@ -82,5 +89,8 @@ func AppendUnverified(t *Trail, d Draft, key sshsig.Key) error {
 	}
 	t.folders = append(t.folders, folder{seq: r.Trail.Seq, rotation: r.Rotation.ID, name: r.Name()})
 	t.head = Head{Trail: t.id, Seq: r.Trail.Seq, Digest: digestOf(files[recordFile])}
-	return t.writeHead()
+	return t.writeHead(l)
 }
+
+// Digests are those of a file as it is, with its lines ended by LF, and by CRLF.
+func (a AuditFile) Digests() [3]string { return [3]string{a.digest, a.asLF, a.asCRLF} }
