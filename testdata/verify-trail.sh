@@ -34,7 +34,8 @@
 #   deviation why and how something was done otherwise, and who agreed to that
 #   mandate   what the digest of a plan stands for, and so its targets and items
 #   moment    whether an approval came before the change, was journalled, and was
-#             taken back by a refusal before the change
+#             taken back by a refusal before the change; whether a request could
+#             still be answered, or what it binds had changed
 #   journal   what the journal says, but for its digest
 #   derived   whether the record says what the journal does
 #   form      members that nobody knows, and how the JSON is set out

@@ -45,6 +45,9 @@ func forgedApprovals() []forgery {
 			}
 		}
 	}
+	late := func(between ...checklist.Event) func(*forger) {
+		return func(f *forger) { f.answeredAfter(f.find(checklist.Approved, "approve-production", 0), between...) }
+	}
 	return []forgery{
 		{name: "no approval before production is changed", from: "quarterly", events: func(f *forger) {
 			f.drop(func(e checklist.Event) bool {
@@ -70,6 +73,15 @@ func forgedApprovals() []forgery {
 			}
 		}, record: func(r *record.Record) { r.CreatedAt = "2026-02-01T00:00:00Z" },
 			want: "its gate approval:approve-production was closed: the approval by bob@example.com ran out"},
+		{name: "an approval of a request that was made before items were opened again", from: "quarterly",
+			after: late(checklist.Event{Kind: checklist.Reopened, Item: "test-staging", Text: "once more"}),
+			want:  "could not be answered any more: reopened", weaker: "moment"},
+		{name: "an approval of a request that a rollback made void", from: "quarterly",
+			after: late(checklist.Event{Kind: checklist.RolledBack, Session: "rollback-1", Text: "it was rolled back"}),
+			want:  "could not be answered any more: reopened", weaker: "moment"},
+		{name: "an approval of a request from before the configuration changed", from: "quarterly", after: func(f *forger) {
+			late(f.reconfigured())(f)
+		}, want: "could not be answered any more: changed", weaker: "moment"},
 		{name: "the approval of another session", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Session = "rot-9" }), want: `Rotation): it is "rot-9"`, script: "BAD approval: it is for another rotation"},
 		{name: "the approval of another trail", from: "quarterly", after: asking(func(o *checklist.Opening) { o.Trail = "00000000-0000-4000-8000-000000000000" }), want: "Trail): it is", script: "BAD approval: it is for another rotation"},
 		{name: "an approval that saw another trail", from: "quarterly", after: asking(func(o *checklist.Opening) { o.TrailHead = digest("x") }), want: "Head): it is", script: "BAD approval: it saw another trail"},
@@ -158,6 +170,21 @@ func forgedApprovals() []forgery {
 			})
 		}, want: "its gate approval:approve-production was closed: 1 of 2 people have approved it"},
 	}
+}
+
+// answeredAfter has something come between a request and its answer, which is
+// journalled all the same, and is the last thing that is done.
+func (f *forger) answeredAfter(answer int, between ...checklist.Event) {
+	item := f.events[answer].Item
+	f.insert(answer, append([]checklist.Event{{Kind: checklist.Left, Item: item, Text: "cancelled"}}, between...)...)
+	f.abandonAt(answer + len(between) + 2)
+}
+
+// reconfigured says that the operator went on with another configuration.
+func (f *forger) reconfigured() checklist.Event {
+	setup := f.opening().Setup
+	setup.RotationDays++
+	return checklist.Event{Kind: checklist.Configured, Setup: &setup, Drift: f.opening().Setup.Diff(setup), Text: "agreed"}
 }
 
 // sign has the second persons sign another request in the place of one.

@@ -92,8 +92,7 @@ func forgedRefusals() []forgery {
 			}})
 		}, want: "its gate approval:approve-production was closed", weaker: "moment"},
 		{name: "a refusal of a request that was void", after: func(f *forger) {
-			at := f.find(checklist.Refused, "approve-production", 0)
-			f.insert(at, checklist.Event{Kind: checklist.Narrowed, Target: f.opening().Setup.Targets[1].Name, Text: "it is gone"})
+			f.answeredAfter(f.find(checklist.Refused, "approve-production", 0), f.reconfigured())
 		}, want: "could not be answered any more: changed", weaker: "moment"},
 		{name: "a refusal that is left out of the journal", lines: func(text []byte) []byte {
 			lines := bytes.SplitAfter(text, []byte("\n"))

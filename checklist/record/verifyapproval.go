@@ -119,7 +119,7 @@ func (a *answers) answered(s *checklist.Session, e checklist.Event) {
 		a.used = append(a.used, used{q.ID, journalFile, fmt.Sprintf("event %d", q.at+1)})
 	}
 	if e.Refusal != nil {
-		a.refusal(s, e, q)
+		a.refusal(e, q)
 		return
 	}
 	a.approval(e, q)

@@ -93,6 +93,10 @@ func (k *course) follow(s *checklist.Session, i int, e checklist.Event) error {
 		r.tried, r.going = false, false
 	case checklist.Failed, checklist.Waiting, checklist.Left:
 		r.going = false
+	case checklist.Approved:
+		return answerable(s, e.Approval.Request, e.Approval.At)
+	case checklist.Refused:
+		return answerable(s, e.Refusal.Request, e.Refusal.At)
 	case checklist.Turned:
 		if !k.journal.opening().Sandbox {
 			return fmt.Errorf("the clock was turned, and only the sandbox's can be")
@@ -123,6 +127,20 @@ func (k *course) shape(i int, e checklist.Event) error {
 }
 
 func ended(k checklist.Kind) bool { return k == checklist.Abandoned || k == checklist.Finished }
+
+// answerable checks by the engine's own rule that a request could still be answered:
+// nobody had refused it, and nothing that it binds had changed. That it was made is
+// checked with the signatures.
+func answerable(s *checklist.Session, request string, at time.Time) error {
+	i := slices.IndexFunc(s.Requests, func(r checklist.Request) bool { return r.ID == request })
+	if i < 0 {
+		return nil
+	}
+	if standing := s.Standing(s.Requests[i], at); standing != checklist.RequestOpen {
+		return fmt.Errorf("request %s could not be answered any more: %s", request, standing)
+	}
+	return nil
+}
 
 // start checks that an item might begin.
 func (k *course) start(s *checklist.Session, i int, e checklist.Event, r *itemRun) error {

@@ -5,9 +5,9 @@ import (
 	"keyturn/keygen/sshsig"
 )
 
-// refusal checks who refused a request, why, and when: a request that cannot be
-// answered any more cannot be refused either. s is the session before it.
-func (a *answers) refusal(s *checklist.Session, e checklist.Event, q *asked) {
+// refusal checks who refused a request, why, and when. That the request could still
+// be answered is checked with the session's course.
+func (a *answers) refusal(e checklist.Event, q *asked) {
 	field, refusal := eventField(e), *e.Refusal
 	q.refused = true
 	text, err := a.v.Requests.Refusal(q.Text, refusal.Reason)
@@ -30,8 +30,5 @@ func (a *answers) refusal(s *checklist.Session, e checklist.Event, q *asked) {
 	}
 	if why := outside(refusal.At, q.values); why != "" {
 		a.fail(journalFile, field+" at", "%s", why)
-	}
-	if standing := s.Standing(q.Request, refusal.At); standing != checklist.RequestOpen {
-		a.fail(journalFile, field, "request %s could not be answered any more: %s", q.ID, standing)
 	}
 }
