@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"keyturn/steps/httpclient"
 )
 
 // Poll says how to wait for a deployment. The zero value is Vercel's own pace
@@ -51,7 +53,7 @@ func (c *Client) WaitReady(ctx context.Context, id string, poll Poll, progress f
 	if interval == nil {
 		interval = Pace
 	}
-	started := c.options.Now()
+	started := c.http.Now()
 	var last Deployment
 	for {
 		d, err := c.Deployment(ctx, id)
@@ -63,17 +65,17 @@ func (c *Client) WaitReady(ctx context.Context, id string, poll Poll, progress f
 			if done, failure := judge(d); done || failure != nil {
 				return d, subject.because(c.withLog(ctx, d, failure))
 			}
-		} else if ctx.Err() != nil || !repeatable(err) {
+		} else if ctx.Err() != nil || !mayPass(err) {
 			return last, err
 		}
-		elapsed := c.options.Now().Sub(started)
+		elapsed := c.http.Now().Sub(started)
 		if elapsed >= deadline {
 			return last, subject.because(&StuckError{
 				ID: id, State: last.ReadyState, AliasAssigned: last.AliasAssigned, After: elapsed, Err: causeOf(err),
 			})
 		}
 		pause := min(max(interval(elapsed), time.Millisecond), deadline-elapsed)
-		if err := c.options.Sleep(ctx, pause); err != nil {
+		if err := c.http.Sleep(ctx, pause); err != nil {
 			return last, subject.because(err)
 		}
 	}
@@ -98,6 +100,19 @@ func judge(d Deployment) (bool, error) {
 		return false, &DeploymentFailedError{ID: d.ID, State: d.ReadyState, AliasError: d.AliasError}
 	}
 	return d.Serving(), nil
+}
+
+// mayPass reports whether a further look may succeed where this one met err.
+func mayPass(err error) bool {
+	var refused *APIError
+	var unreachable *UnreachableError
+	switch {
+	case errors.As(err, &refused):
+		return httpclient.MayPass(refused.Status)
+	case errors.As(err, &unreachable):
+		return unreachable.MayPass()
+	}
+	return false
 }
 
 // causeOf returns the cause of a RequestError: the subject is already said.
