@@ -52,17 +52,17 @@ func (e *NoAnswerError) MayPass() bool {
 
 // Hint returns the next act, or "".
 func (e *NoAnswerError) Hint() string {
-	setting := ""
+	where := "a proxy in between"
 	if e.Peer.Setting != "" {
-		setting = e.Peer.Setting + ", "
+		where = e.Peer.Setting + ", " + where
 	}
 	switch e.Reason {
 	case Interrupted:
 		return ""
 	case Certificate:
-		return "the server's certificate is not trusted: check " + setting + "a proxy in between, and the clock of this machine"
+		return "the server's certificate is not trusted: check " + where + ", and the clock of this machine"
 	}
-	return "check the network, " + setting + "and HTTPS_PROXY, then try again"
+	return "check the network, " + where + " (HTTPS_PROXY), then try again"
 }
 
 // UnknownOutcomeError is a write whose answer was lost or unreadable: it may or may
@@ -104,7 +104,6 @@ func (c *Client) noAnswer(parent context.Context, err error, came *progress) *No
 	var name *net.DNSError
 	var op *net.OpError
 	var errno syscall.Errno
-	var alert tls.AlertError
 	switch {
 	case parent.Err() != nil:
 		e.Reason, e.cause = Interrupted, parent.Err()
@@ -122,19 +121,25 @@ func (c *Client) noAnswer(parent context.Context, err error, came *progress) *No
 		e.Reason, e.why = handshake(err)
 	case errors.As(err, &errno) && !e.Sent:
 		e.Reason, e.why, e.cause = Unconnected, errno.Error(), errno
-	case errors.As(err, &op) && op.Op == "proxyconnect":
+		if errors.As(err, &op) && op.Op == "proxyconnect" {
+			e.Reason, e.why = Proxy, "the proxy cannot be reached: "+e.why
+		}
+	case came.dialed.Load() && !e.Sent: // without TLS, only a proxy comes before the request
 		e.Reason, e.why = Proxy, "the proxy did not let the connection through"
 	case !e.Sent:
 		e.Reason, e.why = Unconnected, "no connection could be made"
 	case errors.As(err, &errno):
 		e.Reason, e.why, e.cause = Closed, errno.Error(), errno
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &alert):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.As(err, &op) && op.Op == alerted:
 		e.Reason, e.why = Closed, "the connection was closed before the end of the answer"
 	default:
 		e.Reason, e.why = Garbled, "the answer is not valid HTTP"
 	}
 	return e
 }
+
+// alerted is the operation of an error that crypto/tls makes of the peer's alert.
+const alerted = "remote error"
 
 // handshake says why TLS failed. The errors of crypto/x509 quote the certificate,
 // which is the server's to write.
@@ -143,7 +148,7 @@ func handshake(err error) (Reason, string) {
 	var host x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	var verification *tls.CertificateVerificationError
-	var alert tls.AlertError
+	var alert *net.OpError
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &authority):
@@ -154,7 +159,7 @@ func handshake(err error) (Reason, string) {
 		return Certificate, "its certificate has expired or is not yet valid"
 	case errors.As(err, &verification), errors.As(err, &invalid):
 		return Certificate, "its certificate is not valid"
-	case errors.As(err, &alert):
+	case errors.As(err, &alert) && alert.Op == alerted:
 		return Handshake, "the server ended the TLS handshake"
 	case errors.As(err, &record):
 		return Handshake, "the server does not speak TLS"

@@ -14,12 +14,18 @@ import (
 // progress is how far an attempt came. The transport may still be dialing when the
 // attempt is over, hence the atomics.
 type progress struct {
+	dialed    atomic.Bool // the server was reached, or the proxy before it
 	connected atomic.Bool // a byte of the request may have left; before, none has
 	untrusted atomic.Bool // the TLS handshake ended in an error
 }
 
 func (p *progress) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		ConnectDone: func(_, _ string, err error) {
+			if err == nil {
+				p.dialed.Store(true)
+			}
+		},
 		GotConn: func(httptrace.GotConnInfo) { p.connected.Store(true) },
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
 			if err != nil {
