@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -106,5 +107,12 @@ func (c *Client) refusal(request call, a httpclient.Answer) error {
 // that it was sent.
 func (c *Client) refused(status int, detail ErrorDetail, secret keygen.Secret) *APIError {
 	censor := httpclient.NewCensor(c.options.Token, secret)
-	return &APIError{Status: status, Code: censor.Words(detail.Code, maxQuoted), Message: censor.Words(detail.Message, maxQuoted)}
+	e := &APIError{Status: status, Message: censor.Words(detail.Message, maxQuoted)}
+	if codePattern.MatchString(detail.Code) {
+		e.Code = censor.Words(detail.Code, maxQuoted)
+	}
+	return e
 }
+
+// codePattern is what a code looks like, such as ENV_CONFLICT.
+var codePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,63}$`)
