@@ -16,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"keyturn/keygen"
+	"keyturn/vault/durable"
 )
 
 // The environments of the company's service. Staging runs preview deployments,
@@ -159,7 +160,7 @@ func (w *World) claim() error {
 	if w.inMemory() {
 		return nil
 	}
-	if err := os.MkdirAll(w.options.Dir, 0o700); err != nil {
+	if err := durable.MkdirAll(w.options.Dir); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
 	lock := flock.New(filepath.Join(w.options.Dir, lockFile), flock.SetPermissions(0o600))
@@ -170,6 +171,9 @@ func (w *World) claim() error {
 		return fmt.Errorf("%s: %w", w.options.Dir, ErrInUse)
 	}
 	w.lock = lock
+	if err := durable.RemoveRemains(w.options.Dir); err != nil {
+		return fmt.Errorf("remove what was left unfinished: %w", err)
+	}
 	return nil
 }
 
