@@ -92,6 +92,7 @@ type Request struct {
 	URL    string        // no error quotes it: it may be a secret itself
 	Header http.Header   // names are sent as they are spelled here
 	Token  keygen.Secret // sent as a bearer token, if there is one
+	Secret keygen.Secret // what else is secret in it; may be zero
 	Body   []byte
 	Write  bool // changes something, so it is not repeated blindly
 	Alone  bool // has a connection of its own

@@ -371,6 +371,29 @@ func TestNoClientRepeatsWhatAServerSendsBack(t *testing.T) {
 	}
 }
 
+// TestWhatIsReadHasNothingOfWhatWasSent is of answers that are as they should be but
+// for their words.
+func TestWhatIsReadHasNothingOfWhatWasSent(t *testing.T) {
+	t.Parallel()
+	server := mustListen(t, func(got string) string {
+		return answers("200 OK", fmt.Sprintf(`{"user":{"id":"u1","username":%s},"until":"2026-11-24T08:00:00Z","rows":[
+			{"bucket":"1970-01-01T00:00:00Z","status":200,"count":1,"sender":%s,"project":%s}]}`, quoted(line(got)), quoted(line(got)), escaped(got)))
+	})
+	api, err := vercel.New(vercel.Options{API: "http://" + server.Addr().String(), Token: mustToken(t)})
+	require.NoError(t, err)
+	user, err := api.User(t.Context())
+	require.NoError(t, err)
+	assert.Contains(t, user.Username, "Bearer [redacted]")
+	assertNothing(t, fmt.Sprintf("%+v", user))
+
+	source, err := requestlog.NewHTTP(requestlog.HTTPOptions{URL: "http://" + server.Addr().String(), Token: mustToken(t)})
+	require.NoError(t, err)
+	log, err := source.Read(t.Context(), "production", time.Unix(0, 0), time.Unix(7200, 0))
+	require.NoError(t, err)
+	require.Len(t, log.Rows, 1)
+	assertNothing(t, fmt.Sprintf("%+v", log))
+}
+
 // TestTheServersWordsWouldBeSeen shows that the check finds what it looks for:
 // net/http itself quotes what was sent back.
 func TestTheServersWordsWouldBeSeen(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
+
+	"keyturn/keygen"
 )
 
 // progress is how far an attempt came. The transport may still be dialing when the
@@ -61,5 +63,16 @@ func (c *Client) Send(parent context.Context, r Request) (Answer, error) {
 	if answer.Body, err = io.ReadAll(io.LimitReader(resp.Body, int64(c.options.MaxAnswer)+1)); err != nil {
 		answer.Broken = c.noAnswer(parent, err, &came)
 	}
+	answer.Body = forget(forget(answer.Body, r.Token), r.Secret)
 	return answer, nil
+}
+
+// forget removes a secret that came back as it was sent. What is read of an answer,
+// such as a name, may be kept and shown.
+func forget(body []byte, secret keygen.Secret) []byte {
+	text := []byte(secret.Reveal())
+	if len(text) < letterPiece || !bytes.Contains(body, text) {
+		return body
+	}
+	return bytes.ReplaceAll(body, text, []byte(censored))
 }

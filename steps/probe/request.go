@@ -201,7 +201,7 @@ func (p *Prober) send(ctx context.Context, r request, censor httpclient.Censor) 
 	// A stopwatch, not the injected clock, which a sandbox may hold still.
 	started := time.Now()
 	answer, err := p.client().Send(ctx, httpclient.Request{
-		Method: r.method, URL: r.url.String(), Header: header, Body: r.body,
+		Method: r.method, URL: r.url.String(), Header: header, Secret: r.bypass, Body: r.body,
 		// As curl has: the transport silently repeats a request when a kept
 		// connection turns out to be closed, and to the service the repetition is a
 		// replay.

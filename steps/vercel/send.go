@@ -52,7 +52,7 @@ func (c *Client) do(ctx context.Context, request call) error {
 	}
 	return request.subject.because(c.http.Do(ctx, httpclient.Request{
 		Operation: request.subject.Operation, Subject: request.subject.subject(),
-		Method: request.method, URL: target, Header: header, Token: c.options.Token, Body: body, Write: request.write,
+		Method: request.method, URL: target, Header: header, Token: c.options.Token, Secret: request.secret, Body: body, Write: request.write,
 	}, func(a httpclient.Answer) error {
 		switch {
 		case !a.Success():

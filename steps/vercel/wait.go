@@ -63,7 +63,7 @@ func (c *Client) WaitReady(ctx context.Context, id string, poll Poll, progress f
 				progress(d)
 			}
 			if done, failure := judge(d); done || failure != nil {
-				return d, subject.because(c.withLog(ctx, d, failure))
+				return d, subject.because(c.explain(ctx, d, failure))
 			}
 		} else if ctx.Err() != nil || !mayPass(err) {
 			return last, err
@@ -84,11 +84,15 @@ func (c *Client) WaitReady(ctx context.Context, id string, poll Poll, progress f
 // logLines is how many lines of a failed build an error shows.
 const logLines = 10
 
-// withLog adds the last lines of the build to its failure. Without them the
-// failure is still one.
-func (c *Client) withLog(ctx context.Context, d Deployment, failure error) error {
+// explain quotes in a failure what Vercel says of it, or the last lines of the
+// build. Without them the failure is still one.
+func (c *Client) explain(ctx context.Context, d Deployment, failure error) error {
 	var failed *DeploymentFailedError
-	if errors.As(failure, &failed) && failed.AliasError == "" && d.ReadyState != StateCanceled && d.ReadyState != StateDeleted {
+	if !errors.As(failure, &failed) {
+		return failure
+	}
+	failed.AliasError = httpclient.NewCensor(c.options.Token).Words(failed.AliasError, maxQuoted)
+	if failed.AliasError == "" && d.ReadyState != StateCanceled && d.ReadyState != StateDeleted {
 		failed.Log, _ = c.BuildLog(ctx, d.ID, logLines)
 	}
 	return failure
