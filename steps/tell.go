@@ -195,6 +195,7 @@ func (o *Outside) webhook(ctx context.Context, sc *checklist.Scope) (*notify.Sla
 	options.HTTP.OnWait = func(_ context.Context, reason string, until time.Time) {
 		sc.Report(checklist.Progress{Words: "waiting to " + reason, Until: until})
 	}
+	options.HTTP.BeforeWrite = checklist.MayChange
 	return notify.NewSlack(address, options)
 }
 

@@ -11,6 +11,7 @@ import (
 	"regexp"
 
 	"keyturn/checklist"
+	"keyturn/vault/ownfile"
 )
 
 // fileName is the journal's within its session's folder.
@@ -60,7 +61,7 @@ func List(dir string) ([]string, error) {
 // begun reports whether a journal is there and has a whole line. One that
 // cannot be read has, since its reader should say why.
 func begun(path string) bool {
-	f, err := os.Open(path)
+	f, err := ownfile.Open(path, os.O_RDONLY, 0)
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
@@ -92,7 +93,7 @@ func read(dir, sessionID string) ([]checklist.Event, error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, sessionID, fileName)
-	f, err := os.Open(path)
+	f, err := openFile(path, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,11 @@ type Options struct {
 	// called from the goroutine of the request and must return soon.
 	OnWait func(ctx context.Context, reason string, until time.Time)
 
+	// BeforeWrite, if set, is asked before each attempt of a request that changes
+	// something, since minutes may have passed since the request was wanted. Its
+	// error ends the request, which has then changed nothing.
+	BeforeWrite func(context.Context) error
+
 	Transport http.RoundTripper                                // http.DefaultTransport if nil
 	Now       func() time.Time                                 // time.Now if nil
 	Sleep     func(ctx context.Context, d time.Duration) error // waits or returns the context's error; a timer if nil
@@ -58,6 +63,9 @@ func New(peer Peer, o Options) *Client {
 	o.MaxWait = cmp.Or(o.MaxWait, defaultMaxWait)
 	if o.OnWait == nil {
 		o.OnWait = func(context.Context, string, time.Time) {}
+	}
+	if o.BeforeWrite == nil {
+		o.BeforeWrite = func(context.Context) error { return nil }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -25,6 +25,11 @@ func (c *Client) Do(ctx context.Context, r Request, read func(Answer) error) err
 		if err := c.pass(ctx, r.Operation); err != nil {
 			return err
 		}
+		if r.Write {
+			if err := c.options.BeforeWrite(ctx); err != nil {
+				return err
+			}
+		}
 		answer, err := c.once(ctx, r, read)
 		switch {
 		case err == nil:

@@ -117,7 +117,7 @@ func (p *Program) vercelClient(token keygen.Secret) (*vercel.Client, error) {
 
 // ground is how every client makes its requests.
 func (p *Program) ground() httpclient.Options {
-	return httpclient.Options{Now: p.options.RealNow, OnWait: tellWait}
+	return httpclient.Options{Now: p.options.RealNow, OnWait: tellWait, BeforeWrite: checklist.MayChange}
 }
 
 // noLog stands in where no request log is configured: every step that needs
