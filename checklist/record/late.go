@@ -195,7 +195,7 @@ func (v *verifier) checkLateText(c *checked, f lateFile) {
 	if c.failure != nil {
 		return
 	}
-	values, err := v.Requests(string(text))
+	values, err := v.Requests.Fields(string(text))
 	if err != nil {
 		c.failWith(f.text, "", err)
 		return
@@ -232,7 +232,7 @@ func (v *verifier) checkLateText(c *checked, f lateFile) {
 		case err != nil:
 			c.fail(name, "", "%v", err)
 		default:
-			v.checkSecond(c, name, "", member, values)
+			v.checkSecond(c, name, "", "approved", member, values)
 		}
 		if c.failure == nil && !slices.Contains(c.approvedLate, member.Principal) {
 			c.approvedLate = append(c.approvedLate, member.Principal)
