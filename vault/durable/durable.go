@@ -123,7 +123,11 @@ func Rename(from, to string) error {
 	if err := rename(from, to); err != nil {
 		return err
 	}
-	return errors.Join(SyncDir(filepath.Dir(to)), SyncDir(filepath.Dir(from)))
+	into, outOf := filepath.Dir(to), filepath.Dir(from)
+	if into == outOf {
+		return SyncDir(into)
+	}
+	return errors.Join(SyncDir(into), SyncDir(outOf))
 }
 
 // SyncDir makes the names that were made, moved or removed in a folder last.
