@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"keyturn/checklist"
-	"keyturn/steps/approval"
+	"keyturn/checklist/record"
 	"keyturn/vault/ownfile"
 )
 
@@ -44,12 +44,7 @@ func TestAppendWithoutItsLock(t *testing.T) {
 			before, head := recordsIn(t, trail.Dir()), read(t, trail.Dir(), "HEAD")
 			d := s.draft()
 			lose := sync.OnceValue(func() error { return tc.lose(filepath.Join(trail.Dir(), ".lock")) })
-			d.Requests = func(text string) (map[string]string, error) {
-				if err := lose(); err != nil {
-					return nil, err
-				}
-				return approval.Fields(text)
-			}
+			d.Requests = losing{d.Requests, lose}
 			_, err := trail.Append(t.Context(), d, mustKey(t, alice))
 			require.ErrorIs(t, err, tc.want)
 			assert.Contains(t, err.Error(), "another Keyturn could change the trail at the same time")
@@ -62,4 +57,17 @@ func TestAppendWithoutItsLock(t *testing.T) {
 			assert.Equal(t, 2, mustVerify(t, trail.Dir()).Records)
 		})
 	}
+}
+
+// losing loses the lock when a request is read, which is while a record is made.
+type losing struct {
+	record.Requests
+	lose func() error
+}
+
+func (l losing) Fields(text string) (map[string]string, error) {
+	if err := l.lose(); err != nil {
+		return nil, err
+	}
+	return l.Requests.Fields(text)
 }
