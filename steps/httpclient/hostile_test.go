@@ -226,7 +226,7 @@ func readableWays() []way {
 // request to a server and returns all that it has to say of it.
 type client struct {
 	sends []string
-	act   func(t *testing.T, base string, o httpclient.Options) (error, string)
+	act   func(t *testing.T, base string, o httpclient.Options) (string, error)
 }
 
 func mustToken(t *testing.T) keygen.Secret {
@@ -245,34 +245,34 @@ func mustSecret(t *testing.T) keygen.Secret {
 
 func clients() map[string]client {
 	return map[string]client{
-		"vercel, a write": {[]string{plantedToken, plantedSecret}, func(t *testing.T, base string, o httpclient.Options) (error, string) {
+		"vercel, a write": {[]string{plantedToken, plantedSecret}, func(t *testing.T, base string, o httpclient.Options) (string, error) {
 			api, err := vercel.New(vercel.Options{API: base, Token: mustToken(t), Team: "acme", HTTP: o})
 			require.NoError(t, err)
 			v, err := api.CreateVariable(t.Context(), "prj_1", vercel.NewVariable{
 				Key: "HMAC_SECRET_V2", Value: mustSecret(t), Type: vercel.TypeSensitive, Target: vercel.TargetPreview,
 			})
-			return err, fmt.Sprintf("%+v", v)
+			return fmt.Sprintf("%+v", v), err
 		}},
-		"vercel, a read": {[]string{plantedToken}, func(t *testing.T, base string, o httpclient.Options) (error, string) {
+		"vercel, a read": {[]string{plantedToken}, func(t *testing.T, base string, o httpclient.Options) (string, error) {
 			api, err := vercel.New(vercel.Options{API: base, Token: mustToken(t), HTTP: o})
 			require.NoError(t, err)
 			_, err = api.Variables(t.Context(), "prj_1")
-			return err, ""
+			return "", err
 		}},
-		"the webhook": {[]string{plantedWebhook}, func(t *testing.T, base string, o httpclient.Options) (error, string) {
+		"the webhook": {[]string{plantedWebhook}, func(t *testing.T, base string, o httpclient.Options) (string, error) {
 			address, err := keygen.NewCredential(base + plantedWebhook)
 			require.NoError(t, err)
 			hook, err := notify.NewSlack(address, notify.Options{HTTP: o})
 			require.NoError(t, err)
-			return hook.Post(t.Context(), notify.Window(notify.Rotation{})), ""
+			return "", hook.Post(t.Context(), notify.Window(notify.Rotation{}))
 		}},
-		"the request log": {[]string{plantedToken}, func(t *testing.T, base string, o httpclient.Options) (error, string) {
+		"the request log": {[]string{plantedToken}, func(t *testing.T, base string, o httpclient.Options) (string, error) {
 			log, err := requestlog.NewHTTP(requestlog.HTTPOptions{URL: base, Token: mustToken(t), HTTP: o})
 			require.NoError(t, err)
 			_, err = log.Read(t.Context(), "production", time.Unix(0, 0), time.Unix(7200, 0))
-			return err, ""
+			return "", err
 		}},
-		"the prober": {[]string{plantedBypass}, func(t *testing.T, base string, o httpclient.Options) (error, string) {
+		"the prober": {[]string{plantedBypass}, func(t *testing.T, base string, o httpclient.Options) (string, error) {
 			bypass, err := keygen.NewCredential(plantedBypass)
 			require.NoError(t, err)
 			p := &probe.Prober{
@@ -284,17 +284,17 @@ func clients() map[string]client {
 			if row.Verdict != probe.OK {
 				err = errors.New(row.Detail)
 			}
-			return err, fmt.Sprintf("%+v\n%s", row, quoted(fmt.Sprint(row)))
+			return fmt.Sprintf("%+v\n%s", row, quoted(fmt.Sprint(row))), err
 		}},
 	}
 }
 
 // talk has a client talk to a server, and returns the error and every form of all
 // that it said.
-func talk(t *testing.T, c client, base string, transport http.RoundTripper) (failed error, everything string) {
+func talk(t *testing.T, c client, base string, transport http.RoundTripper) (everything string, failed error) {
 	t.Helper()
 	var said strings.Builder
-	err, more := c.act(t, base, httpclient.Options{
+	more, err := c.act(t, base, httpclient.Options{
 		Transport: transport, Timeout: 5 * time.Second,
 		Sleep:   func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 		Backoff: func() backoff.BackOff { return &backoff.ZeroBackOff{} },
@@ -302,7 +302,7 @@ func talk(t *testing.T, c client, base string, transport http.RoundTripper) (fai
 	})
 	fmt.Fprintln(&said, more)
 	everyForm(&said, err)
-	return err, said.String()
+	return said.String(), err
 }
 
 // everyForm writes an error and each error within it in every way.
@@ -352,7 +352,7 @@ func TestNoClientRepeatsWhatAServerSendsBack(t *testing.T) {
 				server := mustListen(t, w.answer)
 				transport := &http.Transport{}
 				defer transport.CloseIdleConnections()
-				err, text := talk(t, c, "http://"+server.Addr().String(), transport)
+				text, err := talk(t, c, "http://"+server.Addr().String(), transport)
 
 				got, said := server.heard()
 				for _, secret := range c.sends {
@@ -499,7 +499,7 @@ func TestNoClientQuotesTLS(t *testing.T) {
 				if c.trust {
 					transport.TLSClientConfig.RootCAs = pool
 				}
-				err, text := talk(t, client, base, transport)
+				text, err := talk(t, client, base, transport)
 				require.ErrorContains(t, err, c.want, who)
 				if who != "the prober" {
 					var none *httpclient.NoAnswerError
