@@ -183,7 +183,7 @@ func jsonLinesOf(rows []auditRow) ([]byte, error) {
 func (a audit) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	evidence := checklist.Evidence{Facts: map[string]string{}}
 	var lines []byte
-	for file, fact := range map[string]string{auditCSV: FactAuditCSV, auditJSONL: FactAuditJSONL} {
+	for file, fact := range map[string]string{auditCSV: checklist.FactAuditCSV, auditJSONL: checklist.FactAuditJSONL} {
 		text, err := os.ReadFile(filepath.Join(a.folder(sc), file))
 		if err != nil {
 			return evidence, fmt.Errorf("read the export back: %w", err)
@@ -201,8 +201,8 @@ func (a audit) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidenc
 	table, total := auditTable(sc.Session.Key(checklist.OldKey), rows)
 	evidence.Tables = []checklist.Table{table, {
 		Title: "Export", Columns: []string{"File", "SHA-256"}, Rows: [][]string{
-			{filepath.Join(a.folder(sc), auditCSV), evidence.Facts[FactAuditCSV]},
-			{filepath.Join(a.folder(sc), auditJSONL), evidence.Facts[FactAuditJSONL]},
+			{filepath.Join(a.folder(sc), auditCSV), evidence.Facts[checklist.FactAuditCSV]},
+			{filepath.Join(a.folder(sc), auditJSONL), evidence.Facts[checklist.FactAuditJSONL]},
 		},
 	}}
 	for _, e := range sc.Environments() {

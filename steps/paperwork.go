@@ -156,7 +156,7 @@ func compromise(s *checklist.Session) *paper.Compromise {
 	since, _ := time.Parse(time.RFC3339, s.Facts[FactCompromisedSince]) // zero: not known
 	return &paper.Compromise{
 		Since: since, KnownBy: paper.Text(s.Facts[FactKnownBy]), NewKeyFirst: choiceOf(s) == ChoiceGrace,
-		AuditCSV: paper.Digest(s.Facts[FactAuditCSV]), AuditJSONL: paper.Digest(s.Facts[FactAuditJSONL]),
+		AuditCSV: paper.Digest(s.Facts[checklist.FactAuditCSV]), AuditJSONL: paper.Digest(s.Facts[checklist.FactAuditJSONL]),
 	}
 }
 
