@@ -13,6 +13,7 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/checklist/checklisttest"
+	"keyturn/steps/httpclient"
 	"keyturn/steps/sandbox"
 	"keyturn/steps/sandbox/vercelcli"
 	"keyturn/steps/vercel"
@@ -78,11 +79,11 @@ func newMeasuredStage(b *testing.B, projects int, items ...string) (*stage, *lea
 	b.Cleanup(func() { require.NoError(b, world.Close()) })
 	s := &stage{sandbox: world, wire: &wire{}}
 	s.outside = s.reach(b)
-	token, err := vercel.ParseToken(world.VercelToken())
+	token, err := httpclient.ParseToken(world.VercelToken())
 	require.NoError(b, err)
 	s.outside.Vercel, err = vercel.New(vercel.Options{
-		API: world.VercelURL(), Token: token, Now: clock.Now, Sleep: clock.Sleep,
-		HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: concurrency}},
+		API: world.VercelURL(), Token: token,
+		HTTP: httpclient.Options{Now: clock.Now, Sleep: clock.Sleep, Transport: &http.Transport{MaxIdleConnsPerHost: concurrency}},
 	})
 	require.NoError(b, err)
 	s.outside.Poll = vercel.Poll{Deadline: time.Hour, Interval: vercel.Every(time.Minute)}

@@ -18,6 +18,7 @@ import (
 	"keyturn/checklist/checklisttest"
 	"keyturn/keygen"
 	"keyturn/steps"
+	"keyturn/steps/httpclient"
 	"keyturn/steps/notify"
 	"keyturn/steps/requestlog"
 	"keyturn/vault"
@@ -50,7 +51,7 @@ func newDesk(t *testing.T, c checklist.Checklist, first string, said map[string]
 	d := &desk{World: checklisttest.NewWorld(t, c), log: &deskLog{}}
 	d.outside = &steps.Outside{
 		Vault: vault.NewMemory(d.Clock.Now), Documents: t.TempDir(), Log: d.log, Sessions: journalOf{d.Config.Journal},
-		Webhook: notify.Options{Sleep: func(context.Context, time.Duration) error { return nil }},
+		Webhook: notify.Options{HTTP: httpclient.Options{Sleep: func(context.Context, time.Duration) error { return nil }}},
 	}
 	real, catalog := steps.NewCatalog(d.outside), checklisttest.StepsFor(c)
 	for _, i := range c.Items() {

@@ -20,6 +20,7 @@ import (
 	"keyturn/checklist/journal"
 	"keyturn/keygen"
 	"keyturn/steps"
+	"keyturn/steps/httpclient"
 	"keyturn/steps/probe"
 	"keyturn/steps/requestlog"
 	"keyturn/steps/sandbox"
@@ -107,17 +108,17 @@ func (s *stage) reopen(t testing.TB) {
 // reach returns clients of the sandbox, and an empty vault.
 func (s *stage) reach(t testing.TB) *steps.Outside {
 	t.Helper()
-	token, err := vercel.ParseToken(s.sandbox.VercelToken())
+	token, err := httpclient.ParseToken(s.sandbox.VercelToken())
 	require.NoError(t, err)
 	never := func(context.Context, time.Duration) error { return nil }
 	api, err := vercel.New(vercel.Options{
-		API: s.sandbox.VercelURL(), Token: token, HTTP: &http.Client{Transport: s.wire},
-		Team: s.team(), Sleep: never, Backoff: func() backoff.BackOff { return &backoff.ZeroBackOff{} },
+		API: s.sandbox.VercelURL(), Token: token, Team: s.team(),
+		HTTP: httpclient.Options{Transport: s.wire, Sleep: never, Backoff: func() backoff.BackOff { return &backoff.ZeroBackOff{} }},
 	})
 	require.NoError(t, err)
-	logToken, err := requestlog.ParseToken(s.sandbox.LogToken())
+	logToken, err := httpclient.ParseToken(s.sandbox.LogToken())
 	require.NoError(t, err)
-	log, err := requestlog.NewHTTP(requestlog.HTTPOptions{URL: s.sandbox.LogURL(), Token: logToken, Now: s.sandbox.Clock().Now})
+	log, err := requestlog.NewHTTP(requestlog.HTTPOptions{URL: s.sandbox.LogURL(), Token: logToken})
 	require.NoError(t, err)
 	o := &steps.Outside{
 		Vault: vault.NewMemory(s.sandbox.Clock().Now), Vercel: api, Log: log, Documents: t.TempDir(), Random: rand.Reader,

@@ -192,10 +192,10 @@ func (o *Outside) webhook(ctx context.Context, sc *checklist.Scope) (*notify.Sla
 	}
 	options := o.Webhook
 	options.LoopbackOnly = sc.Session.Opening.Sandbox
-	options.OnWait = func(_ context.Context, reason string, d time.Duration) {
-		sc.Report(checklist.Progress{Words: "waiting to post: " + reason, Until: sc.Now().Add(d)})
+	options.HTTP.OnWait = func(_ context.Context, reason string, until time.Time) {
+		sc.Report(checklist.Progress{Words: "waiting to " + reason, Until: until})
 	}
-	options.BeforePost = checklist.MayChange
+	options.HTTP.BeforeWrite = checklist.MayChange
 	return notify.NewSlack(address, options)
 }
 

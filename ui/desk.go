@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"io"
 	"os"
 	"time"
 
@@ -45,6 +46,9 @@ type Options struct {
 	Input    *os.File // os.Stdin if nil
 	Output   *os.File // os.Stdout if nil
 	Environ  []string // os.Environ() if nil
+	// Copy takes a text to the clipboard and says in words what became of it. It
+	// may write to the terminal. Without it nothing can be copied.
+	Copy func(ctx context.Context, terminal io.Writer, text string) (said string, err error)
 	// CrashDir takes the stack of a crash. None is written if it is empty.
 	CrashDir string
 	// Now is the real time, for time spans on the screen; time.Now if nil.

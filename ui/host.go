@@ -116,8 +116,6 @@ func (r *root) show(c *card) {
 	r.overlays = append(r.overlays, c)
 }
 
-func (r *root) copyText(text string) tea.Cmd { return r.clip.copy(r.ctx, text) }
-
 func (r *root) enter(e *checklist.Engine, resumed bool) {
 	r.session = newSession(r, r.look, r.keymap, r.desk, e, r.sandbox())
 	r.session.direct = r.homeView.direct

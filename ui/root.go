@@ -68,7 +68,7 @@ type root struct {
 	keymap keymap
 	pump   *pump
 	crew   *crew
-	clip   clipboard
+	out    io.Writer // the terminal
 
 	w, h     int
 	desk     Desk
@@ -102,8 +102,8 @@ type tick struct{ number int }
 
 // model
 
-func newRoot(ctx context.Context, o Options, l *look, p *pump, c *crew, clip clipboard) *root {
-	r := &root{opts: o, ctx: ctx, look: l, keymap: newKeymap(), pump: p, crew: c, clip: clip}
+func newRoot(ctx context.Context, o Options, l *look, p *pump, c *crew, out io.Writer) *root {
+	r := &root{opts: o, ctx: ctx, look: l, keymap: newKeymap(), pump: p, crew: c, out: out}
 	r.homeView = newHome(r, l, r.keymap, o)
 	return r
 }
@@ -131,7 +131,7 @@ func (r *root) Init() tea.Cmd {
 	cmds := []tea.Cmd{r.load(), r.after()}
 	if r.asks {
 		cmds = append(cmds, safe("asking for the background", func() tea.Msg {
-			_, _ = io.WriteString(r.clip.out, askBackground) // unanswered is the same as unasked
+			_, _ = io.WriteString(r.out, askBackground) // unanswered is the same as unasked
 			return nil
 		}))
 	}

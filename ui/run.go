@@ -43,7 +43,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	look, ask := chooseLook(o, o.Environ, tty)
 	crew := &crew{}
 	pump := newPump()
-	r := newRoot(ctx, o, look, pump, crew, newClipboard(o.Environ, out))
+	r := newRoot(ctx, o, look, pump, crew, out)
 
 	if tty {
 		if w, h, err := term.GetSize(o.Output.Fd()); err == nil && w > 0 && h > 0 {

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"io"
 	"reflect"
 	"strings"
 	"sync"
@@ -62,8 +63,13 @@ func newStage(t testing.TB, w, h int, lk looks, o Options) *stage {
 	look := newLook(lk.profile, !lk.ascii, lk.dark, lk.ascii, false)
 	pump, crew := newPump(), &crew{report: func(c crash) { s.msgs <- c }}
 	pump.pause = 0
-	clip := clipboard{out: &s.out, lookup: func(string) (string, error) { return "", context.Canceled }}
-	s.r = newRoot(ctx, o, look, pump, crew, clip)
+	if o.Copy == nil {
+		o.Copy = func(_ context.Context, terminal io.Writer, text string) (string, error) {
+			_, err := io.WriteString(terminal, "copied:"+text)
+			return "handed to the test", err
+		}
+	}
+	s.r = newRoot(ctx, o, look, pump, crew, &s.out)
 	t.Cleanup(func() {
 		cancel()
 		crew.wait(stageWait)

@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"errors"
 	"math"
 	"strconv"
 	"testing"
@@ -116,33 +115,4 @@ func luminance(hex string) float64 {
 		l += weight * c
 	}
 	return l
-}
-
-func TestClipboardProgram(t *testing.T) {
-	t.Parallel()
-	everything := func(string) (string, error) { return "/bin/it", nil }
-	nothing := func(string) (string, error) { return "", errors.New("not found") }
-	tests := map[string]struct {
-		env    environment
-		lookup func(string) (string, error)
-		want   string
-	}{
-		"tmux":               {environment{"TMUX=/tmp/x", "SSH_TTY=/dev/pts/1"}, everything, "tmux"},
-		"over ssh":           {environment{"SSH_TTY=/dev/pts/1", "DISPLAY=:0"}, everything, ""},
-		"nothing is there":   {environment{"TMUX=/tmp/x", "DISPLAY=:0"}, nothing, ""},
-		"wayland":            {environment{"WAYLAND_DISPLAY=wayland-0", "DISPLAY=:0"}, everything, "wl-copy"},
-		"x11":                {environment{"DISPLAY=:0"}, everything, "xclip"},
-		"neither of the two": {nil, everything, ""},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			program := clipboard{env: tt.env, lookup: tt.lookup}.program()
-			if tt.want == "" {
-				assert.Empty(t, program)
-				return
-			}
-			assert.Equal(t, tt.want, program[0])
-		})
-	}
 }

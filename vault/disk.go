@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+
+	"keyturn/vault/durable"
 )
 
 // hasModes reports whether file modes mean something here. On Windows the
@@ -15,7 +17,7 @@ const hasModes = runtime.GOOS != "windows"
 
 // makePrivateDir makes dir, and takes other users' rights away if it has any.
 func makePrivateDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return fmt.Errorf("make vault folder: %w", err)
 	}
 	info, err := os.Stat(dir)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"keyturn/checklist"
+	"keyturn/vault/durable"
 )
 
 // Options are what a journal needs from its surroundings.
@@ -64,7 +65,7 @@ func create(dir, sessionID string, o Options) (*File, error) {
 	if err := checkSessionID(sessionID); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return nil, err
 	}
 	session := filepath.Join(dir, sessionID)
@@ -84,7 +85,7 @@ func create(dir, sessionID string, o Options) (*File, error) {
 		return nil, errors.Join(err, l.release())
 	}
 	// The file's name, and the session's, must outlive a crash as well.
-	if err := errors.Join(d.Sync(), syncDir(session), syncDir(dir)); err != nil {
+	if err := errors.Join(d.Sync(), durable.SyncDir(session), durable.SyncDir(dir)); err != nil {
 		return nil, errors.Join(err, d.Close(), l.release())
 	}
 	return &File{path: path, lock: l, disk: d, chain: checklist.NewChain()}, nil

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 
 	"keyturn/checklist"
 	"keyturn/vault/ownfile"
@@ -101,16 +100,4 @@ func read(dir, sessionID string) ([]checklist.Event, error) {
 	defer f.Close()
 	c, err := readContent(f, path)
 	return c.events, err
-}
-
-// syncDir flushes a folder, so that names made in it outlive a crash.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" { // folders cannot be flushed there
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -114,10 +114,7 @@ func writeFolder(l *lock, parent, name string, files map[string][]byte) (err err
 	if err := l.check(); err != nil {
 		return err
 	}
-	if err := os.Rename(temporary, filepath.Join(parent, name)); err != nil {
-		return err
-	}
-	return durable.SyncDir(parent)
+	return durable.Rename(temporary, filepath.Join(parent, name))
 }
 
 func writeFile(path string, text []byte) error {

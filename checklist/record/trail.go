@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/google/uuid"
@@ -57,7 +56,7 @@ func OpenTrail(dir string) (*Trail, error) {
 }
 
 func openTrail(dir string) (*Trail, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return nil, err
 	}
 	t := &Trail{dir: dir}

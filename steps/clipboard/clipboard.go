@@ -71,6 +71,28 @@ func Find(o Options) (*Clipboard, error) {
 	return nil, hinted(fmt.Errorf("find a clipboard: %w", missing), "%s", o.advice())
 }
 
+// Copy puts a text that is no secret on the clipboard, by the best way that works,
+// and says in words what became of it. It stays there.
+func Copy(ctx context.Context, o Options, text string) (said string, err error) {
+	o = o.complete()
+	var failed error
+	for _, k := range o.kinds() {
+		w, err := o.open(k)
+		if err == nil {
+			err = w.put(ctx, text, false)
+		}
+		if err != nil {
+			failed = also(failed, err)
+			continue
+		}
+		if _, sees := w.(reader); sees {
+			return "copied (" + w.name() + ")", nil
+		}
+		return "handed to " + w.describe(), nil
+	}
+	return "", hinted(fmt.Errorf("copy: %w", failed), "%s", o.advice())
+}
+
 // Describe names the way in words that continue "put on" or "sent to".
 func (c *Clipboard) Describe() string { return c.way.describe() }
 
@@ -125,7 +147,7 @@ func (c *Clipboard) Put(ctx context.Context, secret keygen.Secret, d time.Durati
 
 // give returns when the clipboard holds the secret, as far as can be seen.
 func (c *Clipboard) give(ctx context.Context, secret keygen.Secret, t ticket) error {
-	if err := c.way.put(ctx, secret); err != nil {
+	if err := c.way.put(ctx, secret.Reveal(), true); err != nil {
 		return err
 	}
 	if r, sees := c.way.(reader); sees {

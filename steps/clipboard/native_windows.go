@@ -55,8 +55,8 @@ func newNative() (way, error) {
 func (n native) name() string     { return "the clipboard of Windows" }
 func (n native) describe() string { return "the clipboard (kept out of its history)" }
 
-func (n native) put(ctx context.Context, secret keygen.Secret) error {
-	text, err := windows.UTF16FromString(secret.Reveal())
+func (n native) put(ctx context.Context, value string, concealed bool) error {
+	text, err := windows.UTF16FromString(value)
 	if err != nil {
 		return errors.New("the value has a NUL") // the error of the library quotes it
 	}
@@ -70,9 +70,11 @@ func (n native) put(ctx context.Context, secret keygen.Secret) error {
 			return fmt.Errorf("empty the clipboard: %w", err)
 		}
 		// The marks come first, so that no listener sees the text without.
-		for _, mark := range marks() {
-			if err := n.mark(mark); err != nil {
-				return err
+		if concealed {
+			for _, mark := range marks() {
+				if err := n.mark(mark); err != nil {
+					return err
+				}
 			}
 		}
 		return n.offer(unicodeText, raw)

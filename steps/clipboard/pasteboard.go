@@ -4,8 +4,6 @@ import (
 	"context"
 	"io"
 	"sync/atomic"
-
-	"keyturn/keygen"
 )
 
 // conceal puts its standard input on the pasteboard of this Mac alone (1 is
@@ -60,16 +58,16 @@ func (p *pasteboard) describe() string {
 
 // put goes without the mark where osascript does not work, as on a machine that
 // forbids scripting.
-func (p *pasteboard) put(ctx context.Context, secret keygen.Secret) error {
+func (p *pasteboard) put(ctx context.Context, text string, concealed bool) error {
 	var failed error
-	if p.scripted.Load() {
-		failed = p.osascript.give(ctx, secret.Reveal(), "-l", "JavaScript", "-e", conceal)
+	if concealed && p.scripted.Load() {
+		failed = p.osascript.give(ctx, text, "-l", "JavaScript", "-e", conceal)
 		if failed == nil {
 			return nil
 		}
 		p.scripted.Store(false)
 	}
-	if err := p.give(ctx, secret.Reveal()); err != nil {
+	if err := p.give(ctx, text); err != nil {
 		return also(failed, err)
 	}
 	return nil

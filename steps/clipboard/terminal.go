@@ -2,15 +2,18 @@ package clipboard
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/aymanbagabas/go-osc52/v2"
-
-	"keyturn/keygen"
 )
+
+// oscMost is about what terminals take in one OSC 52; more is dropped by some
+// without a word.
+const oscMost = 74_000
 
 // terminal asks the terminal to copy, by OSC 52. It crosses SSH.
 type terminal struct {
@@ -54,8 +57,11 @@ func (t terminal) describe() string {
 	return "the terminal's clipboard (OSC 52)"
 }
 
-func (t terminal) put(ctx context.Context, secret keygen.Secret) error {
-	return t.send(ctx, secret.Reveal())
+func (t terminal) put(ctx context.Context, text string, _ bool) error {
+	if base64.StdEncoding.EncodedLen(len(text)) > oscMost {
+		return fmt.Errorf("copy %d bytes: too long for a terminal", len(text))
+	}
+	return t.send(ctx, text)
 }
 
 func (t terminal) clear(ctx context.Context) error { return t.send(ctx, blank) }

@@ -1,10 +1,6 @@
 package clipboard
 
-import (
-	"context"
-
-	"keyturn/keygen"
-)
+import "context"
 
 // buffer is the name of the tmux buffer that a text passes through.
 const buffer = "keyturn"
@@ -26,8 +22,11 @@ func (t tmux) name() string { return "tmux (3.2 or newer)" }
 
 func (t tmux) describe() string { return "the terminal's clipboard by tmux" }
 
-func (t tmux) put(ctx context.Context, secret keygen.Secret) error {
-	return t.load(ctx, secret.Reveal())
+func (t tmux) put(ctx context.Context, text string, concealed bool) error {
+	if !concealed { // it may be pasted by tmux as well
+		return t.give(ctx, text, "load-buffer", "-w", "-")
+	}
+	return t.load(ctx, text)
 }
 
 func (t tmux) clear(ctx context.Context) error { return t.load(ctx, blank) }

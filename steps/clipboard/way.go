@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"time"
-
-	"keyturn/keygen"
 )
 
 // way is one road to a clipboard.
@@ -16,7 +14,8 @@ type way interface {
 	name() string
 	// describe continues "put on" or "sent to".
 	describe() string
-	put(ctx context.Context, secret keygen.Secret) error
+	// put takes a text over; one that is concealed leaves no trace in histories.
+	put(ctx context.Context, text string, concealed bool) error
 	// clear removes whatever the clipboard holds.
 	clear(ctx context.Context) error
 }

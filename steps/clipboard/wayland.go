@@ -5,8 +5,6 @@ import (
 	"io"
 	"strings"
 	"time"
-
-	"keyturn/keygen"
 )
 
 // helpLimit is how long a program may take to print its help.
@@ -56,12 +54,12 @@ func (w wayland) describe() string {
 }
 
 // put names the type: wl-copy would have the text looked at by xdg-mime.
-func (w wayland) put(ctx context.Context, secret keygen.Secret) error {
+func (w wayland) put(ctx context.Context, text string, concealed bool) error {
 	args := []string{"--type", "text/plain"}
-	if w.sensitive {
+	if w.sensitive && concealed {
 		args = append(args, "--sensitive")
 	}
-	return w.give(ctx, secret.Reveal(), args...)
+	return w.give(ctx, text, args...)
 }
 
 func (w wayland) clear(ctx context.Context) error {

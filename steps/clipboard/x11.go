@@ -3,8 +3,6 @@ package clipboard
 import (
 	"context"
 	"io"
-
-	"keyturn/keygen"
 )
 
 // x11 is the clipboard of an X display, by a program that stays behind as the
@@ -29,8 +27,8 @@ func newXsel(o Options) (way, error) {
 
 func (x x11) describe() string { return "the clipboard (" + x.name() + ")" }
 
-func (x x11) put(ctx context.Context, secret keygen.Secret) error {
-	return x.give(ctx, secret.Reveal(), x.in...)
+func (x x11) put(ctx context.Context, text string, _ bool) error {
+	return x.give(ctx, text, x.in...)
 }
 
 func (x x11) clear(ctx context.Context) error { return x.give(ctx, blank, x.in...) }

@@ -2,13 +2,13 @@ package config
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 
 	"keyturn/keygen/sshsig"
+	"keyturn/steps/httpclient"
 )
 
 var (
@@ -129,13 +129,8 @@ func secureURL(s, example string) (*url.URL, string) {
 		return nil, "want a URL without user and password"
 	case u.Fragment != "":
 		return nil, "want a URL without #, which is never sent"
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case !httpclient.Secure(u):
 		return nil, `want https: http is for loopback only, write "https://` + shown(u.Host+u.Path) + `"`
 	}
 	return u, ""
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

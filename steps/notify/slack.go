@@ -1,23 +1,21 @@
 package notify
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
-	"strconv"
+	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
-	"github.com/slack-go/slack"
+	"github.com/cenkalti/backoff/v5"
 
 	"keyturn/keygen"
+	"keyturn/steps/httpclient"
 )
 
 // ErrUnknown says that nobody knows whether a message was delivered: it was
@@ -29,7 +27,7 @@ var ErrUnknown = errors.New("it is not known whether the message was delivered")
 // channel.
 type RefusedError struct {
 	Status int
-	Reason string // in Slack's words, such as no_service; may be empty
+	Reason string // one of the words that Slack documents, such as no_service; may be empty
 }
 
 func (e *RefusedError) Error() string {
@@ -52,34 +50,25 @@ func (e *RefusedError) Hint() string {
 
 // The limits of one Post.
 const (
-	defaultTimeout  = 15 * time.Second
-	defaultAttempts = 4
-	firstPause      = time.Second
-	longestPause    = 30 * time.Second // Slack asks for one second, or a few
-	maxAnswer       = 4 << 10          // bytes; Slack answers in a word
+	defaultTimeout = 15 * time.Second
+	firstPause     = time.Second
+	longestPause   = 30 * time.Second // Slack asks for one second, or a few
+	maxAnswer      = 4 << 10          // bytes; Slack answers in a word
 )
 
 // Options are the details of a webhook. Their zero values are the defaults.
 type Options struct {
-	Timeout time.Duration // of one attempt
-	// Sleep waits between attempts, and returns the context's error.
-	Sleep func(context.Context, time.Duration) error
+	HTTP httpclient.Options // 15 s, and 30 s between two tries, if 0
 	// LoopbackOnly refuses a webhook on any other machine: a rehearsal must not
 	// post to people.
 	LoopbackOnly bool
-	// OnWait is told why and how long is waited; may be nil.
-	OnWait func(ctx context.Context, reason string, d time.Duration)
-	// BeforePost, if set, is asked before each attempt, since what the message
-	// tells may be out of date after a wait. Its error ends the post.
-	BeforePost func(context.Context) error
 }
 
 // Slack is an incoming webhook. The address is a secret: whoever has it can
 // post as us. It is in no error.
 type Slack struct {
 	address keygen.Secret
-	options Options
-	http    *http.Client
+	http    *httpclient.Client
 }
 
 // NewSlack accepts the address of an incoming webhook: https, or http on
@@ -89,33 +78,29 @@ func NewSlack(address keygen.Secret, o Options) (*Slack, error) {
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
 		return nil, errors.New("the webhook is not an https address")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case !httpclient.Secure(u):
 		return nil, errors.New("the webhook is not an https address: anybody on the way could read it")
 	}
-	if o.LoopbackOnly && !loopback(u.Hostname()) {
+	if o.LoopbackOnly && !httpclient.Loopback(u.Hostname()) {
 		return nil, errors.New("the webhook is not on this machine, and a rehearsal must not post to people")
 	}
-	if o.Timeout == 0 {
-		o.Timeout = defaultTimeout
+	o.HTTP.Timeout = cmp.Or(o.HTTP.Timeout, defaultTimeout)
+	o.HTTP.MaxWait = cmp.Or(o.HTTP.MaxWait, longestPause)
+	o.HTTP.MaxAnswer = maxAnswer
+	if o.HTTP.Backoff == nil {
+		o.HTTP.Backoff = func() backoff.BackOff {
+			return &backoff.ExponentialBackOff{InitialInterval: firstPause, Multiplier: 2, MaxInterval: longestPause}
+		}
 	}
-	if o.Sleep == nil {
-		o.Sleep = sleep
-	}
-	if o.OnWait == nil {
-		o.OnWait = func(context.Context, string, time.Duration) {}
-	}
-	if o.BeforePost == nil {
-		o.BeforePost = func(context.Context) error { return nil }
-	}
-	transport := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSHandshakeTimeout: o.Timeout,
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
-	}
-	return &Slack{address: address, options: o, http: &http.Client{
-		Transport: transport,
-		// A redirect would send the message, and by its path the secret, elsewhere.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	return &Slack{address: address, http: httpclient.New(httpclient.Peer{Name: "the webhook"}, o.HTTP)}, nil
+}
+
+// webhookMessage is what a webhook takes. No address in a message is unfurled: Slack
+// would fetch it.
+type webhookMessage struct {
+	Text        string `json:"text"`
+	UnfurlLinks bool   `json:"unfurl_links"`
+	UnfurlMedia bool   `json:"unfurl_media"`
 }
 
 // Post delivers a message. It tries again only where the one before was
@@ -123,148 +108,43 @@ func NewSlack(address keygen.Secret, o Options) (*Slack, error) {
 // error wraps ErrUnknown where that is not certain, and is a *RefusedError where
 // the webhook said no.
 func (s *Slack) Post(ctx context.Context, m Message) error {
-	pause := firstPause
-	for attempt := 1; ; attempt++ {
-		if err := s.options.BeforePost(ctx); err != nil {
-			return err
-		}
-		again, err := s.attempt(ctx, m)
-		if err == nil || !again.possible || attempt == defaultAttempts || ctx.Err() != nil {
-			return err
-		}
-		wait := pause
-		if again.after > 0 {
-			wait = again.after
-		}
-		if wait > longestPause {
-			return err
-		}
-		s.options.OnWait(ctx, err.Error(), wait)
-		if err := s.options.Sleep(ctx, wait); err != nil {
-			return err
-		}
-		pause *= 2
-	}
-}
-
-// retry says whether a message was certainly not delivered and may be sent
-// again, and how long the webhook asked to wait.
-type retry struct {
-	possible bool
-	after    time.Duration
-}
-
-func (s *Slack) attempt(parent context.Context, m Message) (retry, error) {
-	ctx, cancel := context.WithTimeout(parent, s.options.Timeout)
-	defer cancel()
-	var connected atomic.Bool // from then on the message may have been sent
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
-	answer := &answer{next: s.http.Transport}
-	client := *s.http
-	client.Transport = answer
-	no := false
-	err := slack.PostWebhookCustomHTTPContext(ctx, strings.TrimSpace(s.address.Reveal()), &client,
-		&slack.WebhookMessage{Text: m.Mrkdwn(), UnfurlLinks: &no, UnfurlMedia: &no})
-	switch {
-	case answer.status != 0:
-		return answer.judge()
-	case err == nil: // the library has read an answer that we have not
-		return retry{}, fmt.Errorf("the answer was not seen: %w", ErrUnknown)
-	case connected.Load():
-		return retry{}, fmt.Errorf("the answer was lost (%s): %w", why(ctx, err), ErrUnknown)
-	case parent.Err() != nil:
-		return retry{}, parent.Err()
-	}
-	var certificate *tls.CertificateVerificationError
-	return retry{possible: !errors.As(err, &certificate)}, fmt.Errorf("the webhook cannot be reached: %s", why(ctx, err))
-}
-
-// answer is a transport that keeps what the library drops: the words with which
-// Slack refuses a message.
-type answer struct {
-	next   http.RoundTripper
-	status int
-	after  string
-	text   string
-	lost   bool // the answer ended early
-}
-
-// RoundTrip implements http.RoundTripper.
-func (a *answer) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context()) // a transport must not change the caller's
-	r.Header.Set("User-Agent", "keyturn")
-	resp, err := a.next.RoundTrip(r)
+	body, err := json.Marshal(webhookMessage{Text: m.Mrkdwn()})
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("encode the message: %w", err)
 	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	err = errors.Join(err, resp.Body.Close())
-	a.status, a.after, a.text, a.lost = resp.StatusCode, resp.Header.Get("Retry-After"), string(text), err != nil
-	resp.Body = io.NopCloser(strings.NewReader(""))
-	return resp, nil
+	err = s.http.Do(ctx, httpclient.Request{
+		Operation: "post to the webhook", Method: http.MethodPost, URL: strings.TrimSpace(s.address.Reveal()),
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: body, Write: true, Alone: true,
+	}, judge)
+	if lost := (*httpclient.UnknownOutcomeError)(nil); errors.As(err, &lost) {
+		return fmt.Errorf("%w: %w", lost.Err, ErrUnknown)
+	}
+	return err
 }
 
 // judge says what an answer means for the message. Slack answers a message that
 // it has taken with 200 and "ok".
-func (a *answer) judge() (retry, error) {
-	reason := shorten(clean(a.text))
+func judge(a httpclient.Answer) error {
+	text := strings.TrimSpace(string(a.Body))
 	switch {
-	case a.status == http.StatusOK && strings.TrimSpace(a.text) == "ok" && !a.lost:
-		return retry{}, nil
-	case a.status == http.StatusTooManyRequests:
-		again := retry{possible: true}
-		if seconds, err := strconv.ParseUint(strings.TrimSpace(a.after), 10, 16); err == nil {
-			again.after = time.Duration(seconds) * time.Second
-		}
-		return again, &RefusedError{Status: a.status, Reason: reason}
-	case a.status >= 500, a.status < 300:
-		return retry{}, fmt.Errorf("the webhook answered %d, which does not say: %w", a.status, ErrUnknown)
-	}
-	return retry{}, &RefusedError{Status: a.status, Reason: reason}
-}
-
-// shorten keeps the words of Slack and drops the pages of a proxy.
-func shorten(reason string) string {
-	const limit = 80 // characters; Slack's longest is shorter
-	if len([]rune(reason)) > limit || strings.ContainsAny(reason, "<>") {
-		return ""
-	}
-	return reason
-}
-
-// why returns the cause of an error of http.Client without the address, which
-// *url.Error has in its text.
-func why(ctx context.Context, err error) string {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return "no answer in time"
-	}
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		err = wrapped.Err
-	}
-	var op *net.OpError
-	if errors.As(err, &op) { // its text has the host's address
-		err = op.Err
-	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
-		return "its name is not known here"
-	}
-	return clean(err.Error())
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
+	case a.Status == http.StatusOK && text == "ok":
 		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	case a.Success(), a.Status >= 500, a.Status == http.StatusRequestTimeout:
+		return fmt.Errorf("the webhook answered %d, which does not say", a.Status)
+	}
+	refused := &RefusedError{Status: a.Status}
+	if slices.Contains(refusals(), text) {
+		refused.Reason = text
+	}
+	return refused
+}
+
+// refusals are the words with which Slack refuses a message. Nothing else is
+// quoted: an answer may repeat the address.
+func refusals() []string {
+	return []string{
+		"action_prohibited", "channel_is_archived", "channel_not_found", "invalid_blocks", "invalid_payload", "invalid_token",
+		"no_active_hooks", "no_service", "no_service_id", "no_team", "no_text", "posting_to_general_channel_denied",
+		"rate_limited", "ratelimited", "team_disabled", "too_many_attachments", "user_not_found",
 	}
 }

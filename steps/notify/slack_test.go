@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"keyturn/keygen"
+	"keyturn/steps/httpclient"
 )
 
 const secretPath = "/services/T00000000/B00000000/XXXXsecretXXXX"
@@ -104,6 +105,15 @@ func (w *waits) sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
+// now has moved by the pauses.
+func (w *waits) now() time.Time {
+	now := time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
+	for _, d := range w.all {
+		now = now.Add(d)
+	}
+	return now
+}
+
 func mustHook(t *testing.T, address string, o Options) *Slack {
 	t.Helper()
 	secret, err := keygen.NewCredential(address)
@@ -133,7 +143,7 @@ func TestPost(t *testing.T) {
 		"asked to wait again and again": {answers: []http.HandlerFunc{asksToWait("1")}, posts: 4, waits: []time.Duration{time.Second, time.Second, time.Second}, err: "429"},
 		"the webhook was removed":       {answers: []http.HandlerFunc{says(404, "no_service")}, posts: 1, err: "the webhook answered 404: no_service"},
 		"the channel is archived":       {answers: []http.HandlerFunc{says(410, "channel_is_archived")}, posts: 1, err: "410: channel_is_archived"},
-		"the text is not liked":         {answers: []http.HandlerFunc{says(400, "invalid_\x1b[31mpayload")}, posts: 1, err: "400: invalid_(U+001B)[31mpayload"},
+		"the text is not liked":         {answers: []http.HandlerFunc{says(400, "invalid_\x1b[31mpayload")}, posts: 1, err: "the webhook answered 400 bad request"},
 		"a page instead of a word":      {answers: []http.HandlerFunc{says(403, "<html><body>blocked</body></html>")}, posts: 1, err: "the webhook answered 403 forbidden"},
 		"moved": {answers: []http.HandlerFunc{func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
@@ -141,16 +151,16 @@ func TestPost(t *testing.T) {
 		"a server's error":                {answers: []http.HandlerFunc{says(500, "rollup_error"), says(200, "ok")}, posts: 1, unknown: true, err: "the webhook answered 500, which does not say"},
 		"a gateway that lost the answer":  {answers: []http.HandlerFunc{says(504, "")}, posts: 1, unknown: true, err: "504"},
 		"somebody else answered":          {answers: []http.HandlerFunc{says(200, "<html>please log in to the network</html>")}, posts: 1, unknown: true, err: "200, which does not say"},
-		"the connection ended":            {answers: []http.HandlerFunc{hangsUp, says(200, "ok")}, posts: 1, unknown: true, err: "the answer was lost"},
-		"the answer ended in the middle":  {answers: []http.HandlerFunc{breaksOff, says(200, "ok")}, posts: 1, unknown: true, err: "which does not say"},
-		"asked to wait, then lost":        {answers: []http.HandlerFunc{asksToWait("1"), hangsUp, says(200, "ok")}, posts: 2, waits: []time.Duration{time.Second}, unknown: true, err: "lost"},
+		"the connection ended":            {answers: []http.HandlerFunc{hangsUp, says(200, "ok")}, posts: 1, unknown: true, err: "the connection was closed"},
+		"the answer ended in the middle":  {answers: []http.HandlerFunc{breaksOff, says(200, "ok")}, posts: 1, unknown: true, err: "the connection was closed"},
+		"asked to wait, then lost":        {answers: []http.HandlerFunc{asksToWait("1"), hangsUp, says(200, "ok")}, posts: 2, waits: []time.Duration{time.Second}, unknown: true, err: "the connection was closed"},
 		"an endless answer":               {answers: []http.HandlerFunc{says(200, strings.Repeat("ok", 1<<20))}, posts: 1, unknown: true, err: "which does not say"},
 		"accepted without having been so": {answers: []http.HandlerFunc{says(202, "ok")}, posts: 1, unknown: true, err: "202"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server, slept := mustServe(t, c.answers...), waits{}
-			hook := mustHook(t, server.URL+secretPath, Options{Sleep: slept.sleep})
+			hook := mustHook(t, server.URL+secretPath, Options{HTTP: httpclient.Options{Now: slept.now, Sleep: slept.sleep}})
 			err := hook.Post(t.Context(), message())
 			assert.Len(t, server.got(), c.posts, "how often it was posted")
 			assert.Equal(t, c.waits, slept.all)
@@ -184,16 +194,16 @@ func TestPostWithoutAConnection(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, closed.Close())
 	slept := waits{}
-	hook := mustHook(t, "http://"+closed.Addr().String()+secretPath, Options{Sleep: slept.sleep})
+	hook := mustHook(t, "http://"+closed.Addr().String()+secretPath, Options{HTTP: httpclient.Options{Now: slept.now, Sleep: slept.sleep}})
 	err = hook.Post(t.Context(), message())
-	require.ErrorContains(t, err, "the webhook cannot be reached")
+	require.ErrorContains(t, err, "no answer from the webhook: connection refused")
 	assert.NotErrorIs(t, err, ErrUnknown, "nothing was sent")
 	assert.Len(t, slept.all, 3, "it is tried again")
 	mustNotTell(t, err)
 
-	tls := mustHook(t, "https://"+closed.Addr().String()+secretPath, Options{Sleep: slept.sleep})
+	tls := mustHook(t, "https://"+closed.Addr().String()+secretPath, Options{HTTP: httpclient.Options{Now: slept.now, Sleep: slept.sleep}})
 	err = tls.Post(t.Context(), message())
-	require.ErrorContains(t, err, "cannot be reached")
+	require.ErrorContains(t, err, "connection refused")
 	mustNotTell(t, err)
 }
 
@@ -204,7 +214,7 @@ func TestPostToAStranger(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	slept := waits{}
-	err := mustHook(t, server.URL+secretPath, Options{Sleep: slept.sleep}).Post(t.Context(), message())
+	err := mustHook(t, server.URL+secretPath, Options{HTTP: httpclient.Options{Now: slept.now, Sleep: slept.sleep}}).Post(t.Context(), message())
 	require.ErrorContains(t, err, "certificate")
 	assert.Empty(t, slept.all, "a wrong certificate does not get better")
 	assert.NotErrorIs(t, err, ErrUnknown)
@@ -216,9 +226,9 @@ func TestPostWithoutAnAnswerInTime(t *testing.T) {
 	release := make(chan struct{})
 	server := mustServe(t, func(http.ResponseWriter, *http.Request) { <-release })
 	defer close(release)
-	err := mustHook(t, server.URL+secretPath, Options{Timeout: 50 * time.Millisecond}).Post(t.Context(), message())
+	err := mustHook(t, server.URL+secretPath, Options{HTTP: httpclient.Options{Timeout: 50 * time.Millisecond}}).Post(t.Context(), message())
 	require.ErrorIs(t, err, ErrUnknown)
-	require.ErrorContains(t, err, "no answer in time")
+	require.ErrorContains(t, err, "timed out after 50ms")
 	mustNotTell(t, err)
 }
 
@@ -226,10 +236,10 @@ func TestPostIsLeft(t *testing.T) {
 	t.Parallel()
 	ctx, leave := context.WithCancel(t.Context())
 	server := mustServe(t, asksToWait("1"))
-	hook := mustHook(t, server.URL+secretPath, Options{Sleep: func(ctx context.Context, _ time.Duration) error {
+	hook := mustHook(t, server.URL+secretPath, Options{HTTP: httpclient.Options{Sleep: func(ctx context.Context, _ time.Duration) error {
 		leave()
 		return ctx.Err()
-	}})
+	}}})
 	require.ErrorIs(t, hook.Post(ctx, message()), context.Canceled)
 	assert.Len(t, server.got(), 1)
 }
@@ -239,12 +249,12 @@ func TestAPostIsAskedForBeforeEachAttempt(t *testing.T) {
 	stop := errors.New("not any more")
 	server := mustServe(t, asksToWait("1"))
 	asked := 0
-	hook := mustHook(t, server.URL+secretPath, Options{Sleep: (&waits{}).sleep, BeforePost: func(context.Context) error {
+	hook := mustHook(t, server.URL+secretPath, Options{HTTP: httpclient.Options{Sleep: (&waits{}).sleep, BeforeWrite: func(context.Context) error {
 		if asked++; asked > 2 {
 			return stop
 		}
 		return nil
-	}})
+	}}})
 	require.ErrorIs(t, hook.Post(t.Context(), message()), stop)
 	assert.Len(t, server.got(), 2)
 }

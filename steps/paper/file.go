@@ -6,8 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
+
+	"keyturn/vault/durable"
 )
 
 // ErrChanged says that a file is not as it was when the draft was made.
@@ -185,79 +186,17 @@ func replace(path, text string) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	temp, err := stage(path, text, info.Mode().Perm())
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return errors.Join(err, os.Remove(temp))
-	}
-	return syncDir(filepath.Dir(path))
+	return durable.WriteFileMode(path, []byte(text), info.Mode().Perm())
 }
 
-// create writes a file that is not there. A link is made rather than a rename,
-// since a rename would replace what another process made meanwhile.
+// create writes a file that is not there.
 func create(path, text string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := durable.MkdirAllMode(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	temp, err := stage(path, text, newMode)
-	if err != nil {
-		return err
-	}
-	err = os.Link(temp, path)
-	switch {
-	case errors.Is(err, fs.ErrExist):
-		err = fmt.Errorf("%s: %w", path, ErrExists)
-	case err != nil: // a file system without links
-		err = claim(temp, path)
-	}
-	if removed := os.Remove(temp); !errors.Is(removed, fs.ErrNotExist) {
-		err = errors.Join(err, removed)
-	}
-	if err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// claim takes the name with an empty file and puts the staged one over it.
-func claim(temp, path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, newMode)
+	err := durable.Create(path, []byte(text), newMode)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s: %w", path, ErrExists)
 	}
-	if err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(temp, path)
-}
-
-// stage writes text durably to a temporary file beside path.
-func stage(path, text string, mode fs.FileMode) (temp string, err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".keyturn-new-*")
-	if err != nil {
-		return "", err
-	}
-	_, err = f.WriteString(text)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err != nil {
-		return "", errors.Join(fmt.Errorf("write %s: %w", f.Name(), err), os.Remove(f.Name()))
-	}
-	return f.Name(), nil
-}
-
-// syncDir makes a new name durable. Windows does that with the file.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return err
 }

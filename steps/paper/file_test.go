@@ -146,17 +146,6 @@ func TestCreate(t *testing.T) {
 	assert.Equal(t, "a,b\n", mustRead(t, path))
 }
 
-func TestClaimWhereThereAreNoLinks(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "post-mortem.md")
-	temp, err := stage(path, "text\n", newMode)
-	require.NoError(t, err)
-	require.NoError(t, claim(temp, path))
-	assert.Equal(t, "text\n", mustRead(t, path))
-	mustBeAlone(t, path)
-	require.ErrorIs(t, claim(temp, path), ErrExists)
-}
-
 func TestPlanCreateLeavesWhatPeopleWrote(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "post-mortem.md")

@@ -3,9 +3,11 @@ package probe
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
-	"unicode"
+
+	"keyturn/steps/httpclient"
 )
 
 const (
@@ -17,31 +19,39 @@ const (
 const deploymentHeader = "X-Deployment-Id"
 
 // readResult takes from an answer what a report may hold. Everything in an
-// answer is the service's to choose, so all of it is cleaned.
-func readResult(resp *http.Response, body []byte, latency time.Duration, secrets censor) result {
+// answer is the service's to choose, so all of it is censored.
+func readResult(a httpclient.Answer, latency time.Duration, censor httpclient.Censor) result {
 	res := result{
-		Status:     resp.StatusCode,
+		Status:     a.Status,
 		Latency:    latency,
-		Deployment: secrets.clean([]byte(resp.Header.Get(deploymentHeader)), maxHeaderText),
-		Location:   secrets.clean([]byte(resp.Header.Get("Location")), maxHeaderText),
-		Blocked:    blockedBy(resp),
+		Date:       a.Date,
+		Deployment: censor.Name(a.Header.Get(deploymentHeader), maxHeaderText),
+		Location:   censor.Name(place(a.Header.Get("Location")), maxHeaderText),
+		Blocked:    blockedBy(a.Header),
 	}
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		res.Date = date
-	}
-	if res.Status < 200 || res.Status > 299 {
-		res.Error = secrets.clean(errorText(resp.Header.Get("Content-Type"), body), maxErrorText)
+	if !a.Success() {
+		res.Error = censor.Words(errorText(a.Header.Get("Content-Type"), a.Body), maxErrorText)
 	}
 	return res
 }
 
+// place is the part of an address that says where a redirect leads. Its query and
+// fragment may repeat what was sent.
+func place(location string) string {
+	u, err := url.Parse(location)
+	if err != nil {
+		return "an address that cannot be read"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
 // blockedBy recognises the answers that Vercel gives in place of the service.
 // They are 401 and 403 as well, and would pass for a refused signature.
-func blockedBy(resp *http.Response) string {
-	if resp.Header.Get("X-Vercel-Mitigated") != "" {
+func blockedBy(h http.Header) string {
+	if h.Get("X-Vercel-Mitigated") != "" {
 		return "Vercel's firewall"
 	}
-	for _, cookie := range resp.Cookies() {
+	for _, cookie := range (&http.Response{Header: h}).Cookies() {
 		if cookie.Name == "_vercel_sso_nonce" {
 			return "Vercel's deployment protection"
 		}
@@ -51,9 +61,9 @@ func blockedBy(resp *http.Response) string {
 
 // errorText finds the service's own words in an answer: the usual fields of a
 // JSON object, the title of a page, or else all of it.
-func errorText(contentType string, body []byte) []byte {
+func errorText(contentType string, body []byte) string {
 	if words := jsonError(body); words != "" {
-		return []byte(words)
+		return words
 	}
 	if strings.Contains(contentType, "html") {
 		lower := strings.ToLower(string(body))
@@ -61,11 +71,11 @@ func errorText(contentType string, body []byte) []byte {
 		end := strings.Index(lower, "</title>")
 		// Lowering may change lengths outside ASCII; then the offsets lie.
 		if start >= 0 && end > start && len(lower) == len(body) {
-			return body[start+len("<title>") : end]
+			return string(body[start+len("<title>") : end])
 		}
-		return []byte("a web page")
+		return "a web page"
 	}
-	return body
+	return string(body)
 }
 
 // jsonError returns the text of {"error": "…"}, {"error": {"message": "…"}} or
@@ -89,30 +99,4 @@ func jsonError(body []byte) string {
 		return nested.Message
 	}
 	return answer.Message
-}
-
-// printable keeps what a terminal shows as text: no control or format
-// characters, so no escape sequences and no reversed text, no broken UTF-8,
-// and single spaces only.
-func printable(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case unicode.IsSpace(r):
-			b.WriteByte(' ')
-		case r == unicode.ReplacementChar, !unicode.IsPrint(r):
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return strings.Join(strings.Fields(b.String()), " ")
-}
-
-// shorten cuts s to n characters, the last of them an ellipsis.
-func shorten(s string, n int) string {
-	runes := []rune(s)
-	if len(runes) <= n {
-		return s
-	}
-	return strings.TrimRight(string(runes[:n-1]), " ") + "…"
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"keyturn/keygen"
+	"keyturn/steps/httpclient"
 )
 
 // The bounds of a burst.
@@ -43,7 +44,7 @@ func (s Suite) SendBad(ctx context.Context, n, concurrency int, progress Progres
 	if err != nil {
 		return 0, fmt.Errorf("make a wrong key: %w", err)
 	}
-	b := burst{prober: s.Prober, end: end, secrets: newCensor(s.secrets()...), total: n, progress: progress}
+	b := burst{prober: s.Prober, end: end, secrets: httpclient.NewCensor(s.secrets()...), total: n, progress: progress}
 	bad := draft{keyID: string(s.keys()[0].ID), key: []byte(wrong.Reveal())}
 	if err := b.run(ctx, bad, min(max(concurrency, 1), maxConcurrency)); err != nil {
 		return b.refused, fmt.Errorf("send %d bad requests (%d refused): %w", n, b.refused, err)
@@ -55,7 +56,7 @@ func (s Suite) SendBad(ctx context.Context, n, concurrency int, progress Progres
 type burst struct {
 	prober   *Prober
 	end      endpoint
-	secrets  censor
+	secrets  httpclient.Censor
 	total    int
 	progress Progress
 

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"keyturn/keygen"
+	"keyturn/steps/httpclient"
 )
 
 // UserAgent names Keyturn's own requests, so that a request log can tell them
@@ -31,7 +32,7 @@ const DefaultBody = `{"ping":true}`
 // Prober signs requests and sends them.
 type Prober struct {
 	Profile Profile
-	HTTP    *http.Client     // nil: a client of its own; redirects are never followed and cookies never kept
+	HTTP    *http.Client     // its transport is used; http.DefaultTransport if nil
 	Now     func() time.Time // the clock that signs
 	Random  io.Reader        // a cryptographic source; read by one goroutine at a time
 	Timeout time.Duration    // of one request; 0 means 10 seconds
@@ -189,62 +190,37 @@ type result struct {
 }
 
 // send executes r once. It never fails: what went wrong is in the result.
-func (p *Prober) send(ctx context.Context, r request, secrets censor) result {
-	ctx, cancel := context.WithTimeout(ctx, p.timeout())
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, r.method, r.url.String(), bytes.NewReader(r.body))
-	if err != nil {
-		return result{Err: fmt.Errorf("make the request: %w", err)}
-	}
+func (p *Prober) send(ctx context.Context, r request, censor httpclient.Censor) result {
+	header := http.Header{}
 	for _, h := range r.headers {
-		req.Header[h.name] = []string{h.value} // not Set, which would change the case of a configured name
+		header[h.name] = []string{h.value} // not Set, which would change the case of a configured name
 	}
-	// A connection of its own, as curl has: the transport silently repeats a
-	// request when a kept connection turns out to be closed, and to the
-	// service the repetition is a replay.
-	req.Close = true
-
 	if !r.bypass.IsZero() {
-		req.Header.Set(bypassHeader, r.bypass.Reveal())
+		header.Set(bypassHeader, r.bypass.Reveal())
 	}
-
 	// A stopwatch, not the injected clock, which a sandbox may hold still.
 	started := time.Now()
-	resp, err := p.client().Do(req)
+	answer, err := p.client().Send(ctx, httpclient.Request{
+		Method: r.method, URL: r.url.String(), Header: header, Secret: r.bypass, Body: r.body,
+		// As curl has: the transport silently repeats a request when a kept
+		// connection turns out to be closed, and to the service the repetition is a
+		// replay.
+		Alone: true,
+	})
 	if err != nil {
-		return result{Latency: time.Since(started), Err: p.noAnswer(ctx, err)}
+		return result{Latency: time.Since(started), Err: err}
 	}
-	defer resp.Body.Close()
 	// An answer that breaks off still has a status, and that is what counts.
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxResponseBody))
-	return readResult(resp, body, time.Since(started), secrets)
+	return readResult(answer, time.Since(started), censor)
 }
 
-func (p *Prober) timeout() time.Duration {
-	if p.Timeout > 0 {
-		return p.Timeout
+func (p *Prober) client() *httpclient.Client {
+	o := httpclient.Options{Timeout: p.Timeout, MaxAnswer: maxResponseBody}
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
 	}
-	return defaultTimeout
-}
-
-func (p *Prober) client() *http.Client {
-	client := http.Client{}
 	if p.HTTP != nil {
-		client = *p.HTTP
+		o.Transport = p.HTTP.Transport
 	}
-	client.Jar = nil
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &client
-}
-
-// noAnswer drops the method and the address, which every report names anyway.
-func (p *Prober) noAnswer(ctx context.Context, err error) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %s", p.timeout())
-	}
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		return wrapped.Err
-	}
-	return err
+	return httpclient.New(httpclient.Peer{Name: "the service"}, o)
 }

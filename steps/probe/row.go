@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keyturn/keygen"
+	"keyturn/steps/httpclient"
 )
 
 // Expectation is what a service should do with a request.
@@ -102,7 +103,7 @@ func (p *Prober) Probe(ctx context.Context, target Target, key Key) (Row, error)
 	if err := key.validate(); err != nil {
 		return Row{}, err
 	}
-	row, _, err := p.try(ctx, end, "key "+string(key.ID), key.Expect, honest(key), newCensor(key.Secret, target.Bypass))
+	row, _, err := p.try(ctx, end, "key "+string(key.ID), key.Expect, honest(key), httpclient.NewCensor(key.Secret, target.Bypass))
 	return row, err
 }
 
@@ -118,7 +119,7 @@ type exchange struct {
 }
 
 // try signs and sends one request and judges the answer.
-func (p *Prober) try(ctx context.Context, end endpoint, name string, expect Expectation, d draft, secrets censor) (Row, exchange, error) {
+func (p *Prober) try(ctx context.Context, end endpoint, name string, expect Expectation, d draft, secrets httpclient.Censor) (Row, exchange, error) {
 	sent, err := p.build(end, d)
 	if err != nil {
 		return Row{}, exchange{}, err
@@ -180,7 +181,7 @@ func unclear(got Outcome, res result) string {
 	words := ""
 	switch got {
 	case GotNoAnswer:
-		return "no answer: " + printable(res.Err.Error())
+		return res.Err.Error()
 	case GotBlocked:
 		words = res.Blocked + " answered in the service's place"
 	case GotRedirect:

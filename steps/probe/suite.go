@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"keyturn/keygen"
+	"keyturn/steps/httpclient"
 )
 
 // staleness is how far the timestamp controls are off: twice the 5 minutes
@@ -110,7 +111,7 @@ func (s Suite) Run(ctx context.Context, progress Progress) (Report, error) {
 	}
 	r := &run{
 		Suite: s, end: end, progress: progress,
-		secrets:  newCensor(s.secrets()...),
+		secrets:  httpclient.NewCensor(s.secrets()...),
 		wrongKey: []byte(unknown.Reveal()),
 		report:   Report{Suite: s.Name, URL: end.url.String(), Started: s.Prober.Now()},
 	}
@@ -135,7 +136,7 @@ type run struct {
 	Suite
 	end      endpoint
 	progress Progress
-	secrets  censor
+	secrets  httpclient.Censor
 	wrongKey []byte
 	report   Report
 	total    int

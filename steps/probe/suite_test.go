@@ -259,7 +259,7 @@ func TestAnswersThatProveNothing(t *testing.T) {
 			w.Header().Set("X-Vercel-Mitigated", "deny")
 			w.WriteHeader(http.StatusForbidden)
 		}, probe.GotBlocked, "Vercel's firewall answered"},
-		{"hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, probe.GotNoAnswer, "no answer: "},
+		{"hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, probe.GotNoAnswer, "no answer from the service: the connection was closed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -299,7 +299,7 @@ func TestNoAnswerInTime(t *testing.T) {
 	row, err := suite.Prober.Probe(t.Context(), probe.Target{URL: suite.URL}, *suite.New)
 	require.NoError(t, err)
 	assert.Equal(t, probe.Inconclusive, row.Verdict)
-	assert.Equal(t, "no answer: no answer within 20ms", row.Detail)
+	assert.Equal(t, "no answer from the service: timed out after 20ms", row.Detail)
 }
 
 func TestAnswerOfAnotherDeployment(t *testing.T) {

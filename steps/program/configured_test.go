@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"keyturn/checklist"
+	"keyturn/steps/httpclient"
 	"keyturn/steps/program"
 	"keyturn/steps/vercel"
 )
@@ -127,7 +128,7 @@ func TestATargetThatIsTakenOutDuringARotation(t *testing.T) {
 func keysOfProject(t *testing.T, c *company, project string) []string {
 	t.Helper()
 	var names []string
-	token, err := vercel.ParseToken(c.world.VercelToken())
+	token, err := httpclient.ParseToken(c.world.VercelToken())
 	require.NoError(t, err)
 	client, err := vercel.New(vercel.Options{API: c.world.VercelURL(), Team: "acme", Token: token})
 	require.NoError(t, err)

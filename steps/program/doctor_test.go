@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"keyturn/steps/config"
+	"keyturn/steps/httpclient"
 	"keyturn/steps/sandbox"
 	"keyturn/steps/vercel"
 )
@@ -82,7 +83,7 @@ func TestTheDoctorFinds(t *testing.T) {
 		},
 		"a row that is gone": {
 			breaks: func(c *company) {
-				token, err := vercel.ParseToken(c.world.VercelToken())
+				token, err := httpclient.ParseToken(c.world.VercelToken())
 				require.NoError(c.t, err)
 				api, err := vercel.New(vercel.Options{API: c.world.VercelURL(), Team: "acme", Token: token})
 				require.NoError(c.t, err)

@@ -12,6 +12,7 @@ import (
 	"keyturn/checklist"
 	"keyturn/steps"
 	"keyturn/steps/config"
+	"keyturn/steps/httpclient"
 	"keyturn/steps/requestlog"
 	"keyturn/steps/vercel"
 )
@@ -49,11 +50,12 @@ func (d *doctor) vercel(ctx context.Context) {
 
 // examinedAPI returns a client that has its answers' times watched.
 func (p *Program) examinedAPI(ctx context.Context, clock http.RoundTripper) (*vercel.Client, error) {
-	o := vercel.Options{OnWait: tellWait, Now: p.options.RealNow, HTTP: &http.Client{Transport: clock}}
+	o := vercel.Options{HTTP: p.ground()}
+	o.HTTP.Transport = clock
 	var err error
 	if p.Sandbox() {
 		o.API = p.world.VercelURL()
-		o.Token, err = vercel.ParseToken(p.world.VercelToken())
+		o.Token, err = httpclient.ParseToken(p.world.VercelToken())
 	} else {
 		o.API, o.Team = p.options.Config.Vercel.API, p.options.Config.Vercel.Team
 		o.Token, err = p.vercelToken(ctx)

@@ -17,6 +17,7 @@ import (
 	"keyturn/checklist"
 	"keyturn/keygen"
 	"keyturn/steps/config"
+	"keyturn/steps/httpclient"
 	"keyturn/steps/probe"
 	"keyturn/steps/program"
 	"keyturn/steps/program/programtest"
@@ -33,7 +34,7 @@ type handCompany struct {
 func newHandCompany(t *testing.T) *handCompany {
 	t.Helper()
 	c := newCompany(t, threeProjects())
-	token, err := vercel.ParseToken(c.world.VercelToken())
+	token, err := httpclient.ParseToken(c.world.VercelToken())
 	require.NoError(t, err)
 	api, err := vercel.New(vercel.Options{API: c.world.VercelURL(), Token: token, Team: "acme"})
 	require.NoError(t, err)

@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"keyturn/checklist"
+	"keyturn/keygen"
 	"keyturn/keygen/sshsig"
 	"keyturn/steps"
 	"keyturn/steps/config"
+	"keyturn/steps/httpclient"
 	"keyturn/steps/paper"
 	"keyturn/steps/probe"
 	"keyturn/steps/requestlog"
@@ -88,9 +90,9 @@ func (p *Program) enterLive(ctx context.Context) error {
 func keychainService(trail string) string { return "keyturn-" + trail }
 
 // vercelToken returns the token of the environment, else the one in the vault.
-func (p *Program) vercelToken(ctx context.Context) (vercel.Token, error) {
+func (p *Program) vercelToken(ctx context.Context) (keygen.Secret, error) {
 	if text := p.options.Environ(config.EnvVercelToken); text != "" {
-		token, err := vercel.ParseToken(text)
+		token, err := httpclient.ParseToken(text)
 		if err != nil {
 			return token, checklist.WithHint(fmt.Errorf("read %s: %w", config.EnvVercelToken, err), "copy it again, or unset it and run %s", p.loginCommand(Vercel))
 		}
@@ -98,19 +100,24 @@ func (p *Program) vercelToken(ctx context.Context) (vercel.Token, error) {
 	}
 	secret, _, err := p.vault.Get(ctx, Vercel.item())
 	if errors.Is(err, vault.ErrNotFound) {
-		return vercel.Token{}, checklist.WithHint(errors.New("no vercel token is known"),
+		return keygen.Secret{}, checklist.WithHint(errors.New("no vercel token is known"),
 			"make one in Vercel's account settings and store it with %s, or export it as %s; or try everything on the sandbox with --sandbox",
 			p.loginCommand(Vercel), config.EnvVercelToken)
 	}
 	if err != nil {
-		return vercel.Token{}, fmt.Errorf("read the vercel token: %w", err)
+		return keygen.Secret{}, fmt.Errorf("read the vercel token: %w", err)
 	}
-	return vercel.ParseToken(secret.Reveal())
+	return httpclient.ParseToken(secret.Reveal())
 }
 
-func (p *Program) vercelClient(token vercel.Token) (*vercel.Client, error) {
+func (p *Program) vercelClient(token keygen.Secret) (*vercel.Client, error) {
 	c := p.options.Config.Vercel
-	return vercel.New(vercel.Options{API: c.API, Team: c.Team, Token: token, Now: p.options.RealNow, OnWait: tellWait, BeforeWrite: checklist.MayChange})
+	return vercel.New(vercel.Options{API: c.API, Team: c.Team, Token: token, HTTP: p.ground()})
+}
+
+// ground is how every client makes its requests.
+func (p *Program) ground() httpclient.Options {
+	return httpclient.Options{Now: p.options.RealNow, OnWait: tellWait, BeforeWrite: checklist.MayChange}
 }
 
 // noLog stands in where no request log is configured: every step that needs
@@ -125,11 +132,11 @@ func (p *Program) liveLog(c config.RequestLog) (requestlog.Source, error) {
 	if c.URL == "" {
 		return noLog{}, nil
 	}
-	token, err := requestlog.ParseToken(p.options.Environ(config.EnvRequestLogToken))
+	token, err := httpclient.ParseToken(p.options.Environ(config.EnvRequestLogToken))
 	if err != nil {
 		return nil, checklist.WithHint(fmt.Errorf("read %s: %w", config.EnvRequestLogToken, err), "export the token of the request log")
 	}
-	return requestlog.NewHTTP(requestlog.HTTPOptions{URL: c.URL, Token: token, Now: p.clock, OnWait: tellWait})
+	return requestlog.NewHTTP(requestlog.HTTPOptions{URL: c.URL, Token: token, HTTP: p.ground()})
 }
 
 // profileOf returns how the configuration wants requests signed, proved by a

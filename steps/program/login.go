@@ -10,6 +10,7 @@ import (
 	"keyturn/checklist"
 	"keyturn/keygen"
 	"keyturn/steps/config"
+	"keyturn/steps/httpclient"
 	"keyturn/steps/notify"
 	"keyturn/steps/vercel"
 	"keyturn/vault"
@@ -154,7 +155,7 @@ func (p *Program) try(ctx context.Context, a Account, credential keygen.Secret) 
 
 // tryToken uses a token for reading: whose it is and which targets it reaches.
 func (p *Program) tryToken(ctx context.Context, credential keygen.Secret) ([]string, error) {
-	token, err := vercel.ParseToken(credential.Reveal())
+	token, err := httpclient.ParseToken(credential.Reveal())
 	if err != nil {
 		return nil, err
 	}

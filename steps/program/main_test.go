@@ -12,6 +12,7 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/checklist/journal"
+	"keyturn/steps/httpclient"
 	"keyturn/steps/program"
 	"keyturn/steps/program/programtest"
 	"keyturn/steps/vercel"
@@ -77,7 +78,7 @@ func rehearse(t testing.TB, p *program.Program, checklistID string, op *programt
 // api returns a client of the sandbox's Vercel API.
 func api(t testing.TB, p *program.Program) *vercel.Client {
 	t.Helper()
-	token, err := vercel.ParseToken(p.World().VercelToken())
+	token, err := httpclient.ParseToken(p.World().VercelToken())
 	require.NoError(t, err)
 	c, err := vercel.New(vercel.Options{API: p.World().VercelURL(), Token: token})
 	require.NoError(t, err)

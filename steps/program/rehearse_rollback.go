@@ -11,6 +11,7 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/steps"
+	"keyturn/steps/httpclient"
 	"keyturn/steps/requestlog"
 	"keyturn/steps/sandbox"
 )
@@ -74,24 +75,19 @@ func (p *Program) accident(t Trouble) (accident, error) {
 
 // sendBad sends requests of a client to production whose signature is wrong.
 func (p *Program) sendBad(ctx context.Context, client, keyID string, n int) error {
-	url := p.outside.Targets[0].URLs[checklist.Production]
+	service := httpclient.New(httpclient.Peer{Name: "the service"}, httpclient.Options{})
+	profile := p.outside.Prober.Profile
 	for i := range n {
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader("{}"))
-		if err != nil {
-			return err
-		}
-		r.Header.Set("User-Agent", client+"/1")
-		profile := p.outside.Prober.Profile
-		r.Header.Set(profile.KeyIDHeader, keyID)
-		r.Header.Set(profile.TimestampHeader, p.clock().UTC().Format(time.RFC3339))
-		r.Header.Set(profile.NonceHeader, fmt.Sprintf("%s-%d-%d", client, p.clock().UnixNano(), i))
-		r.Header.Set(profile.SignatureHeader, strings.Repeat("0", 64))
-		answer, err := http.DefaultClient.Do(r)
+		header := http.Header{"User-Agent": {client + "/1"}}
+		header.Set(profile.KeyIDHeader, keyID)
+		header.Set(profile.TimestampHeader, p.clock().UTC().Format(time.RFC3339))
+		header.Set(profile.NonceHeader, fmt.Sprintf("%s-%d-%d", client, p.clock().UnixNano(), i))
+		header.Set(profile.SignatureHeader, strings.Repeat("0", 64))
+		_, err := service.Send(ctx, httpclient.Request{
+			Method: http.MethodPost, URL: p.outside.Targets[0].URLs[checklist.Production], Header: header, Body: []byte("{}"),
+		})
 		if err != nil {
 			return fmt.Errorf("send a request as %s: %w", client, err)
-		}
-		if err := answer.Body.Close(); err != nil {
-			return err
 		}
 	}
 	return nil

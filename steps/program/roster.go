@@ -12,6 +12,7 @@ import (
 	"keyturn/checklist"
 	"keyturn/keygen/sshsig"
 	"keyturn/vault"
+	"keyturn/vault/durable"
 )
 
 // RosterPath returns the file that says who may sign and approve.
@@ -71,9 +72,8 @@ func (p *Program) enrol(ctx context.Context) error {
 	if text == string(existing) {
 		return nil
 	}
-	temp := p.RosterPath() + ".new"
-	if err := os.WriteFile(temp, []byte(text), 0o600); err != nil {
+	if err := durable.WriteFile(p.RosterPath(), []byte(text)); err != nil {
 		return fmt.Errorf("write the roster: %w", err)
 	}
-	return os.Rename(temp, p.RosterPath())
+	return nil
 }

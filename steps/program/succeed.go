@@ -79,7 +79,7 @@ func (p *Program) succession(records *record.Trail, path, reason string) (record
 	if err != nil {
 		return s, err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := durable.MkdirAll(filepath.Dir(path)); err != nil {
 		return s, fmt.Errorf("make the folder for requests: %w", err)
 	}
 	return s, durable.WriteFile(path, []byte(s.Text()))

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"keyturn/checklist"
+	"keyturn/keygen"
 	"keyturn/steps/config"
+	"keyturn/steps/httpclient"
 	"keyturn/steps/paper"
 	"keyturn/steps/vercel"
 	"keyturn/vault"
@@ -33,7 +35,7 @@ func NewSurvey(ctx context.Context, o Options, api string) (Survey, error) {
 	if err != nil || !ok {
 		return Survey{}, err
 	}
-	s := Survey{options: vercel.Options{API: api, Token: token, OnWait: tellWait}}
+	s := Survey{options: vercel.Options{API: api, Token: token, HTTP: httpclient.Options{OnWait: tellWait}}}
 	client, err := vercel.New(s.options)
 	if err != nil {
 		return Survey{}, err
@@ -75,7 +77,7 @@ func (s Survey) Projects(ctx context.Context, team string) ([]string, error) {
 
 // tokenBeforeConfig looks for a token without making anything: no folder, no
 // vault.
-func tokenBeforeConfig(ctx context.Context, o Options, api string) (token vercel.Token, ok bool, err error) {
+func tokenBeforeConfig(ctx context.Context, o Options, api string) (token keygen.Secret, ok bool, err error) {
 	o.Config = &config.Config{Vault: config.VaultAuto, Vercel: config.Vercel{API: api}}
 	p := newProgram(o)
 	if p.options.Environ(config.EnvVercelToken) == "" {

@@ -14,6 +14,7 @@ import (
 	"keyturn/keygen"
 	"keyturn/keygen/sshsig"
 	"keyturn/steps"
+	"keyturn/steps/httpclient"
 	"keyturn/steps/probe"
 	"keyturn/steps/requestlog"
 	"keyturn/steps/sandbox"
@@ -121,19 +122,19 @@ func (p *Program) storeBackupKey(ctx context.Context, name vault.Name) error {
 }
 
 func (p *Program) wireSandbox(ctx context.Context, poll vercel.Poll) error {
-	token, err := vercel.ParseToken(p.world.VercelToken())
+	token, err := httpclient.ParseToken(p.world.VercelToken())
 	if err != nil {
 		return fmt.Errorf("read the sandbox's vercel token: %w", err)
 	}
-	api, err := vercel.New(vercel.Options{API: p.world.VercelURL(), Token: token, Now: p.options.RealNow, OnWait: tellWait, BeforeWrite: checklist.MayChange})
+	api, err := vercel.New(vercel.Options{API: p.world.VercelURL(), Token: token, HTTP: p.ground()})
 	if err != nil {
 		return err
 	}
-	logToken, err := requestlog.ParseToken(p.world.LogToken())
+	logToken, err := httpclient.ParseToken(p.world.LogToken())
 	if err != nil {
 		return fmt.Errorf("read the sandbox's log token: %w", err)
 	}
-	log, err := requestlog.NewHTTP(requestlog.HTTPOptions{URL: p.world.LogURL(), Token: logToken, Now: p.clock, OnWait: tellWait})
+	log, err := requestlog.NewHTTP(requestlog.HTTPOptions{URL: p.world.LogURL(), Token: logToken, HTTP: p.ground()})
 	if err != nil {
 		return err
 	}

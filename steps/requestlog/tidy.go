@@ -3,13 +3,13 @@ package requestlog
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
+
+	"keyturn/steps/httpclient"
 )
 
 // tidy refuses a log that cannot be counted and brings the rest into one form.
-func tidy(log *Log, since, until time.Time) error {
+func tidy(log *Log, since, until time.Time, censor httpclient.Censor) error {
 	if log.Until.IsZero() {
 		return errors.New("the answer does not say up to when it is complete (until)")
 	}
@@ -18,6 +18,8 @@ func tidy(log *Log, since, until time.Time) error {
 		log.Until = until // no row says anything about later
 	}
 	from := since.Truncate(time.Hour)
+	// Key ids and senders are what strangers sent.
+	shown := func(s string) string { return censor.Name(s, maxName) }
 	for i := range log.Rows {
 		r := &log.Rows[i]
 		r.Bucket = r.Bucket.UTC().Truncate(time.Hour)
@@ -31,29 +33,11 @@ func tidy(log *Log, since, until time.Time) error {
 		case r.Bucket.Before(from) || r.Bucket.After(until):
 			return fmt.Errorf("row %d is of %s, outside the time that was asked for", i, r.Bucket.Format(time.RFC3339))
 		}
-		r.Project, r.Sender, r.Error = printable(r.Project), printable(r.Sender), printable(r.Error)
+		r.Project, r.Sender, r.Error = shown(r.Project), shown(r.Sender), shown(r.Error)
 		if r.KeyID != nil {
-			id := printable(*r.KeyID)
+			id := shown(*r.KeyID)
 			r.KeyID = &id
 		}
 	}
 	return nil
-}
-
-// printable keeps what a terminal can show: key ids and senders are what
-// strangers sent.
-func printable(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.Is(unicode.C, r), r == unicode.ReplacementChar:
-			return -1
-		}
-		return r
-	}, s)
-	if len(s) > maxName {
-		s = strings.ToValidUTF8(s[:maxName], "") + "…"
-	}
-	return s
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"keyturn/steps/httpclient"
 	"keyturn/steps/sandbox/vercelcli"
 	"keyturn/steps/vercel"
 )
@@ -41,9 +42,9 @@ func newCLIWorld(t *testing.T) (*World, *vercelcli.CLI, *vercel.Client) {
 // newClient returns Keyturn's own client.
 func newClient(t testing.TB, w *World, team string) *vercel.Client {
 	t.Helper()
-	token, err := vercel.ParseToken(w.VercelToken())
+	token, err := httpclient.ParseToken(w.VercelToken())
 	require.NoError(t, err)
-	client, err := vercel.New(vercel.Options{API: w.VercelURL(), Token: token, Team: team, HTTP: &http.Client{Transport: &http.Transport{}}})
+	client, err := vercel.New(vercel.Options{API: w.VercelURL(), Token: token, Team: team, HTTP: httpclient.Options{Transport: &http.Transport{}}})
 	require.NoError(t, err)
 	return client
 }

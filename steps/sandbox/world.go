@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"keyturn/keygen"
+	"keyturn/vault/durable"
 	"keyturn/vault/ownfile"
 )
 
@@ -162,7 +163,7 @@ func (w *World) claim() error {
 	if w.inMemory() {
 		return nil
 	}
-	if err := os.MkdirAll(w.options.Dir, 0o700); err != nil {
+	if err := durable.MkdirAll(w.options.Dir); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
 	lock, err := ownfile.TryLock(filepath.Join(w.options.Dir, lockFile))
@@ -173,6 +174,9 @@ func (w *World) claim() error {
 		return fmt.Errorf("%s: %w", w.options.Dir, ErrInUse)
 	}
 	w.lock = lock
+	if err := durable.RemoveRemains(w.options.Dir); err != nil {
+		return fmt.Errorf("remove what was left unfinished: %w", err)
+	}
 	return nil
 }
 

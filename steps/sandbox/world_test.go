@@ -219,13 +219,13 @@ func TestAChangeThatCannotBeSavedIsNotMade(t *testing.T) {
 	t.Parallel()
 	w := MustOpen(t, testOptions(t))
 	before := MustList(t, w, "orders-api")
-	// A folder in place of the temporary file fails the write even for root.
-	blocker := w.path() + ".tmp"
-	require.NoError(t, os.Mkdir(blocker, 0o700))
+	// A folder in the file's place fails the write even for root.
+	require.NoError(t, os.Remove(w.path()))
+	require.NoError(t, os.Mkdir(w.path(), 0o700))
 	r := api(t, w, http.MethodPost, "/v10/projects/orders-api/env", rowBody("v2", MustSecret(t), vercel.TypeSensitive, vercel.TargetPreview))
 	assert.Equal(t, http.StatusInternalServerError, r.status)
 	assert.Equal(t, before, MustList(t, w, "orders-api"))
-	require.NoError(t, os.Remove(blocker))
+	require.NoError(t, os.Remove(w.path()))
 	MustAdd(t, w, "orders-api", Staging, "v2", MustSecret(t))
 }
 

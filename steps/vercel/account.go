@@ -163,7 +163,7 @@ func (c *Client) TeamVariables(ctx context.Context) ([]SharedVariable, error) {
 }
 
 // Now returns the time of the client's clock.
-func (c *Client) Now() time.Time { return c.options.Now() }
+func (c *Client) Now() time.Time { return c.http.Now() }
 
 // API returns the base URL that is called.
 func (c *Client) API() *url.URL { u := *c.base; return &u }

@@ -6,9 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 
-	"keyturn/keygen"
+	"keyturn/steps/httpclient"
 )
 
 // logAsked is how many events of a build are asked for to get the last lines of
@@ -39,7 +38,7 @@ func (c *Client) BuildLog(ctx context.Context, deployment string, lines int) ([]
 	if err != nil {
 		return nil, err
 	}
-	clean := newCleaner(c.options.Token, keygen.Secret{})
+	censor := httpclient.NewCensor(c.options.Token)
 	kept := make([]string, 0, lines)
 	for _, e := range events { // newest first
 		if len(kept) == lines {
@@ -47,7 +46,7 @@ func (c *Client) BuildLog(ctx context.Context, deployment string, lines int) ([]
 		}
 		switch e.Type {
 		case "stdout", "stderr", "command":
-			if line := strings.TrimSpace(clean.clean(string(first(e.Text, e.Payload.Text)))); line != "" {
+			if line := censor.Words(string(first(e.Text, e.Payload.Text)), maxQuoted); line != "" {
 				kept = append(kept, line)
 			}
 		}

@@ -5,9 +5,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"keyturn/steps/httpclient"
 )
 
 func TestBuildLog(t *testing.T) {
@@ -69,9 +72,9 @@ func FuzzBuildLog(f *testing.F) {
 		}
 		assert.LessOrEqual(t, len(lines), 10)
 		for _, line := range lines {
-			assert.Equal(t, printable(line), line)
+			assert.Equal(t, httpclient.Printable(line), line)
 			assert.NotContains(t, line, testSecret)
-			assert.LessOrEqual(t, len(line), maxQuoted+len("…"))
+			assert.LessOrEqual(t, utf8.RuneCountInString(line), maxQuoted)
 		}
 	})
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"keyturn/steps/httpclient"
 )
 
 var (
@@ -149,7 +151,7 @@ func TestTeam(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	token, err := ParseToken(testToken)
+	token, err := httpclient.ParseToken(testToken)
 	require.NoError(t, err)
 	for name, options := range map[string]Options{
 		"no token":              {},

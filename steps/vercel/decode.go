@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"keyturn/steps/httpclient"
 )
 
 // This file reads answers. It is lax on purpose: unknown fields and unknown enum
@@ -67,7 +69,7 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	if json.Unmarshal(data, &s) != nil {
 		s = ""
 	}
-	*t = text(printable(s))
+	*t = text(httpclient.Printable(s))
 	return nil
 }
 
@@ -81,9 +83,9 @@ func (f *fault) UnmarshalJSON(data []byte) error {
 	case string(data) == "null":
 		*f = ""
 	case json.Unmarshal(data, &words) == nil:
-		*f = fault(printable(words))
+		*f = fault(httpclient.Printable(words))
 	case json.Unmarshal(data, &detail) == nil && (detail.Code != "" || detail.Message != ""):
-		*f = fault(printable(strings.Trim(detail.Code+": "+detail.Message, ": ")))
+		*f = fault(httpclient.Printable(strings.Trim(detail.Code+": "+detail.Message, ": ")))
 	default:
 		*f = "unreadable error"
 	}
@@ -191,7 +193,7 @@ func (l *variablesJSON) UnmarshalJSON(data []byte) error {
 		// Without its id a row can be neither shown to be gone nor removed, and
 		// leaving it out would hide a key.
 		if row.ID == "" || row.Key == "" {
-			return fmt.Errorf("variable %d of the list has no id or no key", i)
+			return httpclient.Unreadable(fmt.Sprintf("variable %d of the list has no id or no key", i))
 		}
 		l.Rows = append(l.Rows, row.variable())
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"keyturn/steps/httpclient"
 )
 
 // Deployments returns the deployments of a project, newest first: those of one
@@ -119,7 +121,7 @@ func hostOf(idOrHost string) string {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h
 	}
-	if rest = strings.TrimRight(rest, "/"); loopback(name) && rest != "" {
+	if rest = strings.TrimRight(rest, "/"); httpclient.Loopback(name) && rest != "" {
 		return host + "/" + rest
 	}
 	return host

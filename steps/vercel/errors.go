@@ -1,12 +1,13 @@
 package vercel
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
+
+	"keyturn/steps/httpclient"
 )
 
 // What a caller may decide by, with errors.Is.
@@ -75,6 +76,9 @@ func (e *APIError) exists() bool {
 	return false
 }
 
+// RetryAt returns Until.
+func (e *APIError) RetryAt() time.Time { return e.Until }
+
 // Hint returns the next act, or "".
 func (e *APIError) Hint() string {
 	switch {
@@ -96,41 +100,14 @@ func (e *APIError) Hint() string {
 	return ""
 }
 
-// UnknownOutcomeError is a write whose answer was lost or unreadable: it may or
-// may not have taken place. The caller lists before it decides anything.
-type UnknownOutcomeError struct{ Err error }
-
-func (e *UnknownOutcomeError) Error() string {
-	return "outcome unknown, it may have taken place: " + e.Err.Error()
-}
-
-func (e *UnknownOutcomeError) Unwrap() error { return e.Err }
-
-// Hint returns the next act.
-func (e *UnknownOutcomeError) Hint() string {
-	return "do not repeat it by hand: look at what Vercel has now (the step does so when it is resumed)"
-}
-
-// UnreachableError is a request that got no answer, after all attempts.
-type UnreachableError struct {
-	Err  error
-	sent bool // the request may have left
-}
-
-func (e *UnreachableError) Error() string { return "no answer from vercel: " + e.Err.Error() }
-
-func (e *UnreachableError) Unwrap() error { return e.Err }
-
-// Hint returns the next act.
-func (e *UnreachableError) Hint() string {
-	switch {
-	case isCertificate(e.Err):
-		return "the server's certificate is not trusted: check [vercel] api, a proxy in between, and the clock of this machine"
-	case errors.Is(e.Err, context.Canceled):
-		return ""
-	}
-	return "check the network, HTTPS_PROXY and [vercel] api, then try again"
-}
+// The errors of the ground that a caller decides by.
+type (
+	// UnknownOutcomeError is a write that may or may not have taken place. The caller
+	// lists before it decides anything.
+	UnknownOutcomeError = httpclient.UnknownOutcomeError
+	// UnreachableError is a request that got no answer, after all attempts.
+	UnreachableError = httpclient.NoAnswerError
+)
 
 // RequestError says which operation met an error, and on what.
 type RequestError struct {

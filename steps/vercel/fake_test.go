@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"keyturn/keygen"
+	"keyturn/steps/httpclient"
 )
 
 const (
@@ -88,21 +89,21 @@ func newWorld(t *testing.T, options Options, replies ...reply) *world {
 
 func (w *world) newClient(t *testing.T, options Options) *Client {
 	t.Helper()
-	token, err := ParseToken(testToken)
+	token, err := httpclient.ParseToken(testToken)
 	require.NoError(t, err)
 	options.Token = token
-	if options.HTTP == nil {
-		options.HTTP = &http.Client{Transport: &http.Transport{}}
+	if options.HTTP.Transport == nil {
+		options.HTTP.Transport = &http.Transport{}
 	}
-	options.Now = w.clock
-	options.Sleep = w.sleep
-	options.OnWait = func(_ context.Context, reason string, until time.Time) {
+	options.HTTP.Now = w.clock
+	options.HTTP.Sleep = w.sleep
+	options.HTTP.OnWait = func(_ context.Context, reason string, until time.Time) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.waits = append(w.waits, until.Sub(w.now).String()+" "+reason)
 	}
-	if options.Backoff == nil {
-		options.Backoff = func() backoff.BackOff { return backoff.NewConstantBackOff(time.Second) }
+	if options.HTTP.Backoff == nil {
+		options.HTTP.Backoff = func() backoff.BackOff { return backoff.NewConstantBackOff(time.Second) }
 	}
 	client, err := New(options)
 	require.NoError(t, err)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"keyturn/steps/httpclient"
 )
 
 var goodUser = says(200, AnswerUser(User{ID: "u1"}))
@@ -69,14 +71,6 @@ func TestWaitsAsTheServerAsks(t *testing.T) {
 		assert.Len(t, w.requests(), 1)
 	})
 
-	t.Run("the real sleep ends with the context", func(t *testing.T) {
-		t.Parallel()
-		ctx, cancel := context.WithCancelCause(t.Context())
-		cause := errors.New("stop")
-		cancel(cause)
-		require.ErrorIs(t, sleep(ctx, time.Hour), cause)
-		require.NoError(t, sleep(t.Context(), time.Nanosecond))
-	})
 }
 
 func TestReadsAreRepeated(t *testing.T) {
@@ -183,7 +177,7 @@ func TestTimeouts(t *testing.T) {
 
 	t.Run("of a write is unknown", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, Options{Timeout: 50 * time.Millisecond}, hangs())
+		w := newWorld(t, Options{HTTP: httpclient.Options{Timeout: 50 * time.Millisecond}}, hangs())
 		_, err := w.client.CreateVariable(t.Context(), "prj_1", newVariable(t))
 		var outcome *UnknownOutcomeError
 		require.ErrorAs(t, err, &outcome)
@@ -194,7 +188,7 @@ func TestTimeouts(t *testing.T) {
 
 	t.Run("of a read is repeated", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, Options{Timeout: 200 * time.Millisecond}, hangs(), goodUser)
+		w := newWorld(t, Options{HTTP: httpclient.Options{Timeout: 200 * time.Millisecond}}, hangs(), goodUser)
 		_, err := w.client.User(t.Context())
 		require.NoError(t, err)
 	})
@@ -309,12 +303,12 @@ func TestAWriteIsAskedForBeforeEachAttempt(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			asked := 0
-			w := newWorld(t, Options{BeforeWrite: func(context.Context) error {
+			w := newWorld(t, Options{HTTP: httpclient.Options{BeforeWrite: func(context.Context) error {
 				if asked++; asked > test.allowed {
 					return stop
 				}
 				return nil
-			}}, limited)
+			}}}, limited)
 			err := w.client.DeleteVariable(t.Context(), "prj_1", "env1")
 			require.ErrorIs(t, err, stop)
 			var lost *UnknownOutcomeError
@@ -325,7 +319,7 @@ func TestAWriteIsAskedForBeforeEachAttempt(t *testing.T) {
 
 	t.Run("a request that only reads is not asked for", func(t *testing.T) {
 		t.Parallel()
-		w := newWorld(t, Options{BeforeWrite: func(context.Context) error { return stop }}, goodUser)
+		w := newWorld(t, Options{HTTP: httpclient.Options{BeforeWrite: func(context.Context) error { return stop }}}, goodUser)
 		_, err := w.client.User(t.Context())
 		require.NoError(t, err)
 	})

@@ -56,10 +56,7 @@ func (c *Client) CreateVariable(ctx context.Context, project string, v NewVariab
 		return Variable{}, err
 	}
 	if len(answer.Failed) > 0 { // whatever the status: a 201 can carry failures
-		clean := newCleaner(c.options.Token, v.Value)
-		return Variable{}, subject.because(&APIError{
-			Status: http.StatusCreated, Code: clean.clean(answer.Failed[0].Code), Message: clean.clean(answer.Failed[0].Message),
-		})
+		return Variable{}, subject.because(c.refused(http.StatusCreated, answer.Failed[0], v.Value))
 	}
 	for _, row := range answer.Rows {
 		if row.ID != "" && row.Key == v.Key && v.is(row) {

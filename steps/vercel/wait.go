@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"keyturn/steps/httpclient"
 )
 
 // Poll says how to wait for a deployment. The zero value is Vercel's own pace
@@ -51,7 +53,7 @@ func (c *Client) WaitReady(ctx context.Context, id string, poll Poll, progress f
 	if interval == nil {
 		interval = Pace
 	}
-	started := c.options.Now()
+	started := c.http.Now()
 	var last Deployment
 	for {
 		d, err := c.Deployment(ctx, id)
@@ -61,19 +63,19 @@ func (c *Client) WaitReady(ctx context.Context, id string, poll Poll, progress f
 				progress(d)
 			}
 			if done, failure := judge(d); done || failure != nil {
-				return d, subject.because(c.withLog(ctx, d, failure))
+				return d, subject.because(c.explain(ctx, d, failure))
 			}
-		} else if ctx.Err() != nil || !repeatable(err) {
+		} else if ctx.Err() != nil || !mayPass(err) {
 			return last, err
 		}
-		elapsed := c.options.Now().Sub(started)
+		elapsed := c.http.Now().Sub(started)
 		if elapsed >= deadline {
 			return last, subject.because(&StuckError{
 				ID: id, State: last.ReadyState, AliasAssigned: last.AliasAssigned, After: elapsed, Err: causeOf(err),
 			})
 		}
 		pause := min(max(interval(elapsed), time.Millisecond), deadline-elapsed)
-		if err := c.options.Sleep(ctx, pause); err != nil {
+		if err := c.http.Sleep(ctx, pause); err != nil {
 			return last, subject.because(err)
 		}
 	}
@@ -82,11 +84,15 @@ func (c *Client) WaitReady(ctx context.Context, id string, poll Poll, progress f
 // logLines is how many lines of a failed build an error shows.
 const logLines = 10
 
-// withLog adds the last lines of the build to its failure. Without them the
-// failure is still one.
-func (c *Client) withLog(ctx context.Context, d Deployment, failure error) error {
+// explain quotes in a failure what Vercel says of it, or the last lines of the
+// build. Without them the failure is still one.
+func (c *Client) explain(ctx context.Context, d Deployment, failure error) error {
 	var failed *DeploymentFailedError
-	if errors.As(failure, &failed) && failed.AliasError == "" && d.ReadyState != StateCanceled && d.ReadyState != StateDeleted {
+	if !errors.As(failure, &failed) {
+		return failure
+	}
+	failed.AliasError = httpclient.NewCensor(c.options.Token).Words(failed.AliasError, maxQuoted)
+	if failed.AliasError == "" && d.ReadyState != StateCanceled && d.ReadyState != StateDeleted {
 		failed.Log, _ = c.BuildLog(ctx, d.ID, logLines)
 	}
 	return failure
@@ -98,6 +104,19 @@ func judge(d Deployment) (bool, error) {
 		return false, &DeploymentFailedError{ID: d.ID, State: d.ReadyState, AliasError: d.AliasError}
 	}
 	return d.Serving(), nil
+}
+
+// mayPass reports whether a further look may succeed where this one met err.
+func mayPass(err error) bool {
+	var refused *APIError
+	var unreachable *UnreachableError
+	switch {
+	case errors.As(err, &refused):
+		return httpclient.MayPass(refused.Status)
+	case errors.As(err, &unreachable):
+		return unreachable.MayPass()
+	}
+	return false
 }
 
 // causeOf returns the cause of a RequestError: the subject is already said.

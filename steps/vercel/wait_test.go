@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"keyturn/steps/httpclient"
 )
 
 // at answers with a deployment in a state.
@@ -82,7 +84,7 @@ func TestWaitReady(t *testing.T) {
 	t.Run("a server that is away for a while is waited for", func(t *testing.T) {
 		t.Parallel()
 		away := says(503, "")
-		w := newWorld(t, Options{Tries: 2}, at(StateBuilding), away, away, away, away, away, at(StateReady, aliased))
+		w := newWorld(t, Options{HTTP: httpclient.Options{Tries: 2}}, at(StateBuilding), away, away, away, away, away, at(StateReady, aliased))
 		_, err := w.client.WaitReady(t.Context(), "dpl_1", Poll{}, nil)
 		require.NoError(t, err)
 	})

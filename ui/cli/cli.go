@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 
 	"github.com/spf13/cobra"
 
@@ -39,6 +40,9 @@ func (e *exit) Error() string { return e.text }
 
 // Run is the whole command. It returns the exit code.
 func Run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	// Only we write to the terminal. net/http logs what a server sends unasked, and
+	// such a server may send back a token.
+	log.SetOutput(io.Discard)
 	a := &app{in: in, out: out, errOut: errOut}
 	root := a.commands()
 	root.SetArgs(args)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
+	"log"
 	"os"
 	"path/filepath"
 	"strings"
@@ -127,4 +129,12 @@ func TestEveryCommandSaysWhatItDoes(t *testing.T) {
 		assert.NotEmpty(t, cmd.Short, cmd.Name())
 		assert.False(t, strings.HasSuffix(cmd.Short, "."), "%s: as a list has it", cmd.Name())
 	}
+}
+
+// What net/http logs of a server that speaks unasked, such as the token that it was
+// sent, would be drawn over the screen.
+func TestNoLibraryWritesToTheTerminal(t *testing.T) {
+	t.Parallel()
+	require.Zero(t, keyturn(t.Context(), t.TempDir(), "", "--version").code)
+	assert.Equal(t, io.Discard, log.Writer())
 }

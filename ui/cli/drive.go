@@ -4,16 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 
 	"golang.org/x/term"
 
+	"keyturn/steps/clipboard"
 	"keyturn/steps/program"
 	"keyturn/ui"
 	"keyturn/ui/plain"
 )
+
+// stays is a terminal that is not closed by what writes to it.
+type stays struct{ io.Writer }
+
+func (stays) Close() error { return nil }
 
 // drive opens the interface at a checklist; "" is the home screen.
 func (a *app) drive(ctx context.Context, start string) error {
@@ -40,6 +47,10 @@ func (a *app) drive(ctx context.Context, start string) error {
 				p, err = program.Open(ctx, o)
 			}
 			return p, err
+		},
+		Copy: func(ctx context.Context, terminal io.Writer, text string) (string, error) {
+			tty := func() (io.WriteCloser, error) { return stays{terminal}, nil }
+			return clipboard.Copy(ctx, clipboard.Options{Terminal: tty}, text)
 		},
 	})
 	if p != nil {

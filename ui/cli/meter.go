@@ -74,7 +74,7 @@ func (m *meter) line(spent time.Duration, width int) string {
 	if m.ascii {
 		full, empty = "#", "."
 	}
-	done := columns * m.done / m.total
+	done := (columns*m.done + m.total/2) / m.total
 	return "Verifying " + strings.Repeat(full, done) + strings.Repeat(empty, columns-done) + words
 }
 

@@ -18,6 +18,7 @@ import (
 	"keyturn/checklist"
 	"keyturn/keygen"
 	"keyturn/steps/config"
+	"keyturn/steps/httpclient"
 	"keyturn/steps/program/programtest"
 	"keyturn/steps/vercel"
 )
@@ -70,7 +71,7 @@ func TestDrillByHand(t *testing.T) {
 	}
 	c.movesIn()
 
-	token, err := vercel.ParseToken(c.world.VercelToken())
+	token, err := httpclient.ParseToken(c.world.VercelToken())
 	require.NoError(t, err)
 	account, err := vercel.New(vercel.Options{API: c.world.VercelURL(), Token: token, Team: "acme"})
 	require.NoError(t, err)

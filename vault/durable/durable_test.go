@@ -1,6 +1,7 @@
 package durable_test
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -66,4 +67,22 @@ func TestMkdirAllAndRename(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	require.Error(t, durable.MkdirAll(file))
 	require.Error(t, durable.MkdirAll(filepath.Join(file, "below")))
+}
+
+func TestCreateReplacesNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, durable.Create(path, []byte("first"), 0o644))
+	require.ErrorIs(t, durable.Create(path, []byte("second"), 0o644), fs.ErrExist)
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, "first", string(text))
+	entries, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	assert.Len(t, entries, 1, "no temporary file is left")
+	if runtime.GOOS != "windows" {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o644), info.Mode().Perm(), "whatever the umask")
+	}
 }

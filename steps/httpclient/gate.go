@@ -1,4 +1,4 @@
-package vercel
+package httpclient
 
 import (
 	"context"
@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// gate holds back the requests of one operation while Vercel limits its rate,
-// so that of several under way at a time each need not find out by itself.
-// Vercel's limits are by endpoint.
+// gate holds back the requests of one operation while the server limits its rate, so
+// that of several concurrent ones each need not find out by itself. Limits are by
+// endpoint, as Vercel's are.
 type gate struct {
 	mu    sync.Mutex
 	opens map[string]time.Time // by operation
@@ -35,6 +35,6 @@ func (c *Client) pass(ctx context.Context, operation string) error {
 	if wait <= 0 {
 		return nil
 	}
-	c.options.OnWait(ctx, operation+": vercel limits the rate", opens)
+	c.options.OnWait(ctx, operation+": "+c.peer.Name+" limits the rate", opens)
 	return c.options.Sleep(ctx, wait)
 }

@@ -1,4 +1,4 @@
-package probe
+package httpclient
 
 import (
 	"encoding/base64"
@@ -19,11 +19,11 @@ import (
 
 const censorSecret = "6f9a0c4177deb210a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60719"
 
-func mustCensor(t testing.TB) censor {
+func mustCensor(t testing.TB) Censor {
 	t.Helper()
 	secret, err := keygen.ParseSecret(censorSecret)
 	require.NoError(t, err)
-	return newCensor(secret, keygen.Secret{})
+	return NewCensor(secret, keygen.Secret{})
 }
 
 func TestCleanRemovesEveryFormWhole(t *testing.T) {
@@ -49,7 +49,7 @@ func TestCleanRemovesEveryFormWhole(t *testing.T) {
 		"hex of the text":     fmt.Sprintf("%x", censorSecret),
 		"hex in groups":       fmt.Sprintf("% x", censorSecret),
 	} {
-		got := mustCensor(t).clean([]byte("want ("+form+") got 1"), 200)
+		got := mustCensor(t).Words(("want (" + form + ") got 1"), 200)
 		// Padding and the quoting of an edge may stay; nothing else may.
 		got = strings.NewReplacer("=", "", `\`, "").Replace(got)
 		assert.Equal(t, "want ([redacted]) got 1", got, name)
@@ -63,13 +63,13 @@ func TestCleanKeepsWhatIsNoSecret(t *testing.T) {
 		"request 123e4567-e89b-42d3-a456-426614174000", "Schlüssel unbekannt: 署名が一致しません",
 		censorSecret[:11],
 	} {
-		assert.Equal(t, text, mustCensor(t).clean([]byte(text), 200))
+		assert.Equal(t, text, mustCensor(t).Words((text), 200))
 	}
 }
 
 func TestCleanShortensLast(t *testing.T) {
 	t.Parallel()
-	got := mustCensor(t).clean([]byte("key "+censorSecret), 10)
+	got := mustCensor(t).Words(("key " + censorSecret), 10)
 	assert.Equal(t, "key [reda…", got)
 }
 
@@ -81,7 +81,7 @@ func FuzzClean(f *testing.F) {
 	f.Add([]byte("\xff\xfe\u202e\x00\x1b[2J"), 3)
 	f.Fuzz(func(t *testing.T, foreign []byte, limit int) {
 		limit = 1 + max(limit, 0)%200
-		got := c.clean(errorText("text/html", foreign), limit)
+		got := c.Words(string(foreign), limit)
 		if !utf8.ValidString(got) || utf8.RuneCountInString(got) > limit {
 			t.Fatalf("not clean or too long: %q", got)
 		}

@@ -1,4 +1,4 @@
-package probe
+package httpclient
 
 import (
 	"bytes"
@@ -6,16 +6,20 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"keyturn/keygen"
 )
 
-// A service knows the secrets too, and a careless error message may hold one
-// of them, whole or in part. A censor removes them from what is reported.
-type censor struct {
-	raw    [][]byte // decoded secrets
+// Censor makes a server's words fit to be shown. A server may send back what it was
+// sent, and a service knows the keys: a careless message may hold one of them, whole
+// or in part, in any form. This is the only way in which words of a server get into
+// an error, a report or a journal.
+type Censor struct {
+	raw    [][]byte // secrets as bytes, of which no piece may be shown
 	pieces map[string]bool
 }
 
@@ -25,14 +29,20 @@ const (
 	censored    = "[redacted]"
 )
 
-// newCensor prepares the ways in which a program might write each secret.
-func newCensor(secrets ...keygen.Secret) censor {
-	c := censor{pieces: map[string]bool{}}
+// longHex finds what may be a secret that the censor does not know.
+var longHex = regexp.MustCompile(`[0-9A-Fa-f]{16,}`)
+
+// NewCensor prepares the ways in which a program might write each secret.
+func NewCensor(secrets ...keygen.Secret) Censor {
+	c := Censor{pieces: map[string]bool{}}
 	for _, secret := range secrets {
 		if secret.IsZero() {
 			continue
 		}
 		text := []byte(secret.Reveal())
+		if letters, _ := lettersOf(string(text)); len(letters) < letterPiece {
+			c.raw = append(c.raw, text)
+		}
 		c.addWritten(text)
 		c.add(hex.EncodeToString(text)) // as Node prints a Buffer, and as URLs escape
 		raw, err := hex.DecodeString(secret.Reveal())
@@ -48,7 +58,7 @@ func newCensor(secrets ...keygen.Secret) censor {
 // addWritten remembers what programs make of bytes: base64, at each of the
 // three ways it can be aligned inside a longer text, and quoted strings, with
 // every character escaped or only those that must be.
-func (c censor) addWritten(b []byte) {
+func (c Censor) addWritten(b []byte) {
 	for shift := range 3 {
 		encoded := base64.StdEncoding.EncodeToString(append(make([]byte, shift), b...))
 		// The first digits depend on what stands before, the last on what
@@ -78,7 +88,7 @@ func latin1(b []byte) string {
 }
 
 // add remembers every piece of one written form.
-func (c censor) add(form string) {
+func (c Censor) add(form string) {
 	letters, _ := lettersOf(form)
 	for i := 0; i+letterPiece <= len(letters); i++ {
 		c.pieces[letters[i:i+letterPiece]] = true
@@ -104,21 +114,53 @@ func lettersOf(s string) (letters string, offsets []int) {
 	return b.String(), offsets
 }
 
-// clean makes foreign bytes fit to be shown: without secrets, printable, and
-// no longer than limit characters.
-func (c censor) clean(foreign []byte, limit int) string {
-	// Before, since cleaning would break up raw bytes; after, since it may
-	// join what was kept apart; and shortened last, since a cut hides a secret
-	// from the search but not from the reader.
-	text := printable(string(c.dropRaw(foreign)))
-	return shorten(c.dropLetters(text), limit)
+// Words makes words of a server fit to be shown: without the secrets and anything
+// else that looks like one, on one printable line of at most limit characters.
+func (c Censor) Words(foreign string, limit int) string {
+	return shorten(longHex.ReplaceAllString(c.clean(foreign), censored), limit)
 }
 
-func (c censor) dropRaw(b []byte) []byte {
+// Name does so for an identifier or an address, which may look like a secret.
+func (c Censor) Name(foreign string, limit int) string { return shorten(c.clean(foreign), limit) }
+
+// clean removes the secrets twice: before it is made printable, which breaks up raw
+// bytes, and after, since that may join what was kept apart. It is shortened last: a
+// cut hides a secret from the search but not from the reader.
+func (c Censor) clean(foreign string) string {
+	return c.dropLetters(Printable(string(c.dropRaw([]byte(foreign)))))
+}
+
+// Printable keeps what a terminal shows as text: no control or format characters, so
+// no escape sequences and no reversed text, no broken UTF-8, and single spaces only.
+func Printable(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case unicode.IsSpace(r):
+			b.WriteByte(' ')
+		case r == unicode.ReplacementChar, !unicode.IsPrint(r):
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// shorten cuts s to n characters, the last of them an ellipsis.
+func shorten(s string, n int) string {
+	runes := []rune(s)
+	if len(runes) <= n {
+		return s
+	}
+	return strings.TrimRight(string(runes[:n-1]), " ") + "…"
+}
+
+func (c Censor) dropRaw(b []byte) []byte {
 	hidden := make([]bool, len(b))
 	for _, raw := range c.raw {
-		for i := 0; i+rawPiece <= len(raw); i++ {
-			piece := raw[i : i+rawPiece]
+		size := min(rawPiece, len(raw))
+		for i := 0; i+size <= len(raw); i++ {
+			piece := raw[i : i+size]
 			for from := 0; ; {
 				at := bytes.Index(b[from:], piece)
 				if at < 0 {
@@ -134,7 +176,7 @@ func (c censor) dropRaw(b []byte) []byte {
 	return replaceHidden(b, hidden)
 }
 
-func (c censor) dropLetters(s string) string {
+func (c Censor) dropLetters(s string) string {
 	letters, offsets := lettersOf(s)
 	hidden := make([]bool, len(s))
 	for i := 0; i+letterPiece <= len(letters); i++ {
