@@ -55,67 +55,67 @@ func (b bound) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evide
 // ever released is answered to.
 func stepsOf(o *Outside) map[string]checklist.Step {
 	c := map[string]checklist.Step{
-		checklist.ManualStep: manual{},
+		checklist.StepManual: manual{},
 
-		"review":        review{Outside: o},
-		"generate-key":  generateKey{o},
-		stepProveVault:  proveVault{Outside: o},
-		"notify-window": notifyWindow{notice{o, toTeam, windowMessage}},
+		checklist.StepReview:       review{Outside: o},
+		checklist.StepGenerateKey:  generateKey{o},
+		checklist.StepProveVault:   proveVault{Outside: o},
+		checklist.StepNotifyWindow: notifyWindow{notice{o, toTeam, windowMessage}},
 
-		AddNewKey:        o.adder(checklist.NewKey),
-		stepRedeploy:     o.deployer(),
-		RemoveOldKey:     o.remover(checklist.OldKey),
-		stepRemoveNewKey: o.remover(checklist.NewKey),
+		checklist.StepAddNewKey:    o.adder(checklist.NewKey),
+		checklist.StepRedeploy:     o.deployer(),
+		checklist.StepRemoveOldKey: o.remover(checklist.OldKey),
+		checklist.StepRemoveNewKey: o.remover(checklist.NewKey),
 
-		ProveBothKeys:           prove{Outside: o, newKey: probe.Accepted, oldKey: probe.Accepted},
-		"prove-new-key":         prove{Outside: o, newKey: probe.Accepted},
-		"prove-new-only":        prove{Outside: o, newKey: probe.Accepted, oldKey: probe.Refused},
-		"prove-new-key-refused": prove{Outside: o, newKey: probe.Refused, oldKey: probe.Accepted},
+		checklist.StepProveBothKeys:      prove{Outside: o, newKey: probe.Accepted, oldKey: probe.Accepted},
+		checklist.StepProveNewKey:        prove{Outside: o, newKey: probe.Accepted},
+		checklist.StepProveNewOnly:       prove{Outside: o, newKey: probe.Accepted, oldKey: probe.Refused},
+		checklist.StepProveNewKeyRefused: prove{Outside: o, newKey: probe.Refused, oldKey: probe.Accepted},
 
-		stepApprove:         approve{},
-		"update-clients":    updateClients{Outside: o},
-		"monitor":           monitor{Outside: o},
-		"verify-usage":      verifyUsage{Outside: o},
-		"confirm-no-errors": confirmNoErrors{Outside: o},
+		checklist.StepApprove:         approve{},
+		checklist.StepUpdateClients:   updateClients{Outside: o},
+		checklist.StepMonitor:         monitor{Outside: o},
+		checklist.StepVerifyUsage:     verifyUsage{Outside: o},
+		checklist.StepConfirmNoErrors: confirmNoErrors{Outside: o},
 
-		"update-default":  updateDefault{Outside: o},
-		"document":        decisions(o, issuesEncountered),
-		"archive-old-key": archiveOldKey{o},
-		"schedule-next":   scheduleNext{o},
-		"review-meeting":  reviewMeeting{o},
-		"export-record":   exportRecord{o},
+		checklist.StepUpdateDefault: updateDefault{Outside: o},
+		checklist.StepDocument:      decisions(o, issuesEncountered),
+		checklist.StepArchiveOldKey: archiveOldKey{o},
+		checklist.StepScheduleNext:  scheduleNext{o},
+		checklist.StepReviewMeeting: reviewMeeting{o},
+		checklist.StepExportRecord:  exportRecord{o},
 
-		"update-test-agent": updateTestAgent{Outside: o},
-		"trigger-alerts":    triggerAlerts{o},
-		"discard-new-key":   discardNewKey{o},
-		"document-drill":    documentDrill{decisions(o, issuesOfDrill)},
+		checklist.StepUpdateTestAgent: updateTestAgent{Outside: o},
+		checklist.StepTriggerAlerts:   triggerAlerts{o},
+		checklist.StepDiscardNewKey:   discardNewKey{o},
+		checklist.StepDocumentDrill:   documentDrill{decisions(o, issuesOfDrill)},
 
-		"notify-emergency": notice{o, toSecurity, emergencyMessage},
-		"notify-rollback":  notice{o, toTeam, rollbackMessage},
-		"incident-log":     incidentLog(o),
-		"post-mortem":      postMortem(o),
+		checklist.StepNotifyEmergency: notice{o, toSecurity, emergencyMessage},
+		checklist.StepNotifyRollback:  notice{o, toTeam, rollbackMessage},
+		checklist.StepIncidentLog:     incidentLog(o),
+		checklist.StepPostMortem:      postMortem(o),
 
-		"declare":                 declare{Outside: o},
-		"see-who-breaks":          seeWhoBreaks{Outside: o},
-		"add-backup-key":          addBackupKey{o, o.adder(checklist.BackupKey)},
-		stepRemoveCompromised:     removeCompromised{o},
-		"prove-revoked":           proveRevoked{Outside: o},
-		stepInService:             newKeyInService{o},
-		"find-older-deployments":  findOlderDeployments{Outside: o},
-		"audit":                   audit{Outside: o},
-		"dispose-compromised-key": disposeCompromised{o},
-		stepApproveAfterwards:     approveAfterwards{o},
+		checklist.StepDeclare:               declare{Outside: o},
+		checklist.StepSeeWhoBreaks:          seeWhoBreaks{Outside: o},
+		checklist.StepAddBackupKey:          addBackupKey{o, o.adder(checklist.BackupKey)},
+		checklist.StepRemoveCompromisedKey:  removeCompromised{o},
+		checklist.StepProveRevoked:          proveRevoked{Outside: o},
+		checklist.StepNewKeyInService:       newKeyInService{o},
+		checklist.StepFindOlderDeployments:  findOlderDeployments{Outside: o},
+		checklist.StepAudit:                 audit{Outside: o},
+		checklist.StepDisposeCompromisedKey: disposeCompromised{o},
+		checklist.StepApproveAfterwards:     approveAfterwards{o},
 
-		"name-trouble":  nameTrouble{o},
-		ReAddOldKey:     reAddKey{o, o.adder(checklist.OldKey)},
-		"prove-old-key": proveOldKey{Outside: o},
-		stepInvestigate: investigate{Outside: o},
-		"decide":        decide{o},
+		checklist.StepNameTrouble: nameTrouble{o},
+		checklist.StepReAddOldKey: reAddKey{o, o.adder(checklist.OldKey)},
+		checklist.StepProveOldKey: proveOldKey{Outside: o},
+		checklist.StepInvestigate: investigate{Outside: o},
+		checklist.StepDecide:      decide{o},
 	}
 	if o.Hand != nil {
-		c[stepRemoveCompromised] = handRemoveCompromised{o}
-		c["find-older-deployments"] = handOlder{Outside: o}
-		c["update-default"] = handDefault{Outside: o}
+		c[checklist.StepRemoveCompromisedKey] = handRemoveCompromised{o}
+		c[checklist.StepFindOlderDeployments] = handOlder{Outside: o}
+		c[checklist.StepUpdateDefault] = handDefault{Outside: o}
 	}
 	return c
 }

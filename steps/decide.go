@@ -80,7 +80,7 @@ func (d decide) choose(ctx context.Context, sc *checklist.Scope, before string) 
 
 // investigated is what the investigation found, for whoever decides.
 func investigated(sc *checklist.Scope) string {
-	if _, st, ok := sc.Session.StepState(stepInvestigate); ok && st.Evidence != nil {
+	if _, st, ok := sc.Session.StepState(checklist.StepInvestigate); ok && st.Evidence != nil {
 		return st.Evidence.Summary
 	}
 	return "Nothing was investigated."
@@ -112,7 +112,7 @@ func (d decide) planResume(ctx context.Context, sc *checklist.Scope) (checklist.
 // undone.
 func resumeFrom(parent *checklist.Session) (item checklist.Item, ok bool) {
 	for _, i := range parent.Checklist.Items() {
-		if i.Step != RemoveOldKey || parent.State(i.ID).Status == checklist.StatusOpen {
+		if i.Step != checklist.StepRemoveOldKey || parent.State(i.ID).Status == checklist.StatusOpen {
 			continue
 		}
 		for _, g := range i.Gates {

@@ -136,7 +136,7 @@ func (f filing) Do(ctx context.Context, sc *checklist.Scope) error {
 }
 
 func issuesEncountered(s *checklist.Session) string {
-	if s.Checklist.ID == "rollback" {
+	if s.Checklist.ID == checklist.KindRollback {
 		return "What was the cause? (empty for not known)"
 	}
 	return "Issues encountered? (empty for none)"

@@ -51,7 +51,7 @@ func (u updateTestAgent) Do(ctx context.Context, sc *checklist.Scope) error {
 }
 
 func (u updateTestAgent) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	served, err := passedAt(sc, itemRedeployAdd)
+	served, err := passedAt(sc, checklist.ItemRedeployAdd)
 	if err != nil {
 		return checklist.Evidence{}, err
 	}
@@ -173,12 +173,12 @@ type documentDrill struct{ filing }
 // drillChecks are the lines of the runbook's test checklist, each with the
 // item that proves it. The last is proved by this item itself.
 var drillChecks = []struct{ line, item string }{
-	{"New key generated correctly", itemGenerateTest},
-	{"Added to Vercel without typos", itemVerifyTest},
-	{"Requests with new key succeed", itemVerifyTest},
-	{"Requests with old key fail after removal", itemVerifyRemoved},
-	{"Monitoring alerts triggered appropriately", itemAlerts},
-	{"Documentation updated", itemDocumentIssues},
+	{"New key generated correctly", checklist.ItemGenerateTest},
+	{"Added to Vercel without typos", checklist.ItemVerifyTest},
+	{"Requests with new key succeed", checklist.ItemVerifyTest},
+	{"Requests with old key fail after removal", checklist.ItemVerifyRemoved},
+	{"Monitoring alerts triggered appropriately", checklist.ItemAlerts},
+	{"Documentation updated", checklist.ItemDocumentIssues},
 }
 
 func (d documentDrill) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {

@@ -48,7 +48,7 @@ func (a handAdd) act(sc *checklist.Scope, r row) act {
 			"Environments: " + r.slot.place() + ". Then press Save.",
 		},
 		done: "It is saved",
-		also: itemInService,
+		also: checklist.ItemNewKeyInService,
 		value: func(ctx context.Context) (keygen.Secret, error) {
 			return a.secret(ctx, sc.Session, r.environment, a.role)
 		},

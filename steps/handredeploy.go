@@ -114,21 +114,21 @@ func dueWords(keys []dueKey) string {
 func (r handRedeploy) due(ctx context.Context, sc *checklist.Scope, e checklist.Environment) ([]dueKey, error) {
 	expected := map[checklist.Role]probe.Expectation{}
 	for _, i := range sc.Session.Checklist.Items() {
-		if i.ID == sc.Item.ID && i.Step != stepInService {
+		if i.ID == sc.Item.ID && i.Step != checklist.StepNewKeyInService {
 			break
 		}
-		done := sc.Session.State(i.ID).Status == checklist.StatusPassed || sc.Item.Step == stepInService && i.ID == itemAdd
+		done := sc.Session.State(i.ID).Status == checklist.StatusPassed || sc.Item.Step == checklist.StepNewKeyInService && i.ID == checklist.ItemAdd
 		if !i.In(e) || !done {
 			continue
 		}
 		switch i.Step {
-		case AddNewKey:
+		case checklist.StepAddNewKey:
 			expected[checklist.NewKey] = probe.Accepted
-		case stepRemoveNewKey:
+		case checklist.StepRemoveNewKey:
 			expected[checklist.NewKey] = probe.Refused
-		case ReAddOldKey:
+		case checklist.StepReAddOldKey:
 			expected[checklist.OldKey] = probe.Accepted
-		case RemoveOldKey, stepRemoveCompromised:
+		case checklist.StepRemoveOldKey, checklist.StepRemoveCompromisedKey:
 			expected[checklist.OldKey] = probe.Refused
 		}
 	}

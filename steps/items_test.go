@@ -31,7 +31,7 @@ func TestTheCatalogAnswersToEveryReleasedStep(t *testing.T) {
 				assert.NotNil(t, stepsOf(o)[i.Step], "%s: %s of %s", name, i.Step, sk.Kind)
 			}
 		}
-		_, ok := c.Step(checklist.ManualStep)
+		_, ok := c.Step(checklist.StepManual)
 		assert.True(t, ok, name)
 	}
 }
@@ -50,31 +50,6 @@ func source(t *testing.T) map[string]*ast.File {
 		require.NoError(t, err)
 	}
 	return files
-}
-
-// What a step names is something that was released.
-func TestNamedItemsAndStepsWereReleased(t *testing.T) {
-	t.Parallel()
-	items, steps := map[string]bool{}, map[string]bool{}
-	for _, sk := range checklist.Released() {
-		for _, i := range sk.Items {
-			items[i.ID], steps[i.Step] = true, true
-		}
-	}
-	named := 0
-	for _, d := range source(t)["items.go"].Decls {
-		for _, spec := range d.(*ast.GenDecl).Specs {
-			v := spec.(*ast.ValueSpec)
-			value := unquoted(t, v.Values[0].(*ast.BasicLit))
-			known := steps
-			if strings.HasPrefix(v.Names[0].Name, "item") {
-				known = items
-			}
-			assert.True(t, known[value], "%s: %s", v.Names[0].Name, value)
-			named++
-		}
-	}
-	assert.NotZero(t, named)
 }
 
 // A question of a step that has no id, or none of the form that ids have, could

@@ -27,10 +27,10 @@ type deferred struct {
 func (d deferred) any() bool { return d.generate || d.add || d.redeploy }
 
 func (n newKeyInService) deferred(ctx context.Context, sc *checklist.Scope) (d deferred, err error) {
-	if d.generating, err = sc.As(itemGenerate); err != nil {
+	if d.generating, err = sc.As(checklist.ItemGenerate); err != nil {
 		return d, err
 	}
-	if d.adding, err = sc.As(itemAdd); err != nil {
+	if d.adding, err = sc.As(checklist.ItemAdd); err != nil {
 		return d, err
 	}
 	generated, err := generateKey(n).Check(ctx, d.generating)
@@ -182,7 +182,7 @@ func (n newKeyInService) expectOld(ctx context.Context, sc *checklist.Scope, e c
 	switch {
 	case err != nil || !held:
 		return "", err
-	case sc.Session.State(itemRemove).Status == checklist.StatusPassed:
+	case sc.Session.State(checklist.ItemRemoveCompromised).Status == checklist.StatusPassed:
 		return probe.Refused, nil
 	case sc.Session.Facts[seenFact(e)] != "":
 		return probe.Accepted, nil
@@ -228,7 +228,7 @@ func (n newKeyInService) proveBackup(ctx context.Context, sc *checklist.Scope, e
 // backupBegun reports whether the session made a row of the backup key in an
 // environment, or may have.
 func backupBegun(sc *checklist.Scope, e checklist.Environment) bool {
-	st := sc.Session.State(itemBackup)
+	st := sc.Session.State(checklist.ItemBackupKey)
 	return slices.ContainsFunc(slices.Concat(st.Effects, st.Pending), func(made checklist.Effect) bool {
 		return made.Code == checklist.VariableCreate && made.Environment == e
 	})
@@ -239,8 +239,8 @@ func backupFailure(sc *checklist.Scope, c cell, report probe.Report) error {
 	err := probeFailure(sc, c, report)
 	var stored *StoredValueError
 	if errors.As(err, &stored) {
-		item, _, _ := sc.Session.Checklist.Item(itemBackup)
-		stored.Item, stored.hint = itemBackup, fmt.Sprintf("%s — do %q again, which replaces the value", report.Diagnosis.Fix, item.Title)
+		item, _, _ := sc.Session.Checklist.Item(checklist.ItemBackupKey)
+		stored.Item, stored.hint = checklist.ItemBackupKey, fmt.Sprintf("%s — do %q again, which replaces the value", report.Diagnosis.Fix, item.Title)
 	}
 	return err
 }
@@ -252,8 +252,8 @@ func (n newKeyInService) madeUp(ctx context.Context, sc *checklist.Scope) (check
 		item string
 		step checklist.Step
 	}{
-		{itemGenerate, generateKey(n)},
-		{itemAdd, n.adder(checklist.NewKey)},
+		{checklist.ItemGenerate, generateKey(n)},
+		{checklist.ItemAdd, n.adder(checklist.NewKey)},
 	} {
 		if sc.Session.State(other.item).Status == checklist.StatusPassed {
 			continue

@@ -9,14 +9,11 @@ import (
 
 // orRollBack adds to a hint, in a rotation, that there is a way back.
 func orRollBack(sc *checklist.Scope, hint string) string {
-	if sc.Session.Checklist.ID != rotation {
+	if sc.Session.Checklist.ID != checklist.KindQuarterly {
 		return hint
 	}
 	return hint + "; keyturn rollback puts the old key back"
 }
-
-// rotation is the id of the checklist that a rollback is about.
-const rotation = "quarterly"
 
 // AlertError says that more signatures were refused in an hour than the
 // runbook's alert allows.

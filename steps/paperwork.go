@@ -15,20 +15,20 @@ import (
 // proofs are what each checklist has to prove, by item. A checklist with a limit
 // names its own milestones instead.
 var proofs = []struct{ item, what string }{
-	{itemTestStaging, "new key accepted in staging"},
-	{itemVerifyProduction, "new key accepted in production"},
-	{itemVerifyRemoval, "old key refused"},
-	{itemVerifyTest, "test key accepted"},
-	{itemVerifyRemoved, "test key refused"},
-	{itemVerifyOld, "old key accepted again"},
+	{checklist.ItemTestStaging, "new key accepted in staging"},
+	{checklist.ItemVerifyProduction, "new key accepted in production"},
+	{checklist.ItemVerifyRemoval, "old key refused"},
+	{checklist.ItemVerifyTest, "test key accepted"},
+	{checklist.ItemVerifyRemoved, "test key refused"},
+	{checklist.ItemVerifyOld, "old key accepted again"},
 }
 
 // findings are the items whose result belongs into a document.
 var findings = []string{
-	itemSeeWhoBreaks, itemBackup, itemOlderDeployments, itemAudit, itemDispose, // emergency
-	itemNameTrouble, itemInvestigate, itemDecide, // rollback
-	itemAlerts,                                       // drill
-	itemMonitor, itemVerifyAllNew, itemUpdateDefault, // quarterly
+	checklist.ItemSeeWhoBreaks, checklist.ItemBackupKey, checklist.ItemOlderDeployments, checklist.ItemAudit, checklist.ItemDispose, // emergency
+	checklist.ItemNameTrouble, checklist.ItemInvestigate, checklist.ItemDecide, // rollback
+	checklist.ItemAlerts,                                                           // drill
+	checklist.ItemMonitor, checklist.ItemVerifyAllNew, checklist.ItemUpdateDefault, // quarterly
 }
 
 // longestText bounds what a document quotes of one event, in characters.
@@ -80,7 +80,7 @@ const FactNextRotation = "next-rotation"
 // a day and no moment, at midnight UTC, so that every paper, message and screen
 // names the same.
 func NextRotation(s *checklist.Session) time.Time {
-	for _, id := range []string{itemAddProduction, itemInService} {
+	for _, id := range []string{checklist.ItemAddProduction, checklist.ItemNewKeyInService} {
 		if at := s.State(id).PassedAt; !at.IsZero() {
 			return dayOf(at.In(operatorZone(s)).AddDate(0, 0, s.Setup().RotationDays))
 		}
@@ -106,7 +106,7 @@ func keysOf(s *checklist.Session) []paper.Key {
 	var keys []paper.Key
 	for _, r := range []checklist.Role{checklist.OldKey, checklist.BackupKey, checklist.NewKey} {
 		role := paper.Text(r)
-		if r == checklist.OldKey && s.Checklist.ID == "emergency" {
+		if r == checklist.OldKey && s.Checklist.ID == checklist.KindEmergency {
 			role = "compromised"
 		}
 		for _, e := range s.Environments() {
@@ -145,7 +145,9 @@ func approvals(s *checklist.Session) []paper.Approval {
 }
 
 func needsApproval(c checklist.Checklist) bool {
-	return slices.ContainsFunc(c.Items(), func(i checklist.Item) bool { return i.Step == stepApprove || i.Step == stepApproveAfterwards })
+	return slices.ContainsFunc(c.Items(), func(i checklist.Item) bool {
+		return i.Step == checklist.StepApprove || i.Step == checklist.StepApproveAfterwards
+	})
 }
 
 // compromise returns what the declaration said, and nil where there is none.

@@ -44,7 +44,7 @@ func TestNextRotationIsADayOfTheOperator(t *testing.T) {
 		o.UTCOffset = tc.offset
 		s, _ := folded(t, o)
 		assert.True(t, NextRotation(s).IsZero(), "the new key is not in service yet")
-		s, _ = folded(t, o, checklist.Event{At: added, Kind: checklist.Passed, Item: itemAddProduction, Evidence: &checklist.Evidence{}})
+		s, _ = folded(t, o, checklist.Event{At: added, Kind: checklist.Passed, Item: checklist.ItemAddProduction, Evidence: &checklist.Evidence{}})
 		next := NextRotation(s)
 		assert.Equal(t, tc.want, next.Format("2006-01-02"), name)
 		assert.Equal(t, time.UTC, next.Location(), name)
@@ -59,7 +59,7 @@ func TestNextRotationIsADayOfTheOperator(t *testing.T) {
 func TestATimeToRefusalIsOneEverywhere(t *testing.T) {
 	t.Parallel()
 	s, _ := folded(t, checklisttest.Opening(checklist.Emergency(false)), checklist.Event{
-		At: checklisttest.Morning().Add(52*time.Second + 700*time.Millisecond), Kind: checklist.Passed, Item: itemProveRevoked, Evidence: &checklist.Evidence{},
+		At: checklisttest.Morning().Add(52*time.Second + 700*time.Millisecond), Kind: checklist.Passed, Item: checklist.ItemProveRevoked, Evidence: &checklist.Evidence{},
 	})
 	m, paper := s.Milestones()[0], reached(s)[0]
 	assert.Equal(t, 52*time.Second, m.After)
@@ -95,11 +95,11 @@ func TestTimeLine(t *testing.T) {
 	row := checklist.Effect{Code: checklist.VariableCreate, Target: "orders-api", Environment: checklist.Production, Key: "v2", Place: "production"}
 	made := row
 	made.How, made.Result = checklist.Made, "row_1"
-	override := checklist.Consent{Item: itemAddProduction, Deviation: checklist.Overridden, Gate: "day", Reason: "in a hurry"}
+	override := checklist.Consent{Item: checklist.ItemAddProduction, Deviation: checklist.Overridden, Gate: "day", Reason: "in a hurry"}
 	turned := checklisttest.Morning().Add(time.Hour)
 	tell := func(e checklist.Event) string {
 		s, events := folded(t, o,
-			checklist.Event{Kind: checklist.Requested, Item: itemAddProduction, Request: &checklist.Request{ID: "r1", Consent: override}}, e)
+			checklist.Event{Kind: checklist.Requested, Item: checklist.ItemAddProduction, Request: &checklist.Request{ID: "r1", Consent: override}}, e)
 		line := timeLine(s, events)
 		if len(line) < 3 {
 			return ""
@@ -107,28 +107,28 @@ func TestTimeLine(t *testing.T) {
 		return string(line[2].What)
 	}
 	for want, e := range map[string]checklist.Event{
-		"create HMAC_SECRET_V2 in orders-api production (row_1)":                            {Kind: checklist.Done, Effect: &made, Item: itemAddProduction},
-		"refused: create HMAC_SECRET_V2 in orders-api production: 403":                      {Kind: checklist.Unmade, Effect: &row, Item: itemAddProduction, Text: "403"},
-		"not known whether this was made: create HMAC_SECRET_V2 in orders-api production":   {Kind: checklist.Unknown, Effect: &row, Item: itemAddProduction},
-		"Add new key to production: two rows":                                               {Kind: checklist.Passed, Item: itemAddProduction, Evidence: &checklist.Evidence{Summary: "two rows"}},
-		"Add new key to production failed: 403; nothing was changed":                        {Kind: checklist.Failed, Item: itemAddProduction, Text: "403", Changed: "nothing was changed"},
+		"create HMAC_SECRET_V2 in orders-api production (row_1)":                            {Kind: checklist.Done, Effect: &made, Item: checklist.ItemAddProduction},
+		"refused: create HMAC_SECRET_V2 in orders-api production: 403":                      {Kind: checklist.Unmade, Effect: &row, Item: checklist.ItemAddProduction, Text: "403"},
+		"not known whether this was made: create HMAC_SECRET_V2 in orders-api production":   {Kind: checklist.Unknown, Effect: &row, Item: checklist.ItemAddProduction},
+		"Add new key to production: two rows":                                               {Kind: checklist.Passed, Item: checklist.ItemAddProduction, Evidence: &checklist.Evidence{Summary: "two rows"}},
+		"Add new key to production failed: 403; nothing was changed":                        {Kind: checklist.Failed, Item: checklist.ItemAddProduction, Text: "403", Changed: "nothing was changed"},
 		"passed over Notify team of rotation window: on leave":                              {Kind: checklist.PassedOver, Item: "notify", Text: "on leave"},
 		"deferred Notify team of rotation window: too slow":                                 {Kind: checklist.Deferred, Item: "notify", Text: "too slow"},
-		"gate day overridden for Add new key to production: in a hurry":                     {Kind: checklist.Overridden, Item: itemAddProduction, Gate: "day", Text: "in a hurry"},
-		"done again from Generate new key: it was corrupted":                                {Kind: checklist.Reopened, Item: itemGenerate, Text: "it was corrupted"},
+		"gate day overridden for Add new key to production: in a hurry":                     {Kind: checklist.Overridden, Item: checklist.ItemAddProduction, Gate: "day", Text: "in a hurry"},
+		"done again from Generate new key: it was corrupted":                                {Kind: checklist.Reopened, Item: checklist.ItemGenerate, Text: "it was corrupted"},
 		"rolled back by rollback-1":                                                         {Kind: checklist.RolledBack, Session: "rollback-1"},
-		"orders-api was taken out of the session, and not changed from then on: it is gone": {Kind: checklist.Narrowed, Item: itemGenerate, Target: "orders-api", Text: "it is gone"},
+		"orders-api was taken out of the session, and not changed from then on: it is gone": {Kind: checklist.Narrowed, Item: checklist.ItemGenerate, Target: "orders-api", Text: "it is gone"},
 		"the configuration changed: rotation_days changed: it was 90, now 30; agreed":       {Kind: checklist.Configured, Setup: &o.Setup, Drift: []checklist.Drift{{Subject: "rotation_days", Believed: "90", Found: "30"}}, Text: "agreed"},
 		"changed outside the session: orders-api HMAC_SECRET_V1 row 1 is gone: it was x": {Kind: checklist.Drifted, Drift: []checklist.Drift{
 			{Subject: checklist.VariableSubject("orders-api", "HMAC_SECRET_V1", "1"), Believed: "x"},
 		}},
 		"grace@example.com agreed: gate day overridden for Add new key to production: in a hurry": {
-			Kind: checklist.Approved, Item: itemAddProduction, Approval: &checklist.Approval{Request: "r1", Item: itemAddProduction, By: grace},
+			Kind: checklist.Approved, Item: checklist.ItemAddProduction, Approval: &checklist.Approval{Request: "r1", Item: checklist.ItemAddProduction, By: grace},
 		},
 		"abandoned before its end; in service as far as the session knows: staging: v1: given up": {
 			Kind: checklist.Abandoned, Text: "given up", Leaves: []checklist.Presence{{Environment: checklist.Staging, Key: "v1"}},
 		},
-		"note on Generate new key: slow": {Kind: checklist.Noted, Item: itemGenerate, Text: "slow"},
+		"note on Generate new key: slow": {Kind: checklist.Noted, Item: checklist.ItemGenerate, Text: "slow"},
 		"note: slow":                     {Kind: checklist.Noted, Text: "slow"},
 		"the sandbox's clock was turned to 2026-03-02 10:00:00": {Kind: checklist.Turned, Until: &turned},
 		"the journal's torn last line was dropped":              {Kind: checklist.Recovered},
@@ -139,14 +139,14 @@ func TestTimeLine(t *testing.T) {
 		assert.Equal(t, want, tell(e))
 	}
 	for _, e := range []checklist.Event{
-		{Kind: checklist.Planned, Item: itemGenerate, Plan: &checklist.Plan{}}, {Kind: checklist.Started, Item: itemGenerate},
-		{Kind: checklist.Agreed, Item: itemGenerate}, {Kind: checklist.Declined, Item: itemGenerate}, {Kind: checklist.Left, Item: itemGenerate},
-		{Kind: checklist.Intended, Item: itemGenerate, Effect: &row}, {Kind: checklist.Observed},
-		{Kind: checklist.Answered, Item: itemGenerate, Question: &checklist.Asked{ID: "x"}},
+		{Kind: checklist.Planned, Item: checklist.ItemGenerate, Plan: &checklist.Plan{}}, {Kind: checklist.Started, Item: checklist.ItemGenerate},
+		{Kind: checklist.Agreed, Item: checklist.ItemGenerate}, {Kind: checklist.Declined, Item: checklist.ItemGenerate}, {Kind: checklist.Left, Item: checklist.ItemGenerate},
+		{Kind: checklist.Intended, Item: checklist.ItemGenerate, Effect: &row}, {Kind: checklist.Observed},
+		{Kind: checklist.Answered, Item: checklist.ItemGenerate, Question: &checklist.Asked{ID: "x"}},
 		{Kind: checklist.Done, Item: "update-docs", Effect: &checklist.Effect{Code: checklist.DocumentDecisions}},
 	} {
 		assert.Empty(t, tell(e), e.Kind)
 	}
-	s, events := folded(t, o, checklist.Event{Kind: checklist.Requested, Item: itemAddProduction, Request: &checklist.Request{ID: "r1", Consent: override}})
+	s, events := folded(t, o, checklist.Event{Kind: checklist.Requested, Item: checklist.ItemAddProduction, Request: &checklist.Request{ID: "r1", Consent: override}})
 	assert.Equal(t, "a second person was asked to agree: gate day overridden for Add new key to production: in a hurry", s.EventWords(events[1]))
 }

@@ -316,7 +316,7 @@ func failure(sc *checklist.Scope, where string, e checklist.Environment, r probe
 		item, ok := addedBy(sc, e)
 		if ok {
 			hint += fmt.Sprintf(" — do %q again, which replaces the value", item.Title)
-			if item.Step == ReAddOldKey {
+			if item.Step == checklist.StepReAddOldKey {
 				hint += " where this session put it; any other row is removed at Vercel first"
 			}
 		}
@@ -347,7 +347,7 @@ func after(sep, text string) string {
 // old one back.
 func addedBy(sc *checklist.Scope, e checklist.Environment) (checklist.Item, bool) {
 	for _, i := range sc.Session.Checklist.Items() {
-		if (i.Step == AddNewKey || i.Step == ReAddOldKey) && i.In(e) {
+		if (i.Step == checklist.StepAddNewKey || i.Step == checklist.StepReAddOldKey) && i.In(e) {
 			return i, true
 		}
 	}

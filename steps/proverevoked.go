@@ -66,7 +66,7 @@ func (p proveRevoked) stillGone(ctx context.Context, sc *checklist.Scope) error 
 	}
 	rows, err := removeCompromised{p.Outside}.doomed(ctx, sc)
 	if err == nil && len(rows) > 0 {
-		removal, _, _ := sc.Session.StepState(stepRemoveCompromised)
+		removal, _, _ := sc.Session.StepState(checklist.StepRemoveCompromisedKey)
 		err = &redoError{
 			error: fmt.Errorf("%s has %d rows again", sc.Session.Key(checklist.OldKey).Variable(), len(rows)),
 			item:  removal.ID, hint: "somebody put it back: find out who, and do the removal again",

@@ -229,7 +229,7 @@ func (r redeploy) Do(ctx context.Context, sc *checklist.Scope) error {
 // first, but all at once while a key is abused or a service is down.
 func order(sc *checklist.Scope) [][]checklist.Environment {
 	all := sc.Environments()
-	if s := sc.Session.Checklist; s.Limit > 0 || s.ID == checklist.Rollback().ID {
+	if s := sc.Session.Checklist; s.Limit > 0 || s.ID == checklist.KindRollback {
 		return [][]checklist.Environment{all}
 	}
 	var one [][]checklist.Environment

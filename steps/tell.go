@@ -221,7 +221,7 @@ func completionMessage(sc *checklist.Scope, issues []string) notify.Message {
 	s := sc.Session
 	return notify.Completed(notify.Completion{
 		About: about(s), Old: s.Opening.Old, New: s.Opening.New,
-		Refused: s.State(itemVerifyRemoval).PassedAt, Next: NextRotation(s), Issues: issues,
+		Refused: s.State(checklist.ItemVerifyRemoval).PassedAt, Next: NextRotation(s), Issues: issues,
 	})
 }
 
@@ -229,12 +229,12 @@ func emergencyMessage(sc *checklist.Scope) notify.Message {
 	s := sc.Session
 	c := notify.Compromise{
 		About: about(s), Key: s.Opening.Old, New: s.Opening.New, Declared: s.OpenedAt,
-		Refused: s.State(itemProveRevoked).PassedAt, Accepted: s.State(itemInService).PassedAt,
+		Refused: s.State(checklist.ItemProveRevoked).PassedAt, Accepted: s.State(checklist.ItemNewKeyInService).PassedAt,
 	}
 	if known := compromise(s); known != nil {
 		c.Since, c.KnownBy = known.Since, s.Facts[FactKnownBy]
 	}
-	if st := s.State(itemOlderDeployments); st.Evidence != nil {
+	if st := s.State(checklist.ItemOlderDeployments); st.Evidence != nil {
 		c.Findings = append(c.Findings, "older deployments: "+cut(st.Evidence.Summary))
 	}
 	return notify.Emergency(c)
@@ -244,12 +244,12 @@ func rollbackMessage(sc *checklist.Scope) notify.Message {
 	s := sc.Session
 	r := notify.Return{
 		About: about(s), Parent: s.Opening.Parent, Old: s.Opening.Old, New: s.Opening.New,
-		Accepted: s.State(itemVerifyOld).PassedAt, Trouble: s.Opening.Reason,
+		Accepted: s.State(checklist.ItemVerifyOld).PassedAt, Trouble: s.Opening.Reason,
 	}
-	if st := s.State(itemNameTrouble); st.Evidence != nil {
+	if st := s.State(checklist.ItemNameTrouble); st.Evidence != nil {
 		r.Trouble = cut(st.Evidence.Summary)
 	}
-	if st := s.State(itemDecide); st.Evidence != nil {
+	if st := s.State(checklist.ItemDecide); st.Evidence != nil {
 		r.Decision = cut(st.Evidence.Summary)
 	}
 	return notify.RolledBack(r)

@@ -259,7 +259,7 @@ func (m monitor) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, e
 
 func (m monitor) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	now := sc.Now()
-	served, err := passedAt(sc, itemVerifyProduction)
+	served, err := passedAt(sc, checklist.ItemVerifyProduction)
 	if err != nil {
 		return checklist.Evidence{}, err
 	}
@@ -311,7 +311,7 @@ func (v verifyUsage) Plan(_ context.Context, sc *checklist.Scope) (checklist.Pla
 
 func (v verifyUsage) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	now, old := sc.Now(), sc.Session.Key(checklist.OldKey)
-	removed, err := passedAt(sc, itemRedeployRemoval)
+	removed, err := passedAt(sc, checklist.ItemRedeployRemoval)
 	if err != nil {
 		return checklist.Evidence{}, err
 	}

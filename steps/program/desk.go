@@ -64,7 +64,9 @@ func (p *Program) InProgress(checklistID string) (string, error) {
 
 // urgent reports whether a checklist is for a service that is in danger: what
 // it does not need must not keep it from being opened.
-func urgent(checklistID string) bool { return checklistID == emergencyID || checklistID == rollbackID }
+func urgent(checklistID string) bool {
+	return checklistID == checklist.KindEmergency || checklistID == checklist.KindRollback
+}
 
 // unreadable says which session cannot be shown, and why.
 type unreadable struct {

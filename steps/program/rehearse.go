@@ -54,7 +54,7 @@ func Rehearse(ctx context.Context, r RehearseOptions) (Rehearsed, error) {
 	// A keychain would keep the keys of every rehearsal; it is used when named.
 	o.Vault = cmp.Or(o.Vault, vault.BackendFile)
 	o.Explain, o.BuildTime = r.Explain, rehearsalBuildTime
-	if r.Checklist != rollbackID { // which begins with a rotation; its own part comes later
+	if r.Checklist != checklist.KindRollback { // which begins with a rotation; its own part comes later
 		o.Fault = r.Fault
 	}
 	p, err := Open(ctx, o)
@@ -69,7 +69,7 @@ func Rehearse(ctx context.Context, r RehearseOptions) (Rehearsed, error) {
 // walk walks the checklist. A rollback is walked with the rotation that it is
 // about.
 func (r RehearseOptions) walk(ctx context.Context, p *Program) (*checklist.Session, error) {
-	if r.Checklist == rollbackID {
+	if r.Checklist == checklist.KindRollback {
 		return (&RollbackRehearsal{
 			Program: p, Trouble: RemovalTrouble, Decision: steps.Resume, Fault: r.Fault,
 			Operator: r.Operator, Say: r.Say, Know: r.Know,
@@ -251,7 +251,7 @@ func (r *Rehearsal) openGate(ctx context.Context, e *checklist.Engine, gate *che
 func (r *Rehearsal) proveAgain(ctx context.Context, e *checklist.Engine, gate *checklist.GateError) error {
 	again := 0
 	for _, i := range e.Session().Checklist.Items() {
-		if i.Step != steps.ProveBothKeys || e.Session().CanRepeat(i.ID) != nil {
+		if i.Step != checklist.StepProveBothKeys || e.Session().CanRepeat(i.ID) != nil {
 			continue
 		}
 		r.Say("doing %q again", i.Title)
@@ -292,7 +292,7 @@ func corrupted(s *checklist.Session, item checklist.Item, cause error) (checklis
 		if stored.Item == i.ID {
 			return i, s.CanReopen(i.ID) == nil
 		}
-		if stored.Item == "" && (i.Step == steps.AddNewKey || i.Step == steps.ReAddOldKey) && i.In(item.Environments[0]) {
+		if stored.Item == "" && (i.Step == checklist.StepAddNewKey || i.Step == checklist.StepReAddOldKey) && i.In(item.Environments[0]) {
 			return i, s.CanReopen(i.ID) == nil
 		}
 	}

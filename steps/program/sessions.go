@@ -83,7 +83,7 @@ func (s *suspicion) Hint() string {
 // was compromised. A removal that was only begun counts: what made it necessary
 // does not end with it.
 func revoked(s *checklist.Session, id keygen.KeyID, e checklist.Environment) bool {
-	if s.Checklist.ID != emergencyID || s.Key(checklist.OldKey) != id {
+	if s.Checklist.ID != checklist.KindEmergency || s.Key(checklist.OldKey) != id {
 		return false
 	}
 	touches := false
@@ -91,7 +91,7 @@ func revoked(s *checklist.Session, id keygen.KeyID, e checklist.Environment) boo
 		touches = touches || of == e
 	}
 	for _, i := range s.Checklist.Items() {
-		if st := s.State(i.ID); i.Step == removeCompromised && touches {
+		if st := s.State(i.ID); i.Step == checklist.StepRemoveCompromisedKey && touches {
 			return st.Status == checklist.StatusPassed || len(st.Effects) > 0 || len(st.Pending) > 0
 		}
 	}

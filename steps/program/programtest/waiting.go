@@ -212,7 +212,7 @@ type waitingSteps struct{}
 
 func (waitingSteps) Step(name string) (checklist.Step, bool) {
 	if name == waitingApproval {
-		return steps.NewCatalog(&steps.Outside{}).Step("approve")
+		return steps.NewCatalog(&steps.Outside{}).Step(checklist.StepApprove)
 	}
 	return noChange{}, name == waitingChange
 }
