@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"keyturn/checklist"
 	"keyturn/keygen"
@@ -58,7 +57,7 @@ func (r row) command(variable string) string {
 
 func (a addKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	id := sc.Session.Key(a.role)
-	plan := checklist.Plan{Summary: fmt.Sprintf("Add %s to %s", id.Variable(), environmentWords(sc)), Risk: checklist.Change}
+	plan := checklist.Plan{Summary: fmt.Sprintf("Add %s to %s", id.Variable(), sc.EnvironmentWords()), Risk: checklist.Change}
 	for _, r := range a.rows(sc.Environments()) {
 		plan.Actions = append(plan.Actions, checklist.Action{
 			Target: r.target.Name, Environment: r.environment,
@@ -115,7 +114,7 @@ func (a addKey) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
 			if _, asked := now.variables[r.target.Project]; !asked {
 				continue
 			}
-			if v, ok := existing[r.String()]; !ok || v.Comment != markOf(sc).comment() {
+			if v, ok := existing[r.String()]; !ok || v.Comment != sc.Mark().Comment() {
 				return false, nil
 			}
 		}
@@ -126,7 +125,7 @@ func (a addKey) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
 // foreign refuses rows that the session did not make.
 func foreign(sc *checklist.Scope, existing map[string]vercel.Variable) error {
 	for _, r := range slices.Sorted(maps.Keys(existing)) {
-		if v := existing[r]; v.Comment != markOf(sc).comment() && !oursBefore(sc, v) {
+		if v := existing[r]; v.Comment != sc.Mark().Comment() && !oursBefore(sc, v) {
 			return checklist.WithHint(
 				fmt.Errorf("%s has %s already, row %s, which this session did not make", r, v.Key, v.ID),
 				"find out who added it; remove it at Vercel or start a session with the next free key id")
@@ -137,10 +136,7 @@ func foreign(sc *checklist.Scope, existing map[string]vercel.Variable) error {
 
 // oursBefore reports a row that the item made in an earlier round: its value is
 // not to be trusted, so it is replaced.
-func oursBefore(sc *checklist.Scope, v vercel.Variable) bool {
-	text, ok := strings.CutPrefix(v.Comment, commentPrefix)
-	return ok && markOf(sc).replaces(text)
-}
+func oursBefore(sc *checklist.Scope, v vercel.Variable) bool { return sc.Mark().ReplacesRow(v.Comment) }
 
 func (a addKey) Do(ctx context.Context, sc *checklist.Scope) error {
 	return a.do(ctx, sc, foreign)
@@ -199,7 +195,7 @@ func (a addKey) add(ctx context.Context, sc *checklist.Scope, r row, known custo
 			return checklist.Result{}, err
 		}
 		created, err := a.Vercel.CreateVariable(ctx, r.target.Project, vercel.NewVariable{
-			Key: id.Variable(), Value: secret, Type: r.slot.VariableType(), Comment: markOf(sc).comment(),
+			Key: id.Variable(), Value: secret, Type: r.slot.VariableType(), Comment: sc.Mark().Comment(),
 			Target: r.slot.Target, GitBranch: r.slot.Branch, CustomEnvironmentID: known[r.slot.CustomEnvironment],
 		})
 		if lost := (*vercel.UnknownOutcomeError)(nil); errors.As(err, &lost) || errors.Is(err, vercel.ErrExists) {
@@ -224,7 +220,7 @@ func (a addKey) findLost(ctx context.Context, sc *checklist.Scope, r row, cause 
 	}
 	v, ok := a.filled(sc, now)[r.String()]
 	switch {
-	case ok && v.Comment == markOf(sc).comment():
+	case ok && v.Comment == sc.Mark().Comment():
 		return checklist.Result{How: checklist.Found, ID: v.ID}, nil
 	case ok:
 		return checklist.Result{}, cause
@@ -252,7 +248,7 @@ func (a addKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evid
 		}
 		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{r.target.Name, r.vercel, v.ID, v.Type})
 	}
-	evidence.Summary = fmt.Sprintf("%s has %d rows in %s; it takes effect with the next deployment", id.Variable(), len(existing), environmentWords(sc))
+	evidence.Summary = fmt.Sprintf("%s has %d rows in %s; it takes effect with the next deployment", id.Variable(), len(existing), sc.EnvironmentWords())
 	a.compareInventoryWith(sc, now.variables, id, &evidence)
 	a.glance.show(now.at, now.variables)
 	return evidence, nil

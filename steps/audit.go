@@ -28,7 +28,7 @@ import (
 // shows it, and exports it for whoever investigates. Keyturn's own probes are in
 // it: a request can call itself anything.
 type audit struct {
-	ask
+	checklist.AskOnly
 	*Outside
 }
 
@@ -50,16 +50,16 @@ func (a audit) folder(sc *checklist.Scope) string {
 }
 
 func (a audit) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
-	since := sc.Session.Facts[FactCompromisedSince]
+	since := sc.Session.Facts[checklist.FactCompromisedSince]
 	return checklist.Plan{Summary: fmt.Sprintf("List every request with %s since %s", sc.Session.Key(checklist.OldKey), since), Risk: checklist.Look,
 		Actions: []checklist.Action{
-			{Words: "read the request logs of " + environmentWords(sc)},
+			{Words: "read the request logs of " + sc.EnvironmentWords()},
 			{Words: fmt.Sprintf("write %s and %s to %s", auditCSV, auditJSONL, a.folder(sc))},
 		}}, nil
 }
 
 func (a audit) Do(ctx context.Context, sc *checklist.Scope) error {
-	since, err := time.Parse(time.RFC3339, sc.Session.Facts[FactCompromisedSince])
+	since, err := time.Parse(time.RFC3339, sc.Session.Facts[checklist.FactCompromisedSince])
 	if err != nil {
 		return fmt.Errorf("read the time of the compromise: %w", err)
 	}
@@ -183,7 +183,7 @@ func jsonLinesOf(rows []auditRow) ([]byte, error) {
 func (a audit) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	evidence := checklist.Evidence{Facts: map[string]string{}}
 	var lines []byte
-	for file, fact := range map[string]string{auditCSV: FactAuditCSV, auditJSONL: FactAuditJSONL} {
+	for file, fact := range map[string]string{auditCSV: checklist.FactAuditCSV, auditJSONL: checklist.FactAuditJSONL} {
 		text, err := os.ReadFile(filepath.Join(a.folder(sc), file))
 		if err != nil {
 			return evidence, fmt.Errorf("read the export back: %w", err)
@@ -201,8 +201,8 @@ func (a audit) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidenc
 	table, total := auditTable(sc.Session.Key(checklist.OldKey), rows)
 	evidence.Tables = []checklist.Table{table, {
 		Title: "Export", Columns: []string{"File", "SHA-256"}, Rows: [][]string{
-			{filepath.Join(a.folder(sc), auditCSV), evidence.Facts[FactAuditCSV]},
-			{filepath.Join(a.folder(sc), auditJSONL), evidence.Facts[FactAuditJSONL]},
+			{filepath.Join(a.folder(sc), auditCSV), evidence.Facts[checklist.FactAuditCSV]},
+			{filepath.Join(a.folder(sc), auditJSONL), evidence.Facts[checklist.FactAuditJSONL]},
 		},
 	}}
 	for _, e := range sc.Environments() {
@@ -211,7 +211,7 @@ func (a audit) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidenc
 		}
 	}
 	evidence.Summary = fmt.Sprintf("%d requests named %s since %s, from %d senders; %s are Keyturn's own probes",
-		total, sc.Session.Key(checklist.OldKey), sc.Session.Facts[FactCompromisedSince], senders(rows), probe.UserAgent)
+		total, sc.Session.Key(checklist.OldKey), sc.Session.Facts[checklist.FactCompromisedSince], senders(rows), probe.UserAgent)
 	return evidence, nil
 }
 

@@ -73,7 +73,7 @@ func (b addBackupKey) Do(ctx context.Context, sc *checklist.Scope) error {
 			Kind: checklist.Confirm, Asked: askedBackup(), Default: checklist.Yes,
 			Title: "Put the emergency key into service while the new key is prepared?",
 			Body: fmt.Sprintf("It is in %s for %s. Clients that have it can sign with key id %s from the next redeploy on; the others wait for the new key.",
-				b.Vault.Describe(), environmentWords(sc), keygen.Emergency),
+				b.Vault.Describe(), sc.EnvironmentWords(), keygen.Emergency),
 		})
 		if err != nil {
 			return err
@@ -106,7 +106,7 @@ func (b addBackupKey) Verify(ctx context.Context, sc *checklist.Scope) (checklis
 		return evidence, err
 	}
 	evidence.Issues = append(evidence.Issues, fmt.Sprintf("%s is in service in %s: once nobody signs with it, remove it there, redeploy, and make a new one for the vault",
-		keygen.Emergency.Variable(), environmentWords(sc)))
+		keygen.Emergency.Variable(), sc.EnvironmentWords()))
 	evidence.Facts = map[string]string{}
 	for _, e := range sc.Environments() {
 		secret, err := b.secret(ctx, sc.Session, e, checklist.BackupKey)

@@ -55,7 +55,7 @@ func (b bound) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evide
 // ever released is answered to.
 func stepsOf(o *Outside) map[string]checklist.Step {
 	c := map[string]checklist.Step{
-		checklist.StepManual: manual{},
+		checklist.StepManual: checklist.Manual{},
 
 		checklist.StepReview:       review{Outside: o},
 		checklist.StepGenerateKey:  generateKey{o},

@@ -13,12 +13,6 @@ import (
 	"keyturn/vault"
 )
 
-// The two ways on from a rollback.
-const (
-	Resume  = "resume"
-	Abandon = "abandon"
-)
-
 // decide lets the operator resume the rotation or give it up.
 //
 // Resuming tells the session in trouble that its old key is back. Giving it up
@@ -26,16 +20,12 @@ const (
 // session; nothing is removed before the old key was accepted once more.
 type decide struct{ *Outside }
 
-// askedDecision is the question how it goes on.
-func askedDecision() checklist.Asked { return checklist.Asked{ID: "decide"} }
-
 // decided returns what the operator chose last, and "" before that.
-func decided(sc *checklist.Scope) string { return sc.Answer(askedDecision()) }
+func decided(sc *checklist.Scope) string { return sc.Answer(checklist.AskedDecision()) }
 
 // begun reports whether the decision has changed something: then it stands.
 func begun(sc *checklist.Scope) bool {
-	st := sc.Session.State(sc.Item.ID)
-	return len(st.Effects) > 0 || len(st.Pending) > 0
+	return len(sc.Made()) > 0 || len(sc.Pending()) > 0
 }
 
 // Plan asks for the decision first, since everything that is to be agreed to
@@ -48,7 +38,7 @@ func (d decide) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, 
 			return checklist.Plan{}, err
 		}
 	}
-	if choice == Abandon {
+	if choice == checklist.Abandon {
 		return d.planAbandon(ctx, sc)
 	}
 	return d.planResume(ctx, sc)
@@ -56,8 +46,8 @@ func (d decide) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, 
 
 func (d decide) choose(ctx context.Context, sc *checklist.Scope, before string) (string, error) {
 	oldID, newID := sc.Session.Key(checklist.OldKey), sc.Session.Key(checklist.NewKey)
-	resume := checklist.Choice{ID: Resume, Label: "Resume the rotation", Help: fmt.Sprintf("once the cause is mended; %s and %s both stay in service", oldID, newID)}
-	abandon := checklist.Choice{ID: Abandon, Label: "Abandon the rotation", Help: fmt.Sprintf("%s is removed everywhere and marked as unused; %s alone stays", newID, oldID)}
+	resume := checklist.Choice{ID: checklist.Resume, Label: "Resume the rotation", Help: fmt.Sprintf("once the cause is mended; %s and %s both stay in service", oldID, newID)}
+	abandon := checklist.Choice{ID: checklist.Abandon, Label: "Abandon the rotation", Help: fmt.Sprintf("%s is removed everywhere and marked as unused; %s alone stays", newID, oldID)}
 	if sc.Session.Opening.Parent == "" {
 		resume.Label, abandon.Label = "Leave everything as it is now", fmt.Sprintf("Take %s out of service", newID)
 		resume.Help = fmt.Sprintf("%s is in service again", oldID)
@@ -70,7 +60,7 @@ func (d decide) choose(ctx context.Context, sc *checklist.Scope, before string) 
 		choices = choices[:1]
 	}
 	a, err := sc.Ask(ctx, checklist.Question{
-		Kind: checklist.Choose, Asked: askedDecision(), Title: "How does it go on?", Choices: choices, Default: cmp.Or(before, Resume), Body: investigated(sc),
+		Kind: checklist.Choose, Asked: checklist.AskedDecision(), Title: "How does it go on?", Choices: choices, Default: cmp.Or(before, checklist.Resume), Body: investigated(sc),
 	})
 	if err == nil && !slices.ContainsFunc(choices, func(c checklist.Choice) bool { return c.ID == a.Text }) {
 		err = fmt.Errorf("%q is none of the choices", a.Text)
@@ -135,7 +125,7 @@ func (d decide) planAbandon(ctx context.Context, sc *checklist.Scope) (checklist
 	if err != nil {
 		return plan, err
 	}
-	plan.Summary = fmt.Sprintf("Give up %s: remove it from %s and mark it as unused", id, environmentWords(sc))
+	plan.Summary = fmt.Sprintf("Give up %s: remove it from %s and mark it as unused", id, sc.EnvironmentWords())
 	plan.Risk, plan.Confirm = checklist.Irreversible, string(id)
 	plan.Actions = append(plan.Actions, again.Actions...)
 	plan.Actions = append(plan.Actions, checklist.Action{Words: fmt.Sprintf("archive %s in %s, as a key that was never in service alone", id, d.Vault.Describe())})
@@ -162,10 +152,10 @@ func (d decide) whoBreaks(ctx context.Context, sc *checklist.Scope) string {
 
 func (d decide) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
 	switch decided(sc) {
-	case Resume:
+	case checklist.Resume:
 		parent, ok, err := d.parent(ctx, sc)
 		return err == nil && (!ok || told(parent, sc)), err
-	case Abandon:
+	case checklist.Abandon:
 		return d.abandoned(ctx, sc)
 	}
 	return false, nil
@@ -217,7 +207,7 @@ func (d decide) kept(ctx context.Context, sc *checklist.Scope, e checklist.Envir
 }
 
 func (d decide) Do(ctx context.Context, sc *checklist.Scope) error {
-	if decided(sc) == Abandon {
+	if decided(sc) == checklist.Abandon {
 		return d.abandon(ctx, sc)
 	}
 	parent, ok, err := d.parent(ctx, sc)
@@ -305,15 +295,12 @@ func (d decide) endParent(ctx context.Context, sc *checklist.Scope) error {
 	}
 	reason := fmt.Sprintf("rolled back by %s: %s; %s is out of service again, and %s alone is in service in %s",
 		sc.Session.ID(), cmp.Or(sc.Session.Facts[FactTroubleWhat], "the trouble was not named"),
-		sc.Session.Key(checklist.NewKey), sc.Session.Key(checklist.OldKey), environmentWords(sc))
+		sc.Session.Key(checklist.NewKey), sc.Session.Key(checklist.OldKey), sc.EnvironmentWords())
 	effect := checklist.Effect{Code: checklist.SessionAbandon, Object: parent.ID()}
 	return sc.Effect(ctx, effect, func(ctx context.Context) (checklist.Result, error) {
 		return checklist.Result{}, d.Sessions.Abandon(ctx, parent.ID(), reason)
 	})
 }
-
-// FactDecision holds what the operator decided, Resume or Abandon.
-const FactDecision = "decision"
 
 func (d decide) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	choice := decided(sc)
@@ -328,8 +315,8 @@ func (d decide) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evid
 	if err != nil {
 		return checklist.Evidence{}, err
 	}
-	facts := map[string]string{FactDecision: choice}
-	if choice == Abandon {
+	facts := map[string]string{checklist.FactDecision: choice}
+	if choice == checklist.Abandon {
 		return d.verifyAbandoned(ctx, sc, facts)
 	}
 	evidence := checklist.Evidence{Summary: "everything stays as it is", Facts: facts}
@@ -364,6 +351,6 @@ func (d decide) verifyAbandoned(ctx context.Context, sc *checklist.Scope, facts 
 		}
 	}
 	evidence.Summary = fmt.Sprintf("%s is removed from %s, refused by every target and archived as unused; %s alone is in service",
-		id, environmentWords(sc), sc.Session.Key(checklist.OldKey))
+		id, sc.EnvironmentWords(), sc.Session.Key(checklist.OldKey))
 	return evidence, d.compareInventory(ctx, sc, id, &evidence)
 }

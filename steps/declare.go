@@ -11,7 +11,7 @@ import (
 
 // declare asks since when a key is compromised and how that is known.
 type declare struct {
-	ask
+	checklist.AskOnly
 	*Outside
 }
 
@@ -88,7 +88,7 @@ func (d declare) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evide
 	knownBy := sc.Answer(askedKnownBy())
 	return checklist.Evidence{
 		Summary: fmt.Sprintf("%s is compromised since %s; known by: %s", sc.Session.Key(checklist.OldKey), bothTimes(sc.Session, since), knownBy),
-		Facts:   map[string]string{FactCompromisedSince: since.Format(time.RFC3339), FactKnownBy: knownBy},
+		Facts:   map[string]string{checklist.FactCompromisedSince: since.Format(time.RFC3339), checklist.FactKnownBy: knownBy},
 	}, nil
 }
 

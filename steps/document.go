@@ -84,7 +84,7 @@ func (f filing) where(sc *checklist.Scope) string { return f.path(f.Documents, s
 
 // mark is how the entry of this session, and of this round, is found again.
 func (f filing) mark(sc *checklist.Scope) string {
-	round := sc.Session.State(sc.Item.ID).Round
+	round := sc.Round()
 	if f.once {
 		round = 0
 	}

@@ -153,10 +153,10 @@ func TestPaperOfAnEmergency(t *testing.T) {
 	key := "v1"
 	said := map[string]checklist.Evidence{
 		"declare": {Summary: "v1 is compromised", Facts: map[string]string{
-			steps.FactCompromisedSince: "2026-03-02T07:30:00Z", steps.FactKnownBy: "a gist | <b>",
+			checklist.FactCompromisedSince: "2026-03-02T07:30:00Z", checklist.FactKnownBy: "a gist | <b>",
 		}},
 		"audit": {Summary: "48 requests", Facts: map[string]string{
-			steps.FactAuditCSV: strings.Repeat("c0", 32), steps.FactAuditJSONL: strings.Repeat("d1", 32),
+			checklist.FactAuditCSV: strings.Repeat("c0", 32), checklist.FactAuditJSONL: strings.Repeat("d1", 32),
 		}},
 	}
 

@@ -22,7 +22,7 @@ const (
 // updateTestAgent lets the operator point the test agent at the test key, and
 // waits until its requests are seen.
 type updateTestAgent struct {
-	ask
+	checklist.AskOnly
 	*Outside
 }
 

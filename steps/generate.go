@@ -51,9 +51,9 @@ func (g generateKey) generated(ctx context.Context, sc *checklist.Scope, e check
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("look for %s in the vault: %w", name, err)
-	case entry.Note == markOf(sc).String():
+	case entry.Note == sc.Mark().String():
 		return true, nil
-	case markOf(sc).replaces(entry.Note):
+	case sc.Mark().Replaces(entry.Note):
 		return false, nil
 	case entry.Status == vault.Active && name != secretName(e, keygen.Test):
 		return false, checklist.WithHint(
@@ -78,7 +78,7 @@ func (g generateKey) Do(ctx context.Context, sc *checklist.Scope) error {
 			}
 			fingerprint := secret.Fingerprint(sc.Session.Opening.Trail)
 			// Replace: what is there is an archived key or a drill's leftover.
-			_, err = g.Vault.Put(ctx, secretName(e, id), secret, vault.PutOptions{Fingerprint: fingerprint, Note: markOf(sc).String(), Replace: true})
+			_, err = g.Vault.Put(ctx, secretName(e, id), secret, vault.PutOptions{Fingerprint: fingerprint, Note: sc.Mark().String(), Replace: true})
 			return checklist.Result{Note: "fingerprint " + fingerprint.Short()}, unknown(err)
 		})
 		if err != nil {
@@ -113,6 +113,16 @@ func (g generateKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist
 		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows,
 			[]string{string(id), string(e), string(entry.Name), fingerprint.Short()})
 	}
-	evidence.Summary = fmt.Sprintf("key %s is in the vault, a secret of its own for %s", id, environmentWords(sc))
+	evidence.Summary = fmt.Sprintf("key %s is in the vault, a secret of its own for %s", id, sc.EnvironmentWords())
 	return evidence, nil
+}
+
+// NoteAgeUnknown is the vault's note on a key that was made elsewhere, nobody
+// said when. It is format.
+const NoteAgeUnknown = "age-unknown"
+
+// generatedIn reports whether a session made the secret of a vault's entry.
+func generatedIn(s *checklist.Session, entry vault.Entry) bool {
+	m, ok := checklist.ParseMark(entry.Note)
+	return ok && m.Session == s.ID()
 }

@@ -119,7 +119,7 @@ func (o *Outside) guide(ctx context.Context, sc *checklist.Scope, a act) (checkl
 			return left(ctx.Err())
 		case err != nil:
 			until = time.Time{}
-			note, suggested = fmt.Sprintf("The value could not be put on the clipboard: %v.%s", err, after(" ", checklist.Hint(err))), handCopy
+			note, suggested = fmt.Sprintf("The value could not be put on the clipboard: %v.%s", err, checklist.Suffix(" ", checklist.Hint(err))), handCopy
 		default:
 			until = sc.Now().Add(clipTime)
 			note = fmt.Sprintf("Handed to %s. Paste it into Value alone.", o.Hand.Clipboard.Describe())
@@ -164,14 +164,14 @@ func (a act) asked() checklist.Asked {
 
 // said reports whether the operator has said in this round that the act was done.
 func (a act) said(sc *checklist.Scope) bool {
-	return a.effect.Among(sc.Session.State(sc.Item.ID).Effects) ||
+	return a.effect.Among(sc.Made()) ||
 		a.also != "" && a.effect.Among(sc.Session.State(a.also).Effects)
 }
 
 // byHand is an effect that the operator makes. Each round of an item has its
 // own, so that one act is not taken for the next.
 func byHand(sc *checklist.Scope, e checklist.Effect) checklist.Effect {
-	e.ByHand, e.Round = true, sc.Session.State(sc.Item.ID).Round
+	e.ByHand, e.Round = true, sc.Round()
 	return e
 }
 

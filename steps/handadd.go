@@ -28,12 +28,12 @@ func (a handAdd) acts(sc *checklist.Scope) []act {
 func (a handAdd) act(sc *checklist.Scope, r row) act {
 	name := sc.Session.Key(a.role).Variable()
 	effect := byHand(sc, r.creation(sc.Session.Key(a.role)))
-	has, st := fmt.Sprintf("If %s is there for %s", name, r.slot.dashboardName()), sc.Session.State(sc.Item.ID)
+	has := fmt.Sprintf("If %s is there for %s", name, r.slot.dashboardName())
 	there := has + ": stop (esc), it is not ours."
 	switch {
 	case a.role != checklist.NewKey:
 		there = has + ", leave it: this is done."
-	case st.Round > 0 || effect.Among(st.Pending):
+	case sc.Round() > 0 || effect.Among(sc.Pending()):
 		there = has + ", this session added it: delete it."
 	}
 	return act{
@@ -57,7 +57,7 @@ func (a handAdd) act(sc *checklist.Scope, r row) act {
 
 func (a handAdd) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	plan := checklist.Plan{
-		Summary: fmt.Sprintf("Add %s to %s, by hand", sc.Session.Key(a.role).Variable(), environmentWords(sc)), Risk: checklist.Change,
+		Summary: fmt.Sprintf("Add %s to %s, by hand", sc.Session.Key(a.role).Variable(), sc.EnvironmentWords()), Risk: checklist.Change,
 		Warnings: []string{
 			a.Hand.Clipboard.Notice(clipTime),
 			"Keyturn cannot see the variables: look for rows of the same name before you add one.",
@@ -103,11 +103,11 @@ func (a handAdd) Do(ctx context.Context, sc *checklist.Scope) error {
 func (a handAdd) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	name, rows := sc.Session.Key(a.role).Variable(), a.rows(sc.Environments())
 	if !allSaid(sc, a.acts(sc)) {
-		return checklist.Evidence{}, fmt.Errorf("%s is not added everywhere in %s", name, environmentWords(sc))
+		return checklist.Evidence{}, fmt.Errorf("%s is not added everywhere in %s", name, sc.EnvironmentWords())
 	}
 	return checklist.Evidence{
 		Summary: fmt.Sprintf("%s was added by hand in %s, %d times, as %s says; only the probes behind the next deployment can prove it",
-			name, environmentWords(sc), len(rows), sc.Session.Opening.Operator),
+			name, sc.EnvironmentWords(), len(rows), sc.Session.Opening.Operator),
 		Tables: []checklist.Table{byHandTable(sc, rows, name+", added")},
 	}, nil
 }

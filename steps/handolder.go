@@ -16,7 +16,7 @@ import (
 // operator brings the addresses of those that the dashboard shows, each is
 // probed, and what accepts the compromised key is deleted by hand.
 type handOlder struct {
-	ask
+	checklist.AskOnly
 	*Outside
 }
 
@@ -73,7 +73,7 @@ func (h handOlder) Do(ctx context.Context, sc *checklist.Scope) error {
 		switch {
 		case doomed && o.answer.mayAccept():
 			err = h.perform(ctx, sc, a)
-		case o.answer.is != unjudged && a.effect.Among(sc.Session.State(sc.Item.ID).Pending):
+		case o.answer.is != unjudged && a.effect.Among(sc.Pending()):
 			err = leave(ctx, sc, a.effect) // it is there still
 		}
 		if err != nil {
@@ -87,7 +87,7 @@ func (h handOlder) Do(ctx context.Context, sc *checklist.Scope) error {
 // nobody knows yet whether it was made.
 func (h handOlder) begun(sc *checklist.Scope, c cell) []string {
 	var addresses []string
-	for _, e := range sc.Session.State(sc.Item.ID).Pending {
+	for _, e := range sc.Pending() {
 		if e.Code == checklist.DeploymentDelete && e.Target == c.target.Name && e.Environment == c.environment {
 			addresses = append(addresses, e.Object)
 		}

@@ -68,7 +68,7 @@ func (r handRedeploy) acts(sc *checklist.Scope) []act {
 }
 
 func (r handRedeploy) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
-	plan := checklist.Plan{Summary: "Redeploy " + environmentWords(sc) + ", by hand", Risk: checklist.Change}
+	plan := checklist.Plan{Summary: "Redeploy " + sc.EnvironmentWords() + ", by hand", Risk: checklist.Change}
 	for _, row := range r.siteRows(sc) {
 		plan.Actions = append(plan.Actions, checklist.Action{
 			Target: row.target.Name, Environment: row.environment, Words: fmt.Sprintf("you redeploy what serves %s, with the variables of now", row.vercel),
@@ -132,7 +132,7 @@ func (r handRedeploy) due(ctx context.Context, sc *checklist.Scope, e checklist.
 			expected[checklist.OldKey] = probe.Refused
 		}
 	}
-	if decided(sc) == Abandon {
+	if decided(sc) == checklist.Abandon {
 		expected[checklist.NewKey] = probe.Refused
 	}
 	var keys []dueKey
@@ -158,7 +158,7 @@ func (r handRedeploy) Verify(ctx context.Context, sc *checklist.Scope) (checklis
 	rows := r.siteRows(sc)
 	evidence := checklist.Evidence{Facts: map[string]string{}, Tables: []checklist.Table{byHandTable(sc, rows, "Redeployed")}}
 	if !allSaid(sc, r.acts(sc)) {
-		return checklist.Evidence{}, fmt.Errorf("%s is not redeployed everywhere", environmentWords(sc))
+		return checklist.Evidence{}, fmt.Errorf("%s is not redeployed everywhere", sc.EnvironmentWords())
 	}
 	proofs := checklist.Table{Title: "What the services say since", Columns: []string{"Target", "Environment", "Key", "Answer", "Deployment"}}
 	cells := r.probed(sc.Environments())
@@ -182,7 +182,7 @@ func (r handRedeploy) Verify(ctx context.Context, sc *checklist.Scope) (checklis
 			evidence.Facts[checklist.Fact(checklist.FactRefused, e, role)] = ""
 		}
 	}
-	evidence.Summary = fmt.Sprintf("%s was redeployed by hand, %d times, as %s says", environmentWords(sc), len(rows), sc.Session.Opening.Operator)
+	evidence.Summary = fmt.Sprintf("%s was redeployed by hand, %d times, as %s says", sc.EnvironmentWords(), len(rows), sc.Session.Opening.Operator)
 	if err != nil {
 		evidence.Summary += "; the services do not show it"
 		return evidence, err
@@ -209,7 +209,7 @@ func (r handRedeploy) wait(ctx context.Context, sc *checklist.Scope, c cell) (ro
 			}
 			rows = append(rows, []string{c.target.Name, string(c.environment), string(k.ID), string(got.Got), got.Deployment})
 			if got.Verdict != probe.OK && wrong == "" {
-				wrong = fmt.Sprintf("%s is %s, want %s%s", k.ID, got.Got, k.Expect, after(": ", got.Detail))
+				wrong = fmt.Sprintf("%s is %s, want %s%s", k.ID, got.Got, k.Expect, checklist.Suffix(": ", got.Detail))
 			}
 		}
 		if wrong == "" {
@@ -217,7 +217,7 @@ func (r handRedeploy) wait(ctx context.Context, sc *checklist.Scope, c cell) (ro
 		}
 		// In a later round it is likely the deployment before, with the value that
 		// is being put right.
-		if waited == serveDoubt && sc.Session.State(sc.Item.ID).Round == 0 {
+		if waited == serveDoubt && sc.Round() == 0 {
 			if err := r.lookInto(ctx, sc, c, keys); err != nil {
 				return rows, err
 			}

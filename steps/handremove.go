@@ -54,7 +54,7 @@ func (r row) removal(id keygen.KeyID) checklist.Effect {
 
 func (r handRemove) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	id := sc.Session.Key(r.role)
-	plan := checklist.Plan{Summary: fmt.Sprintf("Remove %s from %s, by hand", id.Variable(), environmentWords(sc)), Risk: checklist.Change}
+	plan := checklist.Plan{Summary: fmt.Sprintf("Remove %s from %s, by hand", id.Variable(), sc.EnvironmentWords()), Risk: checklist.Change}
 	if r.role == checklist.OldKey {
 		plan.Risk, plan.Confirm = checklist.Irreversible, string(id)
 		plan.Warnings = append(plan.Warnings, "Vercel cannot give the value back. A rollback takes it from the vault.")
@@ -90,11 +90,11 @@ func (r handRemove) Verify(_ context.Context, sc *checklist.Scope) (checklist.Ev
 
 func removedByHand(sc *checklist.Scope, name string, rows []row, acts []act) (checklist.Evidence, error) {
 	if !allSaid(sc, acts) {
-		return checklist.Evidence{}, fmt.Errorf("%s is not removed everywhere in %s", name, environmentWords(sc))
+		return checklist.Evidence{}, fmt.Errorf("%s is not removed everywhere in %s", name, sc.EnvironmentWords())
 	}
 	return checklist.Evidence{
 		Summary: fmt.Sprintf("%s was removed by hand from %s, as %s says; running deployments accept it until the next one serves, and only a refused request proves the removal",
-			name, environmentWords(sc), sc.Session.Opening.Operator),
+			name, sc.EnvironmentWords(), sc.Session.Opening.Operator),
 		Tables: []checklist.Table{byHandTable(sc, rows, name+", removed")},
 	}, nil
 }
@@ -137,9 +137,9 @@ func (t Target) reachWords(e checklist.Environment) string {
 	}
 	names := strings.Join(customs, " or ")
 	if e == checklist.Production {
-		return "Production" + after(" or ", names)
+		return "Production" + checklist.Suffix(" or ", names)
 	}
-	return "Preview, Development, a branch or a custom environment" + after(" other than ", names)
+	return "Preview, Development, a branch or a custom environment" + checklist.Suffix(" other than ", names)
 }
 
 // cellRows has one row for each target and environment, for what is told of
@@ -155,7 +155,7 @@ func (r handRemoveCompromised) cellRows(sc *checklist.Scope) []row {
 func (r handRemoveCompromised) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	id := sc.Session.Key(checklist.OldKey)
 	plan := checklist.Plan{
-		Summary: fmt.Sprintf("Remove %s from %s, every row of it, by hand", id.Variable(), environmentWords(sc)),
+		Summary: fmt.Sprintf("Remove %s from %s, every row of it, by hand", id.Variable(), sc.EnvironmentWords()),
 		Risk:    checklist.Irreversible, Confirm: string(id),
 		Warnings: []string{"Nothing is revoked before the redeploy: running deployments go on accepting the key."},
 	}
@@ -181,7 +181,7 @@ func (r handRemoveCompromised) Verify(_ context.Context, sc *checklist.Scope) (c
 
 // handDefault is updateDefault where nobody can look at Vercel.
 type handDefault struct {
-	look
+	checklist.LookOnly
 	*Outside
 }
 

@@ -84,7 +84,7 @@ func (o *Outside) compareInventoryWith(sc *checklist.Scope, all map[string][]ver
 			verdict = now[t.Name]
 			changed := changedSince(all[t.Project], except, sc.Session.OpenedAt)
 			evidence.Issues = append(evidence.Issues,
-				fmt.Sprintf("other variables of %s changed meanwhile, not by this session%s", t.Name, after(": ", changed)))
+				fmt.Sprintf("other variables of %s changed meanwhile, not by this session%s", t.Name, checklist.Suffix(": ", changed)))
 		}
 		table.Rows = append(table.Rows, []string{t.Name, before[t.Name], verdict})
 	}

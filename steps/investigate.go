@@ -18,7 +18,7 @@ import (
 // and for whom, what the session in trouble did, what was deployed meanwhile,
 // what is wrong with the new key, and which deployments lead back into trouble.
 type investigate struct {
-	look
+	checklist.LookOnly
 	*Outside
 }
 
@@ -33,7 +33,7 @@ const (
 
 func (v investigate) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	plan := checklist.Plan{Summary: "Look for the cause", Risk: checklist.Look, Actions: []checklist.Action{
-		{Words: "refused signatures by key id, reason and hour, from the request log of " + environmentWords(sc)},
+		{Words: "refused signatures by key id, reason and hour, from the request log of " + sc.EnvironmentWords()},
 		{Words: "deployments since the trouble can have begun, and those that must not be returned to"},
 	}}
 	if parent := sc.Session.Opening.Parent; parent != "" {
@@ -312,8 +312,8 @@ func (v investigate) deployments(ctx context.Context, sc *checklist.Scope, since
 				continue
 			}
 			by := "somebody else"
-			if m, ok := parseMark(d.Mark); ok {
-				by = m.session + " " + m.item
+			if m, ok := checklist.ParseMark(d.Mark); ok {
+				by = m.Session + " " + m.Item
 			}
 			t.Rows = append(t.Rows, []string{s.target.Name, s.where(), d.ID, moment(d.CreatedAt()), strings.ToLower(d.ReadyState), by})
 		}

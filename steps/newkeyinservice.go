@@ -170,8 +170,8 @@ func (n newKeyInService) Verify(ctx context.Context, sc *checklist.Scope) (check
 		evidence.Summary = "the emergency key is not in service as it must be"
 		return evidence, err
 	}
-	words = strings.TrimPrefix(words+after("; ", backup), "; ")
-	evidence.Summary = fmt.Sprintf("%s is accepted in %s%s", sc.Session.Key(checklist.NewKey), environmentWords(sc), after("; ", words))
+	words = strings.TrimPrefix(words+checklist.Suffix("; ", backup), "; ")
+	evidence.Summary = fmt.Sprintf("%s is accepted in %s%s", sc.Session.Key(checklist.NewKey), sc.EnvironmentWords(), checklist.Suffix("; ", words))
 	return evidence, nil
 }
 

@@ -20,7 +20,7 @@ import (
 // it goes on accepting the keys of its moment, and offers to delete those that
 // accept the compromised one.
 type findOlderDeployments struct {
-	ask
+	checklist.AskOnly
 	*Outside
 }
 
@@ -147,7 +147,7 @@ func (f findOlderDeployments) Do(ctx context.Context, sc *checklist.Scope) error
 	// What is there still was not deleted, whatever was begun before.
 	for _, l := range all {
 		chosen := slices.ContainsFunc(doomed, func(d leftover) bool { return d.deployment.ID == l.deployment.ID })
-		if e := l.deletion(); !chosen && e.Among(sc.Session.State(sc.Item.ID).Pending) {
+		if e := l.deletion(); !chosen && e.Among(sc.Pending()) {
 			if err := leave(ctx, sc, e); err != nil {
 				return err
 			}
@@ -318,7 +318,7 @@ func unclearWords(n int, id keygen.KeyID) string {
 // deleted returns the deletions that the item has made, in words.
 func deleted(sc *checklist.Scope) []string {
 	var words []string
-	for _, e := range sc.Session.State(sc.Item.ID).Effects {
+	for _, e := range sc.Made() {
 		words = append(words, e.String())
 	}
 	return words

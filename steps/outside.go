@@ -151,16 +151,3 @@ func unknown(err error) error {
 	}
 	return err
 }
-
-// look is embedded by steps that only read: there is nothing to do, and all is
-// in Verify.
-type look struct{}
-
-func (look) Check(context.Context, *checklist.Scope) (bool, error) { return true, nil }
-func (look) Do(context.Context, *checklist.Scope) error            { return nil }
-
-// ask is embedded by steps whose work is a question to the operator, who may
-// be asked again without harm.
-type ask struct{}
-
-func (ask) Check(context.Context, *checklist.Scope) (bool, error) { return false, nil }

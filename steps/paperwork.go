@@ -155,10 +155,10 @@ func compromise(s *checklist.Session) *paper.Compromise {
 	if s.Checklist.ID != "emergency" {
 		return nil
 	}
-	since, _ := time.Parse(time.RFC3339, s.Facts[FactCompromisedSince]) // zero: not known
+	since, _ := time.Parse(time.RFC3339, s.Facts[checklist.FactCompromisedSince]) // zero: not known
 	return &paper.Compromise{
-		Since: since, KnownBy: paper.Text(s.Facts[FactKnownBy]), NewKeyFirst: choiceOf(s) == ChoiceGrace,
-		AuditCSV: paper.Digest(s.Facts[FactAuditCSV]), AuditJSONL: paper.Digest(s.Facts[FactAuditJSONL]),
+		Since: since, KnownBy: paper.Text(s.Facts[checklist.FactKnownBy]), NewKeyFirst: s.Choice() == checklist.ChoiceGrace,
+		AuditCSV: paper.Digest(s.Facts[checklist.FactAuditCSV]), AuditJSONL: paper.Digest(s.Facts[checklist.FactAuditJSONL]),
 	}
 }
 

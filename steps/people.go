@@ -43,7 +43,7 @@ func (n notifyWindow) Verify(ctx context.Context, sc *checklist.Scope) (checklis
 
 // updateDefault records which name the current key goes by.
 type updateDefault struct {
-	look
+	checklist.LookOnly
 	*Outside
 }
 

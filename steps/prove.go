@@ -18,7 +18,7 @@ import (
 // asked at its environment's address, and then at the own addresses of the
 // deployments that serve its slots.
 type prove struct {
-	look
+	checklist.LookOnly
 	*Outside
 	newKey, oldKey probe.Expectation
 }
@@ -29,7 +29,7 @@ func (p prove) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, err
 	for i, k := range expected {
 		words[i] = fmt.Sprintf("%s %s", k.ID, k.Expect)
 	}
-	plan := checklist.Plan{Summary: "Probe " + environmentWords(sc), Risk: checklist.Look}
+	plan := checklist.Plan{Summary: "Probe " + sc.EnvironmentWords(), Risk: checklist.Look}
 	for _, c := range p.probed(sc.Environments()) {
 		plan.Actions = append(plan.Actions, checklist.Action{
 			Target: c.target.Name, Environment: c.environment,
@@ -331,16 +331,9 @@ func failure(sc *checklist.Scope, where string, e checklist.Environment, r probe
 			hint = "the service lets forged or revoked requests in: stop, and have its verifier looked at"
 		}
 		return checklist.WithHint(
-			fmt.Errorf("%s: %s was %s, want %s%s", where, row.Name, row.Got, row.Expect, after(": ", row.Detail)), "%s", orRollBack(sc, hint))
+			fmt.Errorf("%s: %s was %s, want %s%s", where, row.Name, row.Got, row.Expect, checklist.Suffix(": ", row.Detail)), "%s", orRollBack(sc, hint))
 	}
 	return fmt.Errorf("%s: the suite sent no request", where)
-}
-
-func after(sep, text string) string {
-	if text == "" {
-		return ""
-	}
-	return sep + text
 }
 
 // addedBy returns the item that added the new key in the environment, or put the

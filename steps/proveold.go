@@ -15,7 +15,7 @@ import (
 // The new key is asked for as well, where it has a row. What comes of it is told
 // and keeps nothing up: it may be the very trouble that is being left.
 type proveOldKey struct {
-	look
+	checklist.LookOnly
 	*Outside
 }
 
@@ -75,7 +75,7 @@ func (p proveOldKey) tryNewKey(ctx context.Context, sc *checklist.Scope, s site,
 	if err != nil {
 		return newKeyFinding{}, fmt.Errorf("probe %s with %s: %w", s, id, err)
 	}
-	return newKeyFinding{row: true, accepted: got.Verdict == probe.OK, words: string(got.Got) + after(": ", got.Detail)}, nil
+	return newKeyFinding{row: true, accepted: got.Verdict == probe.OK, words: string(got.Got) + checklist.Suffix(": ", got.Detail)}, nil
 }
 
 // tellNewKey adds to the evidence how the new key stands. It counts as accepted

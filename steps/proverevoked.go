@@ -14,7 +14,7 @@ import (
 // proveRevoked proves that no service accepts the compromised key. What else is
 // accepted by then anchors the proof; revocation waits for none of it.
 type proveRevoked struct {
-	look
+	checklist.LookOnly
 	*Outside
 }
 

@@ -12,7 +12,7 @@ import (
 // restored: Vercel cannot give back a sensitive variable, so without the
 // vault's copy there is no rollback.
 type proveVault struct {
-	look
+	checklist.LookOnly
 	*Outside
 }
 

@@ -61,7 +61,7 @@ func (e *CompromisedError) Hint() string {
 
 func (a reAddKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	id := sc.Session.Key(checklist.OldKey)
-	plan := checklist.Plan{Summary: fmt.Sprintf("Put %s back into %s", id.Variable(), environmentWords(sc)), Risk: checklist.Change}
+	plan := checklist.Plan{Summary: fmt.Sprintf("Put %s back into %s", id.Variable(), sc.EnvironmentWords()), Risk: checklist.Change}
 	if err := a.admit(ctx, sc); err != nil {
 		return plan, err
 	}

@@ -63,9 +63,9 @@ func (s site) field() string {
 
 // mark is that of the item, and names the slot unless it is the cell's first.
 func (s site) mark(sc *checklist.Scope) string {
-	m := markOf(sc)
+	m := sc.Mark()
 	if !s.first() {
-		m.slot = s.slot.String()
+		m.Slot = s.slot.String()
 	}
 	return m.String()
 }
@@ -164,7 +164,7 @@ func (o *Outside) cells(environments []checklist.Environment) []cell {
 }
 
 func (r redeploy) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
-	plan := checklist.Plan{Summary: "Redeploy " + environmentWords(sc), Risk: checklist.Change}
+	plan := checklist.Plan{Summary: "Redeploy " + sc.EnvironmentWords(), Risk: checklist.Change}
 	sites := r.sites(sc.Environments())
 	plan.Actions = make([]checklist.Action, len(sites))
 	return plan, eachIndex(ctx, sites, func(ctx context.Context, i int, c site) error {
@@ -322,7 +322,7 @@ func (r redeploy) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Ev
 			evidence.Facts[checklist.Fact(checklist.FactRefused, c.environment, role)] = ""
 		}
 	}
-	evidence.Summary = fmt.Sprintf("%d new deployments serve %s", len(evidence.Tables[0].Rows), environmentWords(sc))
+	evidence.Summary = fmt.Sprintf("%d new deployments serve %s", len(evidence.Tables[0].Rows), sc.EnvironmentWords())
 	return evidence, nil
 }
 

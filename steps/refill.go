@@ -68,12 +68,12 @@ func (a addKey) verifyRefill(ctx context.Context, sc *checklist.Scope) (checklis
 			return evidence, fmt.Errorf("%s has no row %s after it was put back", r, id.Variable())
 		}
 		how := "was there"
-		if v.Comment == markOf(sc).comment() {
+		if v.Comment == sc.Mark().Comment() {
 			how = "put back"
 			added++
 		}
 		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{r.target.Name, r.vercel, v.ID, v.Type, how})
 	}
-	evidence.Summary = fmt.Sprintf("%s has all its rows in %s, %d of them put back; it takes effect with the next deployment", id.Variable(), environmentWords(sc), added)
+	evidence.Summary = fmt.Sprintf("%s has all its rows in %s, %d of them put back; it takes effect with the next deployment", id.Variable(), sc.EnvironmentWords(), added)
 	return evidence, a.compareInventory(ctx, sc, id, &evidence)
 }

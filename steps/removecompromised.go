@@ -111,7 +111,7 @@ func compromisedRows(now holding, id keygen.KeyID, environments []checklist.Envi
 func (r removeCompromised) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	id := sc.Session.Key(checklist.OldKey)
 	plan := checklist.Plan{
-		Summary: fmt.Sprintf("Remove %s from %s, every row of it", id.Variable(), environmentWords(sc)),
+		Summary: fmt.Sprintf("Remove %s from %s, every row of it", id.Variable(), sc.EnvironmentWords()),
 		Risk:    checklist.Irreversible, Confirm: string(id),
 		Warnings: []string{"Nothing is revoked before the redeploy: running deployments go on accepting the key."},
 	}
@@ -167,13 +167,12 @@ func (r removeCompromised) Verify(ctx context.Context, sc *checklist.Scope) (che
 		return checklist.Evidence{}, err
 	}
 	if len(rows) > 0 {
-		return checklist.Evidence{}, fmt.Errorf("%s still has %d rows in %s", id.Variable(), len(rows), environmentWords(sc))
+		return checklist.Evidence{}, fmt.Errorf("%s still has %d rows in %s", id.Variable(), len(rows), sc.EnvironmentWords())
 	}
 	evidence := checklist.Evidence{
-		Summary: fmt.Sprintf("%s has no row left in %s; it is accepted until the next deployment serves", id.Variable(), environmentWords(sc)),
+		Summary: fmt.Sprintf("%s has no row left in %s; it is accepted until the next deployment serves", id.Variable(), sc.EnvironmentWords()),
 	}
-	state := sc.Session.State(sc.Item.ID)
-	for _, e := range slices.Concat(state.Effects, state.Pending) { // what was left pending is seen to be done
+	for _, e := range slices.Concat(sc.Made(), sc.Pending()) { // what was left pending is seen to be done
 		if e.Code == checklist.VariableNarrow {
 			evidence.Issues = append(evidence.Issues, fmt.Sprintf("the compromised secret stays in service elsewhere: %s", e))
 		}

@@ -3,7 +3,6 @@ package steps
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"keyturn/checklist"
 	"keyturn/steps/probe"
@@ -30,7 +29,7 @@ func (r removeKey) doomed(ctx context.Context, sc *checklist.Scope, targets []Ta
 func (r removeKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	id := sc.Session.Key(r.role)
 	plan := checklist.Plan{
-		Summary: fmt.Sprintf("Remove %s from %s", id.Variable(), environmentWords(sc)),
+		Summary: fmt.Sprintf("Remove %s from %s", id.Variable(), sc.EnvironmentWords()),
 		Risk:    checklist.Change,
 	}
 	if r.role == checklist.OldKey {
@@ -144,21 +143,12 @@ func (r removeKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.E
 		return checklist.Evidence{}, err
 	}
 	if len(rows) > 0 {
-		return checklist.Evidence{}, fmt.Errorf("%s still has %d rows in %s", id.Variable(), len(rows), environmentWords(sc))
+		return checklist.Evidence{}, fmt.Errorf("%s still has %d rows in %s", id.Variable(), len(rows), sc.EnvironmentWords())
 	}
 	evidence := checklist.Evidence{
-		Summary: fmt.Sprintf("%s has no row left in %s; running deployments accept it until the next one serves", id.Variable(), environmentWords(sc)),
+		Summary: fmt.Sprintf("%s has no row left in %s; running deployments accept it until the next one serves", id.Variable(), sc.EnvironmentWords()),
 	}
 	r.compareInventoryWith(sc, now.variables, id, &evidence)
 	r.glance.show(now.at, now.variables)
 	return evidence, nil
-}
-
-// environmentWords names the item's environments for a sentence.
-func environmentWords(sc *checklist.Scope) string {
-	var names []string
-	for _, e := range sc.Environments() {
-		names = append(names, string(e))
-	}
-	return strings.Join(names, " and ")
 }

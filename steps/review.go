@@ -59,7 +59,7 @@ func (e Exported) Evidence(command string) checklist.Evidence {
 
 // review verifies the last record and lists its open issues.
 type review struct {
-	look
+	checklist.LookOnly
 	*Outside
 }
 

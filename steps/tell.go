@@ -71,12 +71,12 @@ const (
 // postEffect is the posting of an item's message. Each round of an item has its
 // own, so that one that was posted is not taken for the next.
 func postEffect(sc *checklist.Scope, to audience) checklist.Effect {
-	return checklist.Effect{Code: checklist.MessagePost, Object: string(to), Round: sc.Session.State(sc.Item.ID).Round}
+	return checklist.Effect{Code: checklist.MessagePost, Object: string(to), Round: sc.Round()}
 }
 
 // posted reports whether Slack took the item's message.
 func posted(sc *checklist.Scope, to audience) bool {
-	return postEffect(sc, to).Among(sc.Session.State(sc.Item.ID).Effects)
+	return postEffect(sc, to).Among(sc.Made())
 }
 
 // toldWords says how people were told.
@@ -103,7 +103,7 @@ func (o *Outside) tell(ctx context.Context, sc *checklist.Scope, to audience, m 
 		}
 		return o.byHand(ctx, sc, to, note, m)
 	}
-	if postEffect(sc, to).Among(sc.Session.State(sc.Item.ID).Pending) {
+	if postEffect(sc, to).Among(sc.Pending()) {
 		if arrived, err := o.lookInChannel(ctx, sc, m); err != nil || arrived {
 			return err
 		}
@@ -232,7 +232,7 @@ func emergencyMessage(sc *checklist.Scope) notify.Message {
 		Refused: s.State(checklist.ItemProveRevoked).PassedAt, Accepted: s.State(checklist.ItemNewKeyInService).PassedAt,
 	}
 	if known := compromise(s); known != nil {
-		c.Since, c.KnownBy = known.Since, s.Facts[FactKnownBy]
+		c.Since, c.KnownBy = known.Since, s.Facts[checklist.FactKnownBy]
 	}
 	if st := s.State(checklist.ItemOlderDeployments); st.Evidence != nil {
 		c.Findings = append(c.Findings, "older deployments: "+cut(st.Evidence.Summary))

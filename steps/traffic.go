@@ -184,7 +184,7 @@ func bar(part, whole int) string {
 // updateClients shows who still signs with the old key, and lets the operator
 // say that they have been told to move.
 type updateClients struct {
-	ask
+	checklist.AskOnly
 	*Outside
 }
 
@@ -243,7 +243,7 @@ func (u updateClients) Verify(ctx context.Context, sc *checklist.Scope) (checkli
 
 // monitor takes readings during the dual-key days, and passes once they are over.
 type monitor struct {
-	look
+	checklist.LookOnly
 	*Outside
 }
 
@@ -298,7 +298,7 @@ const usageWindow = time.Hour
 
 // verifyUsage proves that nobody used the old key since it was removed.
 type verifyUsage struct {
-	look
+	checklist.LookOnly
 	*Outside
 }
 
@@ -343,7 +343,7 @@ func (v verifyUsage) Verify(ctx context.Context, sc *checklist.Scope) (checklist
 
 // confirmNoErrors reads a day of requests without the old key.
 type confirmNoErrors struct {
-	look
+	checklist.LookOnly
 	*Outside
 }
 

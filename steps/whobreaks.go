@@ -59,7 +59,7 @@ func (o *Outside) WhoBreaks(ctx context.Context, id keygen.KeyID, environments [
 			names = append(names, s.Sender)
 		}
 		b.Words = append(b.Words, fmt.Sprintf("%s: %s of the requests sign with %s, %s an hour%s",
-			e, percent(key.Total, usage.Total), id, hourly(key.Total, hours), after(", most from ", strings.Join(names, ", "))))
+			e, percent(key.Total, usage.Total), id, hourly(key.Total, hours), checklist.Suffix(", most from ", strings.Join(names, ", "))))
 	}
 	return b
 }
@@ -80,7 +80,7 @@ func hourly(total int, hours float64) string {
 // record, and looks, while the compromised key is still accepted, that the
 // vault's copy of it is the one in service.
 type seeWhoBreaks struct {
-	look
+	checklist.LookOnly
 	*Outside
 }
 
@@ -99,7 +99,7 @@ func (w seeWhoBreaks) Verify(ctx context.Context, sc *checklist.Scope) (checklis
 	broken := w.WhoBreaks(ctx, sc.Session.Key(checklist.OldKey), sc.Environments(), sc.Now())
 	evidence := checklist.Evidence{
 		Summary: "remove the key first, as the runbook says; ",
-		Facts:   map[string]string{FactChoice: choiceOf(sc.Session)},
+		Facts:   map[string]string{checklist.FactChoice: sc.Session.Choice()},
 		Tables:  []checklist.Table{broken.Table}, Issues: broken.Problems,
 	}
 	if sc.Session.Opening.Grace {
@@ -157,3 +157,7 @@ func (o *Outside) compromised(ctx context.Context, sc *checklist.Scope, e checkl
 	}
 	return secret, err == nil, err
 }
+
+// seenFact names the fact that the vault's copy of the compromised key was
+// accepted before the removal: only then does its refusal prove anything.
+func seenFact(e checklist.Environment) string { return "compromise/copy/" + string(e) }

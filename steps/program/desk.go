@@ -133,7 +133,7 @@ func (p *Program) Overview(ctx context.Context) (checklist.Overview, error) {
 		return o, err
 	}
 	for _, problem := range slices.Concat(problems, p.lacking, p.unrecorded, p.unfit(sessions), p.voidRequests(sessions)) {
-		o.Problems = append(o.Problems, problem.Error()+after(" — ", checklist.Hint(problem)))
+		o.Problems = append(o.Problems, problem.Error()+checklist.Suffix(" — ", checklist.Hint(problem)))
 	}
 	busy := map[string]string{}
 	for _, s := range sessions {
@@ -167,7 +167,7 @@ func (p *Program) Overview(ctx context.Context) (checklist.Overview, error) {
 		o.Offers = append(o.Offers, offer)
 	}
 	if err := p.keys(ctx, &o, sessions); err != nil {
-		o.Problems = append(o.Problems, err.Error()+after(" — ", checklist.Hint(err)))
+		o.Problems = append(o.Problems, err.Error()+checklist.Suffix(" — ", checklist.Hint(err)))
 	}
 	return o, nil
 }
@@ -189,13 +189,6 @@ func (p *Program) voidRequests(sessions []*checklist.Session) []error {
 		}
 	}
 	return all
-}
-
-func after(sep, text string) string {
-	if text == "" {
-		return ""
-	}
-	return sep + text
 }
 
 // keys fills in what the vault and Vercel know of each key.

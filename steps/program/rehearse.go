@@ -71,7 +71,7 @@ func Rehearse(ctx context.Context, r RehearseOptions) (Rehearsed, error) {
 func (r RehearseOptions) walk(ctx context.Context, p *Program) (*checklist.Session, error) {
 	if r.Checklist == checklist.KindRollback {
 		return (&RollbackRehearsal{
-			Program: p, Trouble: RemovalTrouble, Decision: steps.Resume, Fault: r.Fault,
+			Program: p, Trouble: RemovalTrouble, Decision: checklist.Resume, Fault: r.Fault,
 			Operator: r.Operator, Say: r.Say, Know: r.Know,
 		}).Run(ctx)
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"keyturn/checklist"
-	"keyturn/steps"
 	"keyturn/steps/requestlog"
 	"keyturn/steps/sandbox"
 )
@@ -102,7 +101,7 @@ func (p *Program) sendBad(ctx context.Context, client, keyID string, n int) erro
 type RollbackRehearsal struct {
 	Program *Program
 	Trouble Trouble
-	// Decision is steps.Resume or steps.Abandon.
+	// Decision is checklist.Resume or checklist.Abandon.
 	Decision string
 	// Fault is in force from the beginning of the rollback.
 	Fault    sandbox.Fault
@@ -122,7 +121,7 @@ func (r *RollbackRehearsal) Run(ctx context.Context) (*checklist.Session, error)
 		return nil, err
 	}
 	s, err := r.RollBack(ctx)
-	if err != nil || r.Decision != steps.Resume {
+	if err != nil || r.Decision != checklist.Resume {
 		return s, err
 	}
 	r.Say("going on with the rotation")

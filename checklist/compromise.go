@@ -1,6 +1,4 @@
-package steps
-
-import "keyturn/checklist"
+package checklist
 
 // The facts of an emergency that other items and the paper rely on.
 const (
@@ -18,14 +16,20 @@ const (
 	ChoiceGrace = "grace" // the new key first, then remove
 )
 
-// choiceOf returns the order that a session was opened for.
-func choiceOf(s *checklist.Session) string {
+// Choice returns the order that the session was opened for.
+func (s *Session) Choice() string {
 	if s.Opening.Grace {
 		return ChoiceGrace
 	}
 	return ChoiceNow
 }
 
-// seenFact names the fact that the vault's copy of the compromised key was
-// accepted before the removal: only then does its refusal prove anything.
-func seenFact(e checklist.Environment) string { return "compromise/copy/" + string(e) }
+// What a rollback's decision is answered with, and the fact that holds the answer.
+const (
+	Resume       = "resume"
+	Abandon      = "abandon"
+	FactDecision = "decision"
+)
+
+// AskedDecision is the question how it goes on from a rollback.
+func AskedDecision() Asked { return Asked{ID: "decide"} }
