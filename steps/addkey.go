@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"keyturn/checklist"
-	"keyturn/keygen"
 	"keyturn/steps/vercel"
 )
 
@@ -20,49 +19,27 @@ type addKey struct {
 	role checklist.Role
 }
 
-// row is one variable that should exist.
-type row struct {
-	target      Target
-	environment checklist.Environment
-	vercel      string // Vercel's own target, or the slot's name
-	slot        Slot
-}
-
-func (r row) String() string { return fmt.Sprintf("%s %s", r.target.Name, r.vercel) }
-
-func (o *Outside) rows(environments []checklist.Environment) []row {
-	var rows []row
-	for _, e := range environments {
-		for _, t := range o.Targets {
-			for _, s := range t.slots(e) {
-				rows = append(rows, row{t, e, s.String(), s})
-			}
-		}
-	}
-	return rows
-}
-
-// command is the request that makes the row.
-func (r row) command(variable string) string {
-	place := fmt.Sprintf("\"target\":[%q]", r.slot.Target)
+// commandAdding is the request that makes the row.
+func commandAdding(r Place, variable string) string {
+	place := fmt.Sprintf("\"target\":[%q]", r.Slot.Target)
 	switch {
-	case r.slot.CustomEnvironment != "":
-		place = fmt.Sprintf("\"customEnvironmentIds\":[%q]", r.slot.CustomEnvironment)
-	case r.slot.Branch != "":
-		place += fmt.Sprintf(",\"gitBranch\":%q", r.slot.Branch)
+	case r.Slot.CustomEnvironment != "":
+		place = fmt.Sprintf("\"customEnvironmentIds\":[%q]", r.Slot.CustomEnvironment)
+	case r.Slot.Branch != "":
+		place += fmt.Sprintf(",\"gitBranch\":%q", r.Slot.Branch)
 	}
 	return fmt.Sprintf("POST /v10/projects/%s/env {\"key\":%q,\"value\":\"$SECRET\",\"type\":%q,%s}",
-		r.target.Project, variable, r.slot.VariableType(), place)
+		r.Target.Project, variable, r.Slot.VariableType(), place)
 }
 
 func (a addKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	id := sc.Session.Key(a.role)
 	plan := checklist.Plan{Summary: fmt.Sprintf("Add %s to %s", id.Variable(), sc.EnvironmentWords()), Risk: checklist.Change}
-	for _, r := range a.rows(sc.Environments()) {
+	for _, r := range a.Rows(sc.Environments()) {
 		plan.Actions = append(plan.Actions, checklist.Action{
-			Target: r.target.Name, Environment: r.environment,
-			Words:   fmt.Sprintf("create %s, %s, for %s", id.Variable(), r.slot.VariableType(), r.vercel),
-			Command: r.command(id.Variable()),
+			Target: r.Target.Name, Environment: r.Environment,
+			Words:   fmt.Sprintf("create %s, %s, for %s", id.Variable(), r.Slot.VariableType(), r.Slot.String()),
+			Command: commandAdding(r, id.Variable()),
 		})
 	}
 	now, err := a.hold(ctx, id.Variable(), a.Targets)
@@ -88,10 +65,10 @@ func (a addKey) existing(ctx context.Context, sc *checklist.Scope) (map[string]v
 // filled is existing of variables that were listed already.
 func (a addKey) filled(sc *checklist.Scope, now holding) map[string]vercel.Variable {
 	found := map[string]vercel.Variable{}
-	for _, r := range a.rows(sc.Environments()) {
-		for _, v := range ofKey(now.variables[r.target.Project], sc.Session.Key(a.role).Variable()) {
-			if r.slot.filledBy(v, now.customs[r.target.Project]) {
-				found[r.String()] = v
+	for _, r := range a.Rows(sc.Environments()) {
+		for _, v := range ofKey(now.variables[r.Target.Project], sc.Session.Key(a.role).Variable()) {
+			if r.Slot.filledBy(v, now.customs[r.Target.Project]) {
+				found[r.Row()] = v
 			}
 		}
 	}
@@ -110,11 +87,11 @@ func (a addKey) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
 		if err := foreign(sc, existing); err != nil {
 			return false, err
 		}
-		for _, r := range a.rows(sc.Environments()) {
-			if _, asked := now.variables[r.target.Project]; !asked {
+		for _, r := range a.Rows(sc.Environments()) {
+			if _, asked := now.variables[r.Target.Project]; !asked {
 				continue
 			}
-			if v, ok := existing[r.String()]; !ok || v.Comment != sc.Mark().Comment() {
+			if v, ok := existing[r.Row()]; !ok || v.Comment != sc.Mark().Comment() {
 				return false, nil
 			}
 		}
@@ -153,11 +130,11 @@ func (a addKey) do(ctx context.Context, sc *checklist.Scope, admit func(*checkli
 	if err := admit(sc, existing); err != nil {
 		return err
 	}
-	board := newBoard(sc, a.cells(sc.Environments()))
+	board := newBoard(sc, a.Whole(sc.Environments()))
 	// Staging before production, and the targets of one side by side.
 	for _, e := range sc.Environments() {
-		err := each(ctx, a.cells([]checklist.Environment{e}), func(ctx context.Context, c cell) error {
-			return board.work(c, "adding", func() error { return a.fill(ctx, sc, c, existing, now.customs[c.target.Project]) })
+		err := each(ctx, a.Whole([]checklist.Environment{e}), func(ctx context.Context, c Place) error {
+			return board.work(c, "adding", func() error { return a.fill(ctx, sc, c, existing, now.customs[c.Target.Project]) })
 		})
 		if err != nil {
 			return err
@@ -168,15 +145,15 @@ func (a addKey) do(ctx context.Context, sc *checklist.Scope, admit func(*checkli
 
 // fill adds the rows that a cell lacks, and replaces those whose value is not
 // to be trusted.
-func (a addKey) fill(ctx context.Context, sc *checklist.Scope, c cell, existing map[string]vercel.Variable, known customs) error {
-	for _, s := range c.target.slots(c.environment) {
-		r := row{c.target, c.environment, s.String(), s}
-		there, ok := existing[r.String()]
+func (a addKey) fill(ctx context.Context, sc *checklist.Scope, c Place, existing map[string]vercel.Variable, known Customs) error {
+	for _, s := range c.Target.SlotsOf(c.Environment) {
+		r := Place{c.Target, c.Environment, s}
+		there, ok := existing[r.Row()]
 		if ok && !oursBefore(sc, there) {
 			continue
 		}
 		if ok {
-			if err := a.removeRows(ctx, sc, []doomed{{row: r, variable: there, places: []string{r.vercel}}}); err != nil {
+			if err := a.removeRows(ctx, sc, []removal{{Place: r, variable: there, places: []string{r.Slot.String()}}}); err != nil {
 				return err
 			}
 		}
@@ -187,16 +164,16 @@ func (a addKey) fill(ctx context.Context, sc *checklist.Scope, c cell, existing 
 	return nil
 }
 
-func (a addKey) add(ctx context.Context, sc *checklist.Scope, r row, known customs) error {
+func (a addKey) add(ctx context.Context, sc *checklist.Scope, r Place, known Customs) error {
 	id := sc.Session.Key(a.role)
-	return sc.Effect(ctx, r.creation(id), func(ctx context.Context) (checklist.Result, error) {
-		secret, err := a.secret(ctx, sc.Session, r.environment, a.role)
+	return sc.Effect(ctx, r.Creation(id), func(ctx context.Context) (checklist.Result, error) {
+		secret, err := a.secret(ctx, sc.Session, r.Environment, a.role)
 		if err != nil {
 			return checklist.Result{}, err
 		}
-		created, err := a.Vercel.CreateVariable(ctx, r.target.Project, vercel.NewVariable{
-			Key: id.Variable(), Value: secret, Type: r.slot.VariableType(), Comment: sc.Mark().Comment(),
-			Target: r.slot.Target, GitBranch: r.slot.Branch, CustomEnvironmentID: known[r.slot.CustomEnvironment],
+		created, err := a.Vercel.CreateVariable(ctx, r.Target.Project, vercel.NewVariable{
+			Key: id.Variable(), Value: secret, Type: r.Slot.VariableType(), Comment: sc.Mark().Comment(),
+			Target: r.Slot.Target, GitBranch: r.Slot.Branch, CustomEnvironmentID: known[r.Slot.CustomEnvironment],
 		})
 		if lost := (*vercel.UnknownOutcomeError)(nil); errors.As(err, &lost) || errors.Is(err, vercel.ErrExists) {
 			return a.findLost(ctx, sc, r, err)
@@ -205,20 +182,13 @@ func (a addKey) add(ctx context.Context, sc *checklist.Scope, r row, known custo
 	})
 }
 
-// creation is what the journal says of a row of a key that is made.
-func (r row) creation(id keygen.KeyID) checklist.Effect {
-	return checklist.Effect{
-		Code: checklist.VariableCreate, Target: r.target.Name, Environment: r.environment, Key: id, Place: r.slot.String(),
-	}
-}
-
 // findLost looks whether a request whose answer was lost has taken place.
-func (a addKey) findLost(ctx context.Context, sc *checklist.Scope, r row, cause error) (checklist.Result, error) {
-	now, err := a.hold(ctx, sc.Session.Key(a.role).Variable(), []Target{r.target})
+func (a addKey) findLost(ctx context.Context, sc *checklist.Scope, r Place, cause error) (checklist.Result, error) {
+	now, err := a.hold(ctx, sc.Session.Key(a.role).Variable(), []Target{r.Target})
 	if err != nil {
 		return checklist.Result{}, errors.Join(unknown(cause), err)
 	}
-	v, ok := a.filled(sc, now)[r.String()]
+	v, ok := a.filled(sc, now)[r.Row()]
 	switch {
 	case ok && v.Comment == sc.Mark().Comment():
 		return checklist.Result{How: checklist.Found, ID: v.ID}, nil
@@ -238,15 +208,15 @@ func (a addKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evid
 		return evidence, err
 	}
 	existing := a.filled(sc, now)
-	for _, r := range a.rows(sc.Environments()) {
-		v, ok := existing[r.String()]
+	for _, r := range a.Rows(sc.Environments()) {
+		v, ok := existing[r.Row()]
 		if !ok {
-			return evidence, fmt.Errorf("%s has no row %s after it was added", r, id.Variable())
+			return evidence, fmt.Errorf("%s has no row %s after it was added", r.Row(), id.Variable())
 		}
 		if len(v.Target)+len(v.CustomEnvironmentIDs) != 1 {
-			return evidence, fmt.Errorf("row %s of %s serves %s, want %s alone", v.ID, r, reach(v), r.vercel)
+			return evidence, fmt.Errorf("row %s of %s serves %s, want %s alone", v.ID, r.Row(), Reach(v), r.Slot.String())
 		}
-		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{r.target.Name, r.vercel, v.ID, v.Type})
+		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{r.Target.Name, r.Slot.String(), v.ID, v.Type})
 	}
 	evidence.Summary = fmt.Sprintf("%s has %d rows in %s; it takes effect with the next deployment", id.Variable(), len(existing), sc.EnvironmentWords())
 	a.compareInventoryWith(sc, now.variables, id, &evidence)

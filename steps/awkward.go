@@ -29,26 +29,26 @@ func (o *Outside) awkward(ctx context.Context, sc *checklist.Scope, now holding,
 }
 
 // aboutRow explains one row.
-func (t Target) aboutRow(sc *checklist.Scope, v vercel.Variable, known customs, removing bool) []string {
+func (t Target) aboutRow(sc *checklist.Scope, v vercel.Variable, known Customs, removing bool) []string {
 	var words []string
 	name := fmt.Sprintf("Row %s of %s in %s", v.ID, v.Key, t.Name)
 	var owners []string
 	for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {
-		if takes, _ := t.split(e, v.Target, v.GitBranch); len(takes) > 0 {
+		if takes, _ := t.Divide(v, known, e); len(takes.Targets) > 0 {
 			owners = append(owners, string(e))
 		}
 	}
 	switch {
 	case len(owners) > 1 && removing:
-		words = append(words, fmt.Sprintf("%s serves %s: staging and production have had one secret, and who has it from the one can sign for the other. Each environment is taken from the row by itself, and what is left keeps its value.", name, reach(v)))
+		words = append(words, fmt.Sprintf("%s serves %s: staging and production have had one secret, and who has it from the one can sign for the other. Each environment is taken from the row by itself, and what is left keeps its value.", name, Reach(v)))
 	case len(owners) > 1 || len(v.Target) > 1 && !removing:
-		words = append(words, fmt.Sprintf("%s serves %s together. It is left as it is.", name, reach(v)))
+		words = append(words, fmt.Sprintf("%s serves %s together. It is left as it is.", name, Reach(v)))
 	}
 	if v.GitBranch != "" {
 		takes := false
 		for _, e := range sc.Environments() {
-			some, _ := t.split(e, v.Target, v.GitBranch)
-			takes = takes || len(some) > 0
+			some, _ := t.Divide(v, known, e)
+			takes = takes || len(some.Targets) > 0
 		}
 		switch {
 		case removing && takes:
@@ -60,13 +60,8 @@ func (t Target) aboutRow(sc *checklist.Scope, v vercel.Variable, known customs, 
 		}
 	}
 	for _, id := range v.CustomEnvironmentIDs {
-		slot := Slot{CustomEnvironment: known.slug(id)}
-		owner := checklist.Environment("")
-		for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {
-			if slices.ContainsFunc(t.slots(e), func(s Slot) bool { return s.CustomEnvironment == slot.CustomEnvironment }) {
-				owner = e
-			}
-		}
+		slot := Slot{CustomEnvironment: known.Slug(id)}
+		owner := t.Named(slot)
 		if owner == "" {
 			words = append(words, fmt.Sprintf("%s serves the custom environment %s, which the configuration gives to no environment: it is not touched, and its deployments go on with the key that they have. Add %s to the target's staging or production to have it rotated.",
 				name, slot.CustomEnvironment, slot))
@@ -79,7 +74,7 @@ func (t Target) aboutRow(sc *checklist.Scope, v vercel.Variable, known customs, 
 
 // duplicates explains rows of one key that would give one deployment two
 // values.
-func (t Target) duplicates(rows []vercel.Variable, known customs) []string {
+func (t Target) duplicates(rows []vercel.Variable, known Customs) []string {
 	var words []string
 	first := map[string]vercel.Variable{}
 	for _, v := range rows {
@@ -116,7 +111,7 @@ func (o *Outside) aboutShared(ctx context.Context, id keygen.KeyID, removing boo
 			continue
 		}
 		text := fmt.Sprintf("The team's shared variable %s (%s, for %s) is linked to %s. It is never touched here, since other projects may use it; a row of the project goes before it.",
-			v.Key, v.ID, cmp.Or(reach(v.Variable), "no target"), strings.Join(names, ", "))
+			v.Key, v.ID, cmp.Or(Reach(v.Variable), "no target"), strings.Join(names, ", "))
 		if removing {
 			text += " When the rows are removed, the next deployments get its value: unlink it in the team's settings (Environment Variables, Shared) before the redeploy, or the key stays in service."
 		} else {

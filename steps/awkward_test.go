@@ -61,7 +61,7 @@ func TestDoomedRows(t *testing.T) {
 			other := vercel.Variable{ID: "x", Key: "DATABASE_URL", Target: []string{"preview", "production"}}
 			now := holding{
 				variables: map[string][]vercel.Variable{"p": {other, tc.row}},
-				customs:   map[string]customs{"p": {"qa": "env_qa", "eu": "env_eu"}},
+				customs:   map[string]Customs{"p": {"qa": "env_qa", "eu": "env_eu"}},
 			}
 			rows, err := doomedRows(now, keygen.KeyID("v1"), tc.in, []Target{target})
 			if tc.err != "" {
@@ -72,7 +72,7 @@ func TestDoomedRows(t *testing.T) {
 			require.NoError(t, err)
 			var got []string
 			for _, d := range rows {
-				got = append(got, string(d.environment)+": "+d.words())
+				got = append(got, string(d.Environment)+": "+d.words())
 				assert.True(t, strings.HasPrefix(d.command(), "DELETE /v1/projects/p/env") || strings.HasPrefix(d.command(), "PATCH /v9/projects/p/env/r"))
 			}
 			assert.Equal(t, tc.want, got)

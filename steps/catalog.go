@@ -125,7 +125,7 @@ func stepsOf(o *Outside) map[string]checklist.Step {
 type adder interface {
 	checklist.Step
 	// missing returns the rows that are not there.
-	missing(context.Context, *checklist.Scope) ([]row, error)
+	missing(context.Context, *checklist.Scope) ([]Place, error)
 	// planRefill, refill and verifyRefill are Plan, Do and Verify for a key that
 	// may have been there before the session.
 	planRefill(context.Context, *checklist.Scope) (checklist.Plan, error)

@@ -340,13 +340,13 @@ func (d decide) verifyAbandoned(ctx context.Context, sc *checklist.Scope, facts 
 		evidence.Facts[name] = value
 	}
 	if d.Hand == nil {
-		for _, c := range d.cells(sc.Environments()) {
-			served, ok, err := redeploy(d).made(ctx, sc, c.site())
+		for _, c := range d.Whole(sc.Environments()) {
+			served, ok, err := redeploy(d).made(ctx, sc, c.First())
 			if err != nil {
 				return evidence, err
 			}
 			if ok {
-				evidence.Facts[deploymentFact(c)] = served.ID
+				evidence.Facts[c.DeploymentFact()] = served.ID
 			}
 		}
 	}

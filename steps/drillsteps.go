@@ -86,7 +86,7 @@ func (u updateTestAgent) Verify(ctx context.Context, sc *checklist.Scope) (check
 
 // whyRefused probes with the test key, and returns what is wrong with it.
 func (u updateTestAgent) whyRefused(ctx context.Context, sc *checklist.Scope) error {
-	for _, c := range u.probed(sc.Environments()) {
+	for _, c := range u.Probed(sc.Environments()) {
 		suite, err := u.suite(ctx, sc, c, []expectedKey{{probe.Key{ID: keygen.Test, Expect: probe.Accepted}, checklist.NewKey}})
 		if err != nil {
 			return err
@@ -112,9 +112,9 @@ func (t triggerAlerts) Plan(_ context.Context, sc *checklist.Scope) (checklist.P
 	return checklist.Plan{
 		Summary: "Send badly signed requests to staging", Risk: checklist.Change,
 		Actions: []checklist.Action{{
-			Target: t.verifiers()[0].Name, Environment: checklist.Staging,
+			Target: t.Verifiers()[0].Name, Environment: checklist.Staging,
 			Words: fmt.Sprintf("%d requests with a wrong signature to %s, to cross the alert at %d an hour",
-				requestlog.FailureThreshold+1, t.verifiers()[0].URLs[checklist.Staging], requestlog.FailureThreshold),
+				requestlog.FailureThreshold+1, t.Verifiers()[0].URLs[checklist.Staging], requestlog.FailureThreshold),
 		}},
 		Warnings: []string{"Whoever is on call may be alerted: that is the purpose. Tell them."},
 	}, nil
@@ -136,13 +136,13 @@ func (t triggerAlerts) Check(ctx context.Context, sc *checklist.Scope) (bool, er
 }
 
 func (t triggerAlerts) Do(ctx context.Context, sc *checklist.Scope) error {
-	c := cell{t.verifiers()[0], checklist.Staging}
+	c := Place{Target: t.Verifiers()[0], Environment: checklist.Staging}
 	suite, err := t.suite(ctx, sc, c, []expectedKey{{probe.Key{ID: keygen.Test, Expect: probe.Accepted}, checklist.NewKey}})
 	if err != nil {
 		return err
 	}
 	const n = requestlog.FailureThreshold + 1
-	effect := checklist.Effect{Code: checklist.ProbeBurst, Target: c.target.Name, Environment: c.environment, Count: n}
+	effect := checklist.Effect{Code: checklist.ProbeBurst, Target: c.Target.Name, Environment: c.Environment, Count: n}
 	return sc.Effect(ctx, effect, func(ctx context.Context) (checklist.Result, error) {
 		refused, err := suite.SendBad(ctx, n, alertConcurrency, func(done, total int, _ string) {
 			sc.Report(checklist.Progress{Words: "sending badly signed requests", Done: done, Total: total})

@@ -35,7 +35,7 @@ func TestOwnerOfAPlace(t *testing.T) {
 		"production that has other slots": {Slot{Target: "production"}, map[checklist.Environment][]Slot{checklist.Production: {{CustomEnvironment: "eu"}}}, checklist.Production},
 		"preview, of which one branch is": {Slot{Target: "preview"}, slots, checklist.Staging},
 	} {
-		assert.Equal(t, tc.want, Target{Slots: tc.slots}.owner(tc.place), name)
+		assert.Equal(t, tc.want, Target{Slots: tc.slots}.Owner(tc.place), name)
 	}
 }
 
@@ -73,7 +73,7 @@ func TestCompromisedRows(t *testing.T) {
 			tc.row.ID, tc.row.Key = "r", "HMAC_SECRET_V1"
 			now := holding{
 				variables: map[string][]vercel.Variable{"p": {{ID: "x", Key: "DATABASE_URL", Target: []string{"preview"}}, tc.row}},
-				customs:   map[string]customs{"p": {"qa": "env_qa", "eu": "env_eu"}},
+				customs:   map[string]Customs{"p": {"qa": "env_qa", "eu": "env_eu"}},
 			}
 			rows, err := compromisedRows(now, "v1", tc.in, []Target{{Project: "p", Name: "orders-api", Slots: tc.slots}})
 			if tc.err != "" {
@@ -84,7 +84,7 @@ func TestCompromisedRows(t *testing.T) {
 			require.NoError(t, err)
 			got := ""
 			for _, d := range rows {
-				got += string(d.environment) + ": " + d.words()
+				got += string(d.Environment) + ": " + d.words()
 			}
 			assert.Equal(t, tc.want, got)
 		})
@@ -99,17 +99,17 @@ func TestReachOfARow(t *testing.T) {
 		"custom environment env_qa":            {CustomEnvironmentIDs: []string{"env_qa"}},
 		"production custom environment env_qa": {Target: []string{"production"}, CustomEnvironmentIDs: []string{"env_qa"}},
 	} {
-		assert.Equal(t, want, reach(row))
+		assert.Equal(t, want, Reach(row))
 	}
 }
 
 func TestOwnAddressOfADeployment(t *testing.T) {
 	t.Parallel()
-	c := cell{Target{Path: "/api/test", URLs: map[checklist.Environment]string{
+	c := Place{Target: Target{Path: "/api/test", URLs: map[checklist.Environment]string{
 		checklist.Staging: "http://127.0.0.1:1/p/orders/staging/api/test", checklist.Production: "https://orders.example.com/api/test",
-	}}, checklist.Production}
+	}}, Environment: checklist.Production}
 	assert.Equal(t, "https://orders-x1-team.vercel.app/api/test", ownAddress(c, vercel.Deployment{URL: "orders-x1-team.vercel.app"}))
-	c.environment = checklist.Staging
+	c.Environment = checklist.Staging
 	assert.Equal(t, "http://127.0.0.1:1/d/dpl_1/api/test", ownAddress(c, vercel.Deployment{URL: "127.0.0.1:1/d/dpl_1"}))
 }
 

@@ -39,8 +39,8 @@ func (v investigate) floor(ctx context.Context, sc *checklist.Scope, removed []c
 	}
 	warned := map[checklist.Environment][]string{}
 	t := checklist.Table{Title: "Do not return to these deployments", Columns: []string{"Target", "Environment", "Deployment", "Made", "Does not know"}}
-	for _, s := range v.sites(sc.Environments()) {
-		known := v.known(sc, s, now, used[s.environment], removed)
+	for _, s := range v.Deployed(sc.Environments()) {
+		known := v.known(sc, s, now, used[s.Environment], removed)
 		all, err := v.deploymentsOf(ctx, s)
 		if err != nil {
 			return err
@@ -53,17 +53,17 @@ func (v investigate) floor(ctx context.Context, sc *checklist.Scope, removed []c
 		}
 		for _, d := range below[:min(len(below), maxFloorRows)] {
 			t.Rows = append(t.Rows, []string{
-				s.target.Name, s.where(), d.ID, moment(d.CreatedAt()), strings.Join(lacking(d, known), ", "),
+				s.Target.Name, s.Where(), d.ID, moment(d.CreatedAt()), strings.Join(lacking(d, known), ", "),
 			})
 		}
 		if more := len(below) - maxFloorRows; more > 0 {
-			t.Rows = append(t.Rows, []string{s.target.Name, s.where(), fmt.Sprintf("and %d older", more), "", ""})
+			t.Rows = append(t.Rows, []string{s.Target.Name, s.Where(), fmt.Sprintf("and %d older", more), "", ""})
 		}
 		floor := below[0].CreatedAt() // the newest comes first
-		if s.first() {
-			evidence.Facts[FactFloor(s.environment, s.target.Project)] = floor.Format(time.RFC3339)
+		if s.IsFirst() {
+			evidence.Facts[FactFloor(s.Environment, s.Target.Project)] = floor.Format(time.RFC3339)
 		}
-		warned[s.environment] = append(warned[s.environment], fmt.Sprintf("%s from %s", s.target.Name+s.aside(), moment(floor)))
+		warned[s.Environment] = append(warned[s.Environment], fmt.Sprintf("%s from %s", s.Target.Name+s.Suffix(), moment(floor)))
 	}
 	for _, e := range sc.Environments() {
 		if len(warned[e]) > 0 {
@@ -98,7 +98,7 @@ func lacking(d vercel.Deployment, known map[keygen.KeyID][]span) []string {
 
 // known returns when each of the keys that clients use had a row at a site. A key
 // that has none now is none that a deployment should know.
-func (v investigate) known(sc *checklist.Scope, s site, now holding, used []string, removed []checklist.Event) map[keygen.KeyID][]span {
+func (v investigate) known(sc *checklist.Scope, s Place, now holding, used []string, removed []checklist.Event) map[keygen.KeyID][]span {
 	known := map[keygen.KeyID][]span{}
 	for _, name := range used {
 		id, err := keygen.ParseKeyID(name)
@@ -118,7 +118,7 @@ func (v investigate) known(sc *checklist.Scope, s site, now holding, used []stri
 
 // spansOf returns when a key had a row at the site: the rows that are there, and
 // those that removals tell of; nothing for a key that has no row now.
-func (s site) spansOf(rows []vercel.Variable, removals []checklist.Event) []span {
+func (s Place) spansOf(rows []vercel.Variable, removals []checklist.Event) []span {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -127,7 +127,7 @@ func (s site) spansOf(rows []vercel.Variable, removals []checklist.Event) []span
 		spans = append(spans, span{from: time.UnixMilli(v.CreatedAt)})
 	}
 	for _, e := range removals {
-		if e.Effect.Target == s.target.Name && e.Effect.Environment == s.environment {
+		if e.Effect.Target == s.Target.Name && e.Effect.Environment == s.Environment {
 			spans = append(spans, span{to: e.At})
 		}
 	}

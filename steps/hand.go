@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -210,10 +211,10 @@ func (s Slot) kind() string {
 
 // byHandTable is what the evidence says of acts by hand. It also says what the
 // evidence lacks, compared with that of an act by the API.
-func byHandTable(sc *checklist.Scope, rows []row, what string) checklist.Table {
+func byHandTable(sc *checklist.Scope, rows []Place, what string) checklist.Table {
 	t := checklist.Table{Title: what + " by hand; what else there is could not be looked at", Columns: []string{"Target", "Vercel target", "Who says so"}}
 	for _, r := range rows {
-		t.Rows = append(t.Rows, []string{r.target.Name, r.vercel, sc.Session.Opening.Operator})
+		t.Rows = append(t.Rows, []string{r.Target.Name, cmp.Or(r.Slot.String(), "every one of "+string(r.Environment)), sc.Session.Opening.Operator})
 	}
 	return t
 }
@@ -221,10 +222,10 @@ func byHandTable(sc *checklist.Scope, rows []row, what string) checklist.Table {
 // guided runs acts one after the other, as one person does, showing how far
 // they have come. What is said to be done already is left out.
 func (o *Outside) guided(ctx context.Context, sc *checklist.Scope, words string, acts []act) error {
-	var cells []cell
+	var cells []Place
 	of := map[string][]act{}
 	for _, a := range acts {
-		c := o.cellOf(a)
+		c := o.placeOf(a)
 		if len(of[c.String()]) == 0 {
 			cells = append(cells, c)
 		}
@@ -250,9 +251,9 @@ func (o *Outside) guided(ctx context.Context, sc *checklist.Scope, words string,
 	return nil
 }
 
-func (o *Outside) cellOf(a act) cell {
+func (o *Outside) placeOf(a act) Place {
 	i := slices.IndexFunc(o.Targets, func(t Target) bool { return t.Name == a.effect.Target })
-	return cell{o.Targets[i], a.effect.Environment}
+	return Place{Target: o.Targets[i], Environment: a.effect.Environment}
 }
 
 // allSaid reports whether all acts are said to be done.

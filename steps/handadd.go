@@ -19,16 +19,16 @@ type handAdd struct {
 // acts are what is to be done for every slot, staging before production.
 func (a handAdd) acts(sc *checklist.Scope) []act {
 	var acts []act
-	for _, r := range a.rows(sc.Environments()) {
+	for _, r := range a.Rows(sc.Environments()) {
 		acts = append(acts, a.act(sc, r))
 	}
 	return acts
 }
 
-func (a handAdd) act(sc *checklist.Scope, r row) act {
+func (a handAdd) act(sc *checklist.Scope, r Place) act {
 	name := sc.Session.Key(a.role).Variable()
-	effect := byHand(sc, r.creation(sc.Session.Key(a.role)))
-	has := fmt.Sprintf("If %s is there for %s", name, r.slot.dashboardName())
+	effect := byHand(sc, r.Creation(sc.Session.Key(a.role)))
+	has := fmt.Sprintf("If %s is there for %s", name, r.Slot.dashboardName())
 	there := has + ": stop (esc), it is not ours."
 	switch {
 	case a.role != checklist.NewKey:
@@ -38,19 +38,19 @@ func (a handAdd) act(sc *checklist.Scope, r row) act {
 	}
 	return act{
 		effect: effect,
-		title:  fmt.Sprintf("At Vercel: add %s to %s", name, r),
+		title:  fmt.Sprintf("At Vercel: add %s to %s", name, r.Row()),
 		clicks: []string{
-			"Open " + a.Hand.page(r.target, pageVariables),
+			"Open " + a.Hand.page(r.Target, pageVariables),
 			there,
-			"Press Add Environment Variable. " + r.slot.kind(),
+			"Press Add Environment Variable. " + r.Slot.kind(),
 			"Key: " + name,
-			fmt.Sprintf("Value: copy it here, the secret of %s, and paste it there.", r.environment),
-			"Environments: " + r.slot.place() + ". Then press Save.",
+			fmt.Sprintf("Value: copy it here, the secret of %s, and paste it there.", r.Environment),
+			"Environments: " + r.Slot.place() + ". Then press Save.",
 		},
 		done: "It is saved",
 		also: checklist.ItemNewKeyInService,
 		value: func(ctx context.Context) (keygen.Secret, error) {
-			return a.secret(ctx, sc.Session, r.environment, a.role)
+			return a.secret(ctx, sc.Session, r.Environment, a.role)
 		},
 	}
 }
@@ -63,10 +63,10 @@ func (a handAdd) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, e
 			"Keyturn cannot see the variables: look for rows of the same name before you add one.",
 		},
 	}
-	for _, r := range a.rows(sc.Environments()) {
+	for _, r := range a.Rows(sc.Environments()) {
 		plan.Actions = append(plan.Actions, checklist.Action{
-			Target: r.target.Name, Environment: r.environment,
-			Words: fmt.Sprintf("you create %s, %s, for %s", sc.Session.Key(a.role).Variable(), r.slot.VariableType(), r.vercel),
+			Target: r.Target.Name, Environment: r.Environment,
+			Words: fmt.Sprintf("you create %s, %s, for %s", sc.Session.Key(a.role).Variable(), r.Slot.VariableType(), r.Slot.String()),
 		})
 	}
 	return plan, nil
@@ -82,9 +82,9 @@ func (a handAdd) verifyRefill(ctx context.Context, sc *checklist.Scope) (checkli
 	return a.Verify(ctx, sc)
 }
 
-func (a handAdd) missing(_ context.Context, sc *checklist.Scope) ([]row, error) {
-	var missing []row
-	for _, r := range a.rows(sc.Environments()) {
+func (a handAdd) missing(_ context.Context, sc *checklist.Scope) ([]Place, error) {
+	var missing []Place
+	for _, r := range a.Rows(sc.Environments()) {
 		if !a.act(sc, r).said(sc) {
 			missing = append(missing, r)
 		}
@@ -101,7 +101,7 @@ func (a handAdd) Do(ctx context.Context, sc *checklist.Scope) error {
 }
 
 func (a handAdd) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	name, rows := sc.Session.Key(a.role).Variable(), a.rows(sc.Environments())
+	name, rows := sc.Session.Key(a.role).Variable(), a.Rows(sc.Environments())
 	if !allSaid(sc, a.acts(sc)) {
 		return checklist.Evidence{}, fmt.Errorf("%s is not added everywhere in %s", name, sc.EnvironmentWords())
 	}

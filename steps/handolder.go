@@ -22,22 +22,22 @@ type handOlder struct {
 
 // olderAddress is one address that the operator brought, and how it answers.
 type olderAddress struct {
-	cell
+	Place
 	address string
 	answer  answer
 }
 
 // asked names the question for the addresses of one cell.
-func (h handOlder) asked(c cell) checklist.Asked {
-	return checklist.Asked{ID: "addresses", About: c.target.Name + "/" + string(c.environment)}
+func (h handOlder) asked(c Place) checklist.Asked {
+	return checklist.Asked{ID: "addresses", About: c.Target.Name + "/" + string(c.Environment)}
 }
 
 func (h handOlder) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	plan := checklist.Plan{Summary: "Probe the older deployments at their own addresses", Risk: checklist.Look}
-	for _, c := range h.probed(sc.Environments()) {
+	for _, c := range h.Probed(sc.Environments()) {
 		plan.Actions = append(plan.Actions, checklist.Action{
-			Target: c.target.Name, Environment: c.environment,
-			Words: "you bring the addresses that " + h.Hand.page(c.target, pageDeployments) + " lists; each is asked with " + string(sc.Session.Key(checklist.OldKey)),
+			Target: c.Target.Name, Environment: c.Environment,
+			Words: "you bring the addresses that " + h.Hand.page(c.Target, pageDeployments) + " lists; each is asked with " + string(sc.Session.Key(checklist.OldKey)),
 		})
 	}
 	plan.Actions = append(plan.Actions, checklist.Action{Words: "you delete those that accept it, and they are asked again"})
@@ -46,7 +46,7 @@ func (h handOlder) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan,
 
 func (h handOlder) Do(ctx context.Context, sc *checklist.Scope) error {
 	brought := map[string][]string{}
-	for _, c := range h.probed(sc.Environments()) {
+	for _, c := range h.Probed(sc.Environments()) {
 		addresses, err := h.bring(ctx, sc, c)
 		if err != nil {
 			return err
@@ -85,10 +85,10 @@ func (h handOlder) Do(ctx context.Context, sc *checklist.Scope) error {
 
 // begun returns the addresses of a cell whose deletion was begun, and of which
 // nobody knows yet whether it was made.
-func (h handOlder) begun(sc *checklist.Scope, c cell) []string {
+func (h handOlder) begun(sc *checklist.Scope, c Place) []string {
 	var addresses []string
 	for _, e := range sc.Pending() {
-		if e.Code == checklist.DeploymentDelete && e.Target == c.target.Name && e.Environment == c.environment {
+		if e.Code == checklist.DeploymentDelete && e.Target == c.Target.Name && e.Environment == c.Environment {
 			addresses = append(addresses, e.Object)
 		}
 	}
@@ -113,7 +113,7 @@ func (h handOlder) choose(ctx context.Context, sc *checklist.Scope, alive []olde
 	}
 	var lines []string
 	for _, o := range alive {
-		lines = append(lines, fmt.Sprintf("%s: %s: %s", o.cell, o.address, o.answer))
+		lines = append(lines, fmt.Sprintf("%s: %s: %s", o.Place, o.address, o.answer))
 	}
 	a, err := sc.Ask(ctx, checklist.Question{
 		Kind: checklist.Choose, Asked: askedWhich(), Default: deleteAll,
@@ -131,11 +131,11 @@ func (h handOlder) choose(ctx context.Context, sc *checklist.Scope, alive []olde
 func (h handOlder) deletion(sc *checklist.Scope, o olderAddress) act {
 	return act{
 		effect: byHand(sc, checklist.Effect{
-			Code: checklist.DeploymentDelete, Target: o.target.Name, Environment: o.environment, Object: o.address,
+			Code: checklist.DeploymentDelete, Target: o.Target.Name, Environment: o.Environment, Object: o.address,
 		}),
-		title: fmt.Sprintf("At Vercel: delete an older deployment of %s", o.cell),
+		title: fmt.Sprintf("At Vercel: delete an older deployment of %s", o.Place),
 		clicks: []string{
-			"Open " + h.Hand.page(o.target, pageDeployments),
+			"Open " + h.Hand.page(o.Target, pageDeployments),
 			"Find " + o.address,
 			"Open its menu (⋯), press Delete, and confirm.",
 		},
@@ -145,19 +145,19 @@ func (h handOlder) deletion(sc *checklist.Scope, o olderAddress) act {
 
 // bring asks for the addresses of a cell's older deployments until they can be
 // read.
-func (h handOlder) bring(ctx context.Context, sc *checklist.Scope, c cell) ([]string, error) {
+func (h handOlder) bring(ctx context.Context, sc *checklist.Scope, c Place) ([]string, error) {
 	note := ""
 	for {
 		a, err := sc.Ask(ctx, checklist.Question{
 			Kind: checklist.Write, Asked: h.asked(c), Optional: true, Default: sc.Answer(h.asked(c)),
 			Title: fmt.Sprintf("Addresses of the older deployments of %s (empty for none)", c),
-			Body: note + "Open " + h.Hand.page(c.target, pageDeployments) + fmt.Sprintf(
-				", filter by %s, and copy the address of each Ready deployment but the newest. Separate them by blanks.", c.site().slot.dashboardName()),
+			Body: note + "Open " + h.Hand.page(c.Target, pageDeployments) + fmt.Sprintf(
+				", filter by %s, and copy the address of each Ready deployment but the newest. Separate them by blanks.", c.First().Slot.dashboardName()),
 		})
 		if err != nil {
 			return nil, err
 		}
-		addresses, err := parseAddresses(a.Text, c.target.Path)
+		addresses, err := parseAddresses(a.Text, c.Target.Path)
 		if err == nil {
 			return addresses, nil
 		}
@@ -188,18 +188,18 @@ func parseAddresses(text, path string) ([]string, error) {
 // answers asks every address with the compromised key.
 func (h handOlder) answers(ctx context.Context, sc *checklist.Scope, brought map[string][]string) ([]olderAddress, error) {
 	var all []olderAddress
-	for _, c := range h.probed(sc.Environments()) {
+	for _, c := range h.Probed(sc.Environments()) {
 		for _, address := range brought[c.String()] {
-			all = append(all, olderAddress{cell: c, address: address})
+			all = append(all, olderAddress{Place: c, address: address})
 		}
 	}
 	err := eachIndex(ctx, all, func(ctx context.Context, i int, o olderAddress) (err error) {
 		sc.Report(checklist.Progress{Words: "probing " + o.address, Total: len(all)})
-		at := probe.Target{URL: o.address + o.target.Path}
-		if o.target.trusts(o.address) {
-			at.Bypass = o.target.Bypass
+		at := probe.Target{URL: o.address + o.Target.Path}
+		if o.Target.trusts(o.address) {
+			at.Bypass = o.Target.Bypass
 		}
-		all[i].answer, err = h.answerToCompromised(ctx, sc, o.environment, at)
+		all[i].answer, err = h.answerToCompromised(ctx, sc, o.Environment, at)
 		return err
 	})
 	return all, err
@@ -227,8 +227,8 @@ func (t Target) trusts(address string) bool {
 func (h handOlder) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	id := sc.Session.Key(checklist.OldKey)
 	brought := map[string][]string{}
-	for _, c := range h.probed(sc.Environments()) {
-		addresses, err := parseAddresses(sc.Answer(h.asked(c)), c.target.Path)
+	for _, c := range h.Probed(sc.Environments()) {
+		addresses, err := parseAddresses(sc.Answer(h.asked(c)), c.Target.Path)
 		if err != nil {
 			return checklist.Evidence{}, errors.Join(errors.New("read the addresses of the older deployments"), err)
 		}
@@ -244,13 +244,13 @@ func (h handOlder) Verify(ctx context.Context, sc *checklist.Scope) (checklist.E
 	}}
 	accepting, unclear := 0, 0
 	for _, o := range all {
-		table.Rows = append(table.Rows, []string{o.target.Name, string(o.environment), o.address, o.answer.String()})
+		table.Rows = append(table.Rows, []string{o.Target.Name, string(o.Environment), o.address, o.answer.String()})
 		switch o.answer.is {
 		case unjudged, notAsked:
 			unclear++
 		case accepted:
 			accepting++
-			evidence.Issues = append(evidence.Issues, fmt.Sprintf("the older deployment of %s at %s still accepts %s", o.cell, o.address, id))
+			evidence.Issues = append(evidence.Issues, fmt.Sprintf("the older deployment of %s at %s still accepts %s", o.Place, o.address, id))
 		}
 	}
 	if len(all) > 0 {

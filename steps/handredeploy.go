@@ -26,36 +26,22 @@ const (
 	serveDoubt = 20 * time.Second
 )
 
-func (r handRedeploy) siteRows(sc *checklist.Scope) []row {
-	var rows []row
-	for _, s := range r.sites(sc.Environments()) {
-		rows = append(rows, s.row())
-	}
-	return rows
-}
-
-// row is the place of the site's deployments, for what is told of it.
-func (s site) row() row {
-	return row{target: s.target, environment: s.environment, vercel: s.slot.String(), slot: s.slot}
-}
-
 func (r handRedeploy) acts(sc *checklist.Scope) []act {
 	var acts []act
-	for _, s := range r.sites(sc.Environments()) {
-		row := s.row()
-		choose := "Filter by the environment " + row.slot.dashboardName() + "."
-		if row.slot.Branch != "" {
-			choose = "Filter by the branch " + row.slot.Branch + "."
+	for _, row := range r.Deployed(sc.Environments()) {
+		choose := "Filter by the environment " + row.Slot.dashboardName() + "."
+		if row.Slot.Branch != "" {
+			choose = "Filter by the branch " + row.Slot.Branch + "."
 		}
 		which := "Take the newest one that is Ready, which the environment's address leads to."
-		if row.environment == checklist.Production {
+		if row.Environment == checklist.Production {
 			which = "Take the one marked Current, which the production domain leads to, and no other."
 		}
 		acts = append(acts, act{
-			effect: byHand(sc, s.redeployment()),
-			title:  "At Vercel: redeploy " + row.String(),
+			effect: byHand(sc, row.Redeployment()),
+			title:  "At Vercel: redeploy " + row.Row(),
 			clicks: []string{
-				"Open " + r.Hand.page(row.target, pageDeployments),
+				"Open " + r.Hand.page(row.Target, pageDeployments),
 				choose,
 				which,
 				"Open its menu (⋯) and press Redeploy. Leave the build cache unused, and keep the environment as it is.",
@@ -69,9 +55,9 @@ func (r handRedeploy) acts(sc *checklist.Scope) []act {
 
 func (r handRedeploy) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	plan := checklist.Plan{Summary: "Redeploy " + sc.EnvironmentWords() + ", by hand", Risk: checklist.Change}
-	for _, row := range r.siteRows(sc) {
+	for _, row := range r.Deployed(sc.Environments()) {
 		plan.Actions = append(plan.Actions, checklist.Action{
-			Target: row.target.Name, Environment: row.environment, Words: fmt.Sprintf("you redeploy what serves %s, with the variables of now", row.vercel),
+			Target: row.Target.Name, Environment: row.Environment, Words: fmt.Sprintf("you redeploy what serves %s, with the variables of now", row.Slot.String()),
 		})
 	}
 	for _, e := range sc.Environments() {
@@ -155,16 +141,16 @@ func (r handRedeploy) due(ctx context.Context, sc *checklist.Scope, e checklist.
 // Verify asks every service until it makes of the keys what it must. A signer
 // answers no probe: the traffic shows later what it signs with.
 func (r handRedeploy) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	rows := r.siteRows(sc)
+	rows := r.Deployed(sc.Environments())
 	evidence := checklist.Evidence{Facts: map[string]string{}, Tables: []checklist.Table{byHandTable(sc, rows, "Redeployed")}}
 	if !allSaid(sc, r.acts(sc)) {
 		return checklist.Evidence{}, fmt.Errorf("%s is not redeployed everywhere", sc.EnvironmentWords())
 	}
 	proofs := checklist.Table{Title: "What the services say since", Columns: []string{"Target", "Environment", "Key", "Answer", "Deployment"}}
-	cells := r.probed(sc.Environments())
+	cells := r.Probed(sc.Environments())
 	answers := make([][][]string, len(cells))
 	board := newBoard(sc, cells)
-	err := eachIndex(ctx, cells, func(ctx context.Context, i int, c cell) error {
+	err := eachIndex(ctx, cells, func(ctx context.Context, i int, c Place) error {
 		return board.work(c, "waiting for the new deployment of", func() (err error) {
 			answers[i], err = r.wait(ctx, sc, c)
 			return err
@@ -194,8 +180,8 @@ func (r handRedeploy) Verify(ctx context.Context, sc *checklist.Scope) (checklis
 }
 
 // wait asks one service until each key is answered as it must be.
-func (r handRedeploy) wait(ctx context.Context, sc *checklist.Scope, c cell) (rows [][]string, err error) {
-	keys, err := r.due(ctx, sc, c.environment)
+func (r handRedeploy) wait(ctx context.Context, sc *checklist.Scope, c Place) (rows [][]string, err error) {
+	keys, err := r.due(ctx, sc, c.Environment)
 	if err != nil || len(keys) == 0 {
 		return nil, err
 	}
@@ -203,11 +189,11 @@ func (r handRedeploy) wait(ctx context.Context, sc *checklist.Scope, c cell) (ro
 		wrong := ""
 		rows = nil
 		for _, k := range keys {
-			got, err := r.Prober.Probe(ctx, c.target.probeTarget(c.environment), k.Key)
+			got, err := r.Prober.Probe(ctx, c.Target.probeTarget(c.Environment), k.Key)
 			if err != nil {
 				return rows, fmt.Errorf("probe %s with %s: %w", c, k.ID, err)
 			}
-			rows = append(rows, []string{c.target.Name, string(c.environment), string(k.ID), string(got.Got), got.Deployment})
+			rows = append(rows, []string{c.Target.Name, string(c.Environment), string(k.ID), string(got.Got), got.Deployment})
 			if got.Verdict != probe.OK && wrong == "" {
 				wrong = fmt.Sprintf("%s is %s, want %s%s", k.ID, got.Got, k.Expect, checklist.Suffix(": ", got.Detail))
 			}
@@ -225,7 +211,7 @@ func (r handRedeploy) wait(ctx context.Context, sc *checklist.Scope, c cell) (ro
 		if waited >= servePatience {
 			return rows, checklist.WithHint(fmt.Errorf("%s: %s, %s after you said that it is redeployed", c, wrong, servePatience),
 				"see at %s that a deployment made since is Ready and serves the address, and at %s that the variable is as it should be; then run the item again",
-				r.Hand.page(c.target, pageDeployments), r.Hand.page(c.target, pageVariables))
+				r.Hand.page(c.Target, pageDeployments), r.Hand.page(c.Target, pageVariables))
 		}
 		sc.Report(checklist.Progress{Words: fmt.Sprintf("waiting for %s: %s", c, wrong), Until: sc.Now().Add(servePatience - waited)})
 		if err := r.Pause(ctx, servePause); err != nil {
@@ -236,7 +222,7 @@ func (r handRedeploy) wait(ctx context.Context, sc *checklist.Scope, c cell) (ro
 
 // lookInto returns what is wrong with the value that a service holds, if that is
 // why it refuses a key. A deployment that does not serve yet is no error.
-func (r handRedeploy) lookInto(ctx context.Context, sc *checklist.Scope, c cell, keys []dueKey) error {
+func (r handRedeploy) lookInto(ctx context.Context, sc *checklist.Scope, c Place, keys []dueKey) error {
 	var expected []expectedKey
 	for _, k := range keys {
 		expected = append(expected, expectedKey{k.Key, k.role})

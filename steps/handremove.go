@@ -18,23 +18,23 @@ type handRemove struct {
 
 func (r handRemove) acts(sc *checklist.Scope) []act {
 	var acts []act
-	for _, row := range r.rows(sc.Environments()) {
+	for _, row := range r.Rows(sc.Environments()) {
 		acts = append(acts, r.act(sc, row))
 	}
 	return acts
 }
 
-func (r handRemove) act(sc *checklist.Scope, row row) act {
+func (r handRemove) act(sc *checklist.Scope, row Place) act {
 	id := sc.Session.Key(r.role)
-	name, place := id.Variable(), row.slot.dashboardName()
-	if row.slot.Branch != "" {
-		place += ", branch " + row.slot.Branch
+	name, place := id.Variable(), row.Slot.dashboardName()
+	if row.Slot.Branch != "" {
+		place += ", branch " + row.Slot.Branch
 	}
 	return act{
-		effect: byHand(sc, row.removal(id)),
-		title:  fmt.Sprintf("At Vercel: remove %s from %s", name, row),
+		effect: byHand(sc, removalByHand(row, id)),
+		title:  fmt.Sprintf("At Vercel: remove %s from %s", name, row.Row()),
 		clicks: []string{
-			"Open " + r.Hand.page(row.target, pageVariables) + " and search for " + name,
+			"Open " + r.Hand.page(row.Target, pageVariables) + " and search for " + name,
 			fmt.Sprintf("Find the row of %s. No other variable is to be touched.", place),
 			fmt.Sprintf("If it names nothing but %s: open its menu (⋯), press Delete, and confirm.", place),
 			fmt.Sprintf("If it names other environments too: open its menu (⋯), press Edit, take away %s alone, and press Save. The others keep their value.", place),
@@ -44,11 +44,11 @@ func (r handRemove) act(sc *checklist.Scope, row row) act {
 	}
 }
 
-// removal is what the journal says of a row of a key that is removed by hand: from
+// removalByHand is what the journal says of a row of a key that is removed by hand: from
 // all of the environment where the row names no slot.
-func (r row) removal(id keygen.KeyID) checklist.Effect {
+func removalByHand(r Place, id keygen.KeyID) checklist.Effect {
 	return checklist.Effect{
-		Code: checklist.VariableDelete, Target: r.target.Name, Environment: r.environment, Key: id, Place: r.slot.String(),
+		Code: checklist.VariableDelete, Target: r.Target.Name, Environment: r.Environment, Key: id, Place: r.Slot.String(),
 	}
 }
 
@@ -59,12 +59,12 @@ func (r handRemove) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan
 		plan.Risk, plan.Confirm = checklist.Irreversible, string(id)
 		plan.Warnings = append(plan.Warnings, "Vercel cannot give the value back. A rollback takes it from the vault.")
 	}
-	for _, row := range r.rows(sc.Environments()) {
+	for _, row := range r.Rows(sc.Environments()) {
 		plan.Actions = append(plan.Actions, checklist.Action{
-			Target: row.target.Name, Environment: row.environment, Words: fmt.Sprintf("you remove %s from %s", id.Variable(), row.vercel),
+			Target: row.Target.Name, Environment: row.Environment, Words: fmt.Sprintf("you remove %s from %s", id.Variable(), row.Slot.String()),
 		})
 	}
-	if names := r.unaskable(r.probed(sc.Environments())); len(names) > 0 {
+	if names := r.unaskable(r.Probed(sc.Environments())); len(names) > 0 {
 		plan.Warnings = append(plan.Warnings, fmt.Sprintf("Whether %s accept another key is not proved: without the API nobody knows their deployments' addresses.", strings.Join(names, ", ")))
 	}
 	return plan, nil
@@ -85,10 +85,10 @@ func (r handRemove) Do(ctx context.Context, sc *checklist.Scope) error {
 }
 
 func (r handRemove) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	return removedByHand(sc, sc.Session.Key(r.role).Variable(), r.rows(sc.Environments()), r.acts(sc))
+	return removedByHand(sc, sc.Session.Key(r.role).Variable(), r.Rows(sc.Environments()), r.acts(sc))
 }
 
-func removedByHand(sc *checklist.Scope, name string, rows []row, acts []act) (checklist.Evidence, error) {
+func removedByHand(sc *checklist.Scope, name string, rows []Place, acts []act) (checklist.Evidence, error) {
 	if !allSaid(sc, acts) {
 		return checklist.Evidence{}, fmt.Errorf("%s is not removed everywhere in %s", name, sc.EnvironmentWords())
 	}
@@ -110,13 +110,13 @@ func (r handRemoveCompromised) acts(sc *checklist.Scope) []act {
 	id := sc.Session.Key(checklist.OldKey)
 	name := id.Variable()
 	var acts []act
-	for _, row := range r.cellRows(sc) {
+	for _, row := range r.Whole(sc.Environments()) {
 		acts = append(acts, act{
-			effect: byHand(sc, row.removal(id)),
-			title:  fmt.Sprintf("At Vercel: remove %s from %s of %s", name, row.environment, row.target.Name),
+			effect: byHand(sc, removalByHand(row, id)),
+			title:  fmt.Sprintf("At Vercel: remove %s from %s of %s", name, row.Environment, row.Target.Name),
 			clicks: []string{
-				"Open " + r.Hand.page(row.target, pageVariables) + " and search for " + name,
-				fmt.Sprintf("Every row that names %s: open its menu (⋯), press Delete, and confirm.", row.target.reachWords(row.environment)),
+				"Open " + r.Hand.page(row.Target, pageVariables) + " and search for " + name,
+				fmt.Sprintf("Every row that names %s: open its menu (⋯), press Delete, and confirm.", row.Target.reachWords(row.Environment)),
 				"But where such a row also names an environment that is not to be revoked: press Edit, take away those that are, and press Save. Its secret is compromised there too.",
 				"Look under Shared as well: a shared variable of that name has to be unlinked from the project.",
 			},
@@ -130,7 +130,7 @@ func (r handRemoveCompromised) acts(sc *checklist.Scope) []act {
 // all that is not production's is one before it.
 func (t Target) reachWords(e checklist.Environment) string {
 	var customs []string
-	for _, s := range t.slots(checklist.Production) {
+	for _, s := range t.SlotsOf(checklist.Production) {
 		if s.CustomEnvironment != "" {
 			customs = append(customs, s.CustomEnvironment)
 		}
@@ -142,16 +142,6 @@ func (t Target) reachWords(e checklist.Environment) string {
 	return "Preview, Development, a branch or a custom environment" + checklist.Suffix(" other than ", names)
 }
 
-// cellRows has one row for each target and environment, for what is told of
-// them.
-func (r handRemoveCompromised) cellRows(sc *checklist.Scope) []row {
-	var rows []row
-	for _, c := range r.cells(sc.Environments()) {
-		rows = append(rows, row{target: c.target, environment: c.environment, vercel: "every one of " + string(c.environment)})
-	}
-	return rows
-}
-
 func (r handRemoveCompromised) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	id := sc.Session.Key(checklist.OldKey)
 	plan := checklist.Plan{
@@ -159,9 +149,9 @@ func (r handRemoveCompromised) Plan(_ context.Context, sc *checklist.Scope) (che
 		Risk:    checklist.Irreversible, Confirm: string(id),
 		Warnings: []string{"Nothing is revoked before the redeploy: running deployments go on accepting the key."},
 	}
-	for _, row := range r.cellRows(sc) {
+	for _, row := range r.Whole(sc.Environments()) {
 		plan.Actions = append(plan.Actions, checklist.Action{
-			Target: row.target.Name, Environment: row.environment, Words: fmt.Sprintf("you remove every row of %s", id.Variable()),
+			Target: row.Target.Name, Environment: row.Environment, Words: fmt.Sprintf("you remove every row of %s", id.Variable()),
 		})
 	}
 	return plan, nil
@@ -176,7 +166,7 @@ func (r handRemoveCompromised) Do(ctx context.Context, sc *checklist.Scope) erro
 }
 
 func (r handRemoveCompromised) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	return removedByHand(sc, sc.Session.Key(checklist.OldKey).Variable(), r.cellRows(sc), r.acts(sc))
+	return removedByHand(sc, sc.Session.Key(checklist.OldKey).Variable(), r.Whole(sc.Environments()), r.acts(sc))
 }
 
 // handDefault is updateDefault where nobody can look at Vercel.
@@ -196,7 +186,7 @@ func (u handDefault) Verify(ctx context.Context, sc *checklist.Scope) (checklist
 		return checklist.Evidence{}, err
 	}
 	var names []string
-	for _, t := range u.verifiers() {
+	for _, t := range u.Verifiers() {
 		names = append(names, t.Name)
 	}
 	return checklist.Evidence{

@@ -63,7 +63,7 @@ func (o *Outside) acceptedBySome(ctx context.Context, e checklist.Environment, i
 		return false, fmt.Errorf("get %s from the vault: %w", secretName(e, id), err)
 	}
 	var unclear []error
-	for _, t := range o.verifiers() {
+	for _, t := range o.Verifiers() {
 		row, err := o.Prober.Probe(ctx, t.probeTarget(e), probe.Key{ID: id, Secret: secret, Expect: probe.Accepted})
 		switch {
 		case err != nil:

@@ -215,9 +215,9 @@ func (v investigate) newKey(ctx context.Context, sc *checklist.Scope, evidence *
 	if err != nil {
 		return nil, err
 	}
-	sites := slices.DeleteFunc(v.probedSites(sc.Environments()), func(s site) bool { return !v.mayServe(now, id, s) })
+	sites := slices.DeleteFunc(v.probedSites(sc.Environments()), func(s Place) bool { return !v.mayServe(now, id, s) })
 	words := make([]string, len(sites))
-	err = eachIndex(ctx, sites, func(ctx context.Context, i int, s site) (err error) {
+	err = eachIndex(ctx, sites, func(ctx context.Context, i int, s Place) (err error) {
 		words[i], err = v.whatIsWrong(ctx, sc, s)
 		return err
 	})
@@ -228,7 +228,7 @@ func (v investigate) newKey(ctx context.Context, sc *checklist.Scope, evidence *
 	var wrong []string
 	for i, s := range sites {
 		found := cmp.Or(words[i], "nothing: it is accepted, and every forgery refused")
-		table.Rows = append(table.Rows, []string{s.target.Name, s.where(), found})
+		table.Rows = append(table.Rows, []string{s.Target.Name, s.Where(), found})
 		if words[i] != "" {
 			wrong = append(wrong, words[i])
 		}
@@ -241,12 +241,12 @@ func (v investigate) newKey(ctx context.Context, sc *checklist.Scope, evidence *
 
 // whatIsWrong tries the new key at a site that has a row of it, and says what is
 // wrong with it there; "" for nothing.
-func (v investigate) whatIsWrong(ctx context.Context, sc *checklist.Scope, s site) (string, error) {
-	suite, err := prove{Outside: v.Outside, newKey: probe.Accepted}.suite(ctx, sc, s.cell)
-	if err == nil && !s.first() {
+func (v investigate) whatIsWrong(ctx context.Context, sc *checklist.Scope, s Place) (string, error) {
+	suite, err := prove{Outside: v.Outside, newKey: probe.Accepted}.suite(ctx, sc, s)
+	if err == nil && !s.IsFirst() {
 		var serving vercel.Deployment
 		serving, err = v.latestReady(ctx, s)
-		suite.Name, suite.URL, suite.Deployment = s.String(), ownAddress(s.cell, serving), serving.ID
+		suite.Name, suite.URL, suite.Deployment = s.String(), ownAddress(s, serving), serving.ID
 	}
 	if err != nil {
 		return fmt.Sprintf("%s could not be tried: %v", s, err), ctx.Err()
@@ -258,7 +258,7 @@ func (v investigate) whatIsWrong(ctx context.Context, sc *checklist.Scope, s sit
 	case report.Diagnosis != nil:
 		return fmt.Sprintf("%s refuses %s: %s", s, sc.Session.Key(checklist.NewKey), report.Diagnosis.Words), nil
 	case report.Failed():
-		return failure(sc, s.String(), s.environment, report).Error(), nil
+		return failure(sc, s.String(), s.Environment, report).Error(), nil
 	}
 	return "", nil
 }
@@ -302,7 +302,7 @@ func matters(s *checklist.Session, e checklist.Event) bool {
 // deployments lists what was deployed since the trouble can have begun.
 func (v investigate) deployments(ctx context.Context, sc *checklist.Scope, since time.Time, evidence *checklist.Evidence) error {
 	t := checklist.Table{Title: "Deployments since " + hour(since), Columns: []string{"Target", "Environment", "Deployment", "Made", "State", "By"}}
-	for _, s := range v.sites(sc.Environments()) {
+	for _, s := range v.Deployed(sc.Environments()) {
 		all, err := v.deploymentsOf(ctx, s)
 		if err != nil {
 			return err
@@ -315,7 +315,7 @@ func (v investigate) deployments(ctx context.Context, sc *checklist.Scope, since
 			if m, ok := checklist.ParseMark(d.Mark); ok {
 				by = m.Session + " " + m.Item
 			}
-			t.Rows = append(t.Rows, []string{s.target.Name, s.where(), d.ID, moment(d.CreatedAt()), strings.ToLower(d.ReadyState), by})
+			t.Rows = append(t.Rows, []string{s.Target.Name, s.Where(), d.ID, moment(d.CreatedAt()), strings.ToLower(d.ReadyState), by})
 		}
 	}
 	evidence.Tables = append(evidence.Tables, t)

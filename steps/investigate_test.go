@@ -55,7 +55,7 @@ func TestReasonsOf(t *testing.T) {
 func TestLacking(t *testing.T) {
 	t.Parallel()
 	at := func(hour int) time.Time { return time.Date(2026, 12, 2, hour, 0, 0, 0, time.UTC) }
-	here := cell{Target{Project: "prj_1", Name: "orders-api"}, checklist.Production}.site()
+	here := Place{Target: Target{Project: "prj_1", Name: "orders-api"}, Environment: checklist.Production}.First()
 	variables := []vercel.Variable{
 		{ID: "a", Key: "HMAC_SECRET_V1", Target: []string{"production"}, CreatedAt: at(10).UnixMilli()}, // put back
 		{ID: "b", Key: "HMAC_SECRET_V2", Target: []string{"production"}, CreatedAt: at(4).UnixMilli()},
@@ -94,9 +94,9 @@ func TestLacking(t *testing.T) {
 // and one of a custom environment with those that name it.
 func TestRowsOfASite(t *testing.T) {
 	t.Parallel()
-	c := cell{Target{Project: "p", Name: "orders-api", Slots: map[checklist.Environment][]Slot{checklist.Staging: {
+	c := Place{Target: Target{Project: "p", Name: "orders-api", Slots: map[checklist.Environment][]Slot{checklist.Staging: {
 		{Target: "development"}, {Target: "preview"}, {Target: "preview", Branch: "fix"}, {CustomEnvironment: "qa"},
-	}}}, checklist.Staging}
+	}}}, Environment: checklist.Staging}
 	now := holding{
 		variables: map[string][]vercel.Variable{"p": {
 			{ID: "all", Key: "HMAC_SECRET_V1", Target: []string{"preview", "production"}},
@@ -106,13 +106,13 @@ func TestRowsOfASite(t *testing.T) {
 			{ID: "eu", Key: "HMAC_SECRET_V1", CustomEnvironmentIDs: []string{"env_eu"}},
 			{ID: "dev", Key: "HMAC_SECRET_V1", Target: []string{"development"}},
 		}},
-		customs: map[string]customs{"p": {"qa": "env_qa", "eu": "env_eu"}},
+		customs: map[string]Customs{"p": {"qa": "env_qa", "eu": "env_eu"}},
 	}
 	want := map[string][]string{
 		"orders-api staging": {"all"}, "orders-api staging preview:fix": {"all", "fix"}, "orders-api staging custom:qa": {"qa"},
 	}
 	got := map[string][]string{}
-	for _, s := range c.sites() {
+	for _, s := range c.Deployed() {
 		for _, v := range s.rowsOf(now, "v1") {
 			got[s.String()] = append(got[s.String()], v.ID)
 		}
@@ -125,8 +125,8 @@ func TestRowsOfASite(t *testing.T) {
 		{ID: "staging", Branch: "staging"}, {ID: "fix", Branch: "fix"}, {ID: "other", Branch: "other"},
 		{ID: "qa", CustomEnvironment: "qa", Branch: "fix"}, {ID: "eu", CustomEnvironment: "eu"}, {ID: "live", Target: "production"},
 	} {
-		for _, s := range c.sites() {
-			if s.holds(d) {
+		for _, s := range c.Deployed() {
+			if s.Made(d) {
 				held[s.String()] = append(held[s.String()], d.ID)
 			}
 		}

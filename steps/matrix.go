@@ -69,18 +69,18 @@ const (
 // column an environment, one state a cell.
 type board struct {
 	scope *checklist.Scope
-	cells []cell
+	cells []Place
 
 	mu     sync.Mutex
-	states map[string]string // by cell.String()
+	states map[string]string // by Place.String()
 }
 
-func newBoard(sc *checklist.Scope, cells []cell) *board {
+func newBoard(sc *checklist.Scope, cells []Place) *board {
 	return &board{scope: sc, cells: cells, states: map[string]string{}}
 }
 
 // work does something for a cell and shows its state before and after.
-func (b *board) work(c cell, words string, do func() error) error {
+func (b *board) work(c Place, words string, do func() error) error {
 	b.set(c, cellWorking, words)
 	err := do()
 	if err != nil {
@@ -91,7 +91,7 @@ func (b *board) work(c cell, words string, do func() error) error {
 	return nil
 }
 
-func (b *board) set(c cell, state, words string) {
+func (b *board) set(c Place, state, words string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.states[c.String()] = state
@@ -114,24 +114,24 @@ func (b *board) table() *checklist.Table {
 	column := map[checklist.Environment]int{}
 	row := map[string]int{}
 	for _, c := range b.cells {
-		if _, ok := column[c.environment]; !ok {
-			column[c.environment] = len(t.Columns)
-			t.Columns = append(t.Columns, string(c.environment))
+		if _, ok := column[c.Environment]; !ok {
+			column[c.Environment] = len(t.Columns)
+			t.Columns = append(t.Columns, string(c.Environment))
 		}
 	}
 	for _, c := range b.cells {
-		i, ok := row[c.target.Project]
+		i, ok := row[c.Target.Project]
 		if !ok {
 			i = len(t.Rows)
-			row[c.target.Project] = i
+			row[c.Target.Project] = i
 			t.Rows = append(t.Rows, make([]string, len(t.Columns)))
-			t.Rows[i][0] = c.target.Name
+			t.Rows[i][0] = c.Target.Name
 		}
 		state := b.states[c.String()]
 		if state == "" {
 			state = cellWaiting
 		}
-		t.Rows[i][column[c.environment]] = state
+		t.Rows[i][column[c.Environment]] = state
 	}
 	return t
 }

@@ -62,7 +62,7 @@ func (n newKeyInService) served(ctx context.Context, sc *checklist.Scope) (bool,
 		return false, err
 	}
 	again := redeploy(n)
-	for _, s := range n.sites(sc.Environments()) {
+	for _, s := range n.Deployed(sc.Environments()) {
 		if d, ok, err := again.made(ctx, sc, s); err != nil {
 			return false, err
 		} else if ok && !d.Serving() {
@@ -72,7 +72,7 @@ func (n newKeyInService) served(ctx context.Context, sc *checklist.Scope) (bool,
 		if err != nil {
 			return false, err
 		}
-		v := existing[s.row().String()]
+		v := existing[s.Row()]
 		if serving.CreatedAt().Before(time.UnixMilli(v.CreatedAt)) {
 			return false, nil
 		}
@@ -110,10 +110,10 @@ func (n newKeyInService) Plan(ctx context.Context, sc *checklist.Scope) (checkli
 	if missing.any() {
 		plan.Summary, plan.Risk = fmt.Sprintf("Do what was deferred, and prove that %s is accepted", id), checklist.Change
 	}
-	for _, c := range n.probed(sc.Environments()) {
+	for _, c := range n.Probed(sc.Environments()) {
 		plan.Actions = append(plan.Actions, checklist.Action{
-			Target: c.target.Name, Environment: c.environment,
-			Words: fmt.Sprintf("signed requests to %s: %s accepted, and every forgery refused", c.target.URLs[c.environment], id),
+			Target: c.Target.Name, Environment: c.Environment,
+			Words: fmt.Sprintf("signed requests to %s: %s accepted, and every forgery refused", c.Target.URLs[c.Environment], id),
 		})
 	}
 	return plan, nil
@@ -199,11 +199,11 @@ func (n newKeyInService) proveBackup(ctx context.Context, sc *checklist.Scope, e
 				"%s: not proved in %s, since the item that adds it was not finished; remove it there, or do that item again", sc.Session.Key(checklist.BackupKey).Variable(), e))
 		}
 	}
-	for _, c := range n.probed(sc.Environments()) {
-		if sc.Session.Fingerprint(c.environment, checklist.BackupKey) == "" {
+	for _, c := range n.Probed(sc.Environments()) {
+		if sc.Session.Fingerprint(c.Environment, checklist.BackupKey) == "" {
 			continue
 		}
-		secret, err := n.secret(ctx, sc.Session, c.environment, checklist.BackupKey)
+		secret, err := n.secret(ctx, sc.Session, c.Environment, checklist.BackupKey)
 		if err != nil {
 			return "", err
 		}
@@ -235,7 +235,7 @@ func backupBegun(sc *checklist.Scope, e checklist.Environment) bool {
 }
 
 // backupFailure points to the item that put the backup key into service.
-func backupFailure(sc *checklist.Scope, c cell, report probe.Report) error {
+func backupFailure(sc *checklist.Scope, c Place, report probe.Report) error {
 	err := probeFailure(sc, c, report)
 	var stored *StoredValueError
 	if errors.As(err, &stored) {

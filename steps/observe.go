@@ -59,9 +59,9 @@ func rowState(v vercel.Variable) string {
 // inEnvironments reports whether a row serves one of the environments.
 func (t Target) inEnvironments(v vercel.Variable, environments []checklist.Environment) bool {
 	for _, e := range environments {
-		takes, _ := t.split(e, v.Target, v.GitBranch)
-		custom := slices.ContainsFunc(t.slots(e), func(s Slot) bool { return s.CustomEnvironment != "" })
-		if len(takes) > 0 || custom && len(v.CustomEnvironmentIDs) > 0 {
+		takes, _ := t.Divide(v, nil, e)
+		custom := slices.ContainsFunc(t.SlotsOf(e), func(s Slot) bool { return s.CustomEnvironment != "" })
+		if len(takes.Targets) > 0 || custom && len(v.CustomEnvironmentIDs) > 0 {
 			return true
 		}
 	}

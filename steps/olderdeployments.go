@@ -26,7 +26,7 @@ type findOlderDeployments struct {
 
 // leftover is one older deployment and how it answers the compromised key.
 type leftover struct {
-	cell
+	Place
 	deployment vercel.Deployment
 	address    string
 	answer     answer
@@ -62,27 +62,27 @@ const (
 // find probes every older deployment that can still be reached.
 func (f findOlderDeployments) find(ctx context.Context, sc *checklist.Scope) ([]leftover, error) {
 	var all []leftover
-	for _, t := range f.verifiers() {
+	for _, t := range f.Verifiers() {
 		deployments, err := f.Vercel.Deployments(ctx, t.Project, "")
 		if err != nil {
 			return nil, err
 		}
 		for _, e := range sc.Environments() {
-			c := cell{t, e}
-			serving, err := f.latestReady(ctx, c.site())
+			c := Place{Target: t, Environment: e}
+			serving, err := f.latestReady(ctx, c.First())
 			if err != nil {
 				return nil, err
 			}
 			for _, d := range vercel.Older(deployments, serving) {
 				if d.ReadyState == vercel.StateReady && t.environmentOf(d) == e {
-					all = append(all, leftover{cell: c, deployment: d, address: ownAddress(c, d)})
+					all = append(all, leftover{Place: c, deployment: d, address: ownAddress(c, d)})
 				}
 			}
 		}
 	}
 	err := eachIndex(ctx, all, func(ctx context.Context, i int, l leftover) (err error) {
 		sc.Report(checklist.Progress{Words: "probing " + l.address, Total: len(all)})
-		all[i].answer, err = f.answerToCompromised(ctx, sc, l.environment, probe.Target{URL: l.address, Bypass: l.target.Bypass})
+		all[i].answer, err = f.answerToCompromised(ctx, sc, l.Environment, probe.Target{URL: l.address, Bypass: l.Target.Bypass})
 		return err
 	})
 	return all, err
@@ -91,19 +91,19 @@ func (f findOlderDeployments) find(ctx context.Context, sc *checklist.Scope) ([]
 // environmentOf returns the environment that a deployment belongs to.
 func (t Target) environmentOf(d vercel.Deployment) checklist.Environment {
 	if d.CustomEnvironment != "" {
-		return t.owner(Slot{CustomEnvironment: d.CustomEnvironment})
+		return t.Owner(Slot{CustomEnvironment: d.CustomEnvironment})
 	}
-	return t.owner(Slot{Target: d.Environment(), Branch: d.Branch})
+	return t.Owner(Slot{Target: d.Environment(), Branch: d.Branch})
 }
 
 // ownAddress returns where a deployment is reached whatever has its
 // environment's address, with the path that is probed.
-func ownAddress(c cell, d vercel.Deployment) string {
+func ownAddress(c Place, d vercel.Deployment) string {
 	scheme := "https"
-	if u, err := url.Parse(c.target.URLs[c.environment]); err == nil && u.Scheme != "" {
+	if u, err := url.Parse(c.Target.URLs[c.Environment]); err == nil && u.Scheme != "" {
 		scheme = u.Scheme
 	}
-	return scheme + "://" + d.URL + c.target.Path
+	return scheme + "://" + d.URL + c.Target.Path
 }
 
 // answerToCompromised asks a service once with the compromised key.
@@ -226,11 +226,11 @@ func lines(all []leftover) string {
 }
 
 func (l leftover) String() string {
-	words := fmt.Sprintf("%s of %s", l.deployment.ID, l.cell)
+	words := fmt.Sprintf("%s of %s", l.deployment.ID, l.Place)
 	if custom := l.deployment.CustomEnvironment; custom != "" {
 		words += " (" + custom + ")"
 	}
-	if branch := l.deployment.Branch; branch != "" && l.environment == checklist.Staging {
+	if branch := l.deployment.Branch; branch != "" && l.Environment == checklist.Staging {
 		words += " branch " + branch
 	}
 	return words
@@ -239,7 +239,7 @@ func (l leftover) String() string {
 // deletion is what the journal says of the deletion.
 func (l leftover) deletion() checklist.Effect {
 	return checklist.Effect{
-		Code: checklist.DeploymentDelete, Target: l.target.Name, Environment: l.environment, Object: l.deployment.ID,
+		Code: checklist.DeploymentDelete, Target: l.Target.Name, Environment: l.Environment, Object: l.deployment.ID,
 	}
 }
 

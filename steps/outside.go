@@ -58,7 +58,7 @@ type Outside struct {
 	Sessions Sessions
 	// Targets are those of the configuration. A step has those of its session
 	// alone: see of.
-	Targets []Target
+	Targets
 	// Documents is the folder that holds decisions.md, incidents.md, and the
 	// folders post-mortems and calendar.
 	Documents string

@@ -19,7 +19,7 @@ import (
 
 // ownProof is what a site's serving deployment answered at its own address.
 type ownProof struct {
-	site       site
+	Place
 	deployment vercel.Deployment
 	report     probe.Report
 	door       door
@@ -37,25 +37,25 @@ const (
 
 // unproved reports whether nothing at all is known of the site: its environment's
 // address does not lead to it.
-func (o ownProof) unproved() bool { return o.door != open && !o.site.first() }
+func (o ownProof) unproved() bool { return o.door != open && !o.IsFirst() }
 
 // atOwnAddress asks the deployment that serves a site as suite asked its cell,
 // which was answered with alias.
-func (o *Outside) atOwnAddress(ctx context.Context, sc *checklist.Scope, s site, suite probe.Suite, alias probe.Report) (ownProof, error) {
-	proof := ownProof{site: s}
+func (o *Outside) atOwnAddress(ctx context.Context, sc *checklist.Scope, s Place, suite probe.Suite, alias probe.Report) (ownProof, error) {
+	proof := ownProof{Place: s}
 	var err error
 	if proof.deployment, err = o.latestReady(ctx, s); err != nil {
 		return proof, err
 	}
-	suite.URL, suite.Deployment = ownAddress(s.cell, proof.deployment), proof.deployment.ID
+	suite.URL, suite.Deployment = ownAddress(s, proof.deployment), proof.deployment.ID
 	suite.Name = fmt.Sprintf("%s, %s at its own address", s, proof.deployment.ID)
-	suite.Brief = s.first() // of which the environment's address was asked everything
+	suite.Brief = s.IsFirst() // of which the environment's address was asked everything
 	if proof.report, err = suite.Run(ctx, nil); err != nil {
 		return proof, err
 	}
 	proof.door, proof.why = shut(proof.report, alias)
 	if proof.door == open && proof.report.Failed() {
-		return proof, failure(sc, fmt.Sprintf("%s (%s at %s)", s, proof.deployment.ID, suite.URL), s.environment, proof.report)
+		return proof, failure(sc, fmt.Sprintf("%s (%s at %s)", s, proof.deployment.ID, suite.URL), s.Environment, proof.report)
 	}
 	return proof, nil
 }
@@ -121,8 +121,8 @@ func tellOwn(all []ownProof, evidence *checklist.Evidence) {
 		switch {
 		case o.door != open:
 			answers = "none: " + o.why
-			if o.door == closed && !slices.ContainsFunc(protected, func(t Target) bool { return t.Project == o.site.target.Project }) {
-				protected = append(protected, o.site.target)
+			if o.door == closed && !slices.ContainsFunc(protected, func(t Target) bool { return t.Project == o.Target.Project }) {
+				protected = append(protected, o.Target)
 			}
 		case o.report.Failed():
 			answers = "not as they must be"
@@ -130,9 +130,9 @@ func tellOwn(all []ownProof, evidence *checklist.Evidence) {
 			evidence.Commands = append(evidence.Commands, o.report.Rows[0].Curl)
 		}
 		if o.unproved() {
-			unproved = append(unproved, o.site.String())
+			unproved = append(unproved, o.String())
 		}
-		t.Rows = append(t.Rows, []string{o.site.String(), o.deployment.ID, o.report.URL, fmt.Sprint(o.report.Sent), answers})
+		t.Rows = append(t.Rows, []string{o.String(), o.deployment.ID, o.report.URL, fmt.Sprint(o.report.Sent), answers})
 	}
 	if len(t.Rows) > 0 {
 		evidence.Tables = append(evidence.Tables, t)
@@ -149,11 +149,11 @@ func tellOwn(all []ownProof, evidence *checklist.Evidence) {
 
 // unaskable names the sites that nobody can ask: without the API the own address
 // of a deployment is not known, and the environment's leads to the first.
-func (o *Outside) unaskable(cells []cell) []string {
+func (o *Outside) unaskable(cells []Place) []string {
 	var names []string
 	for _, c := range cells {
 		if o.Hand != nil {
-			for _, s := range c.sites()[1:] {
+			for _, s := range c.Deployed()[1:] {
 				names = append(names, s.String())
 			}
 		}
@@ -173,22 +173,22 @@ func (t Target) closedDoor() string {
 
 // addressOf returns where a site alone is asked: the environment's address leads
 // to the first of a cell, and to the others nothing but their deployments' own.
-func (o *Outside) addressOf(ctx context.Context, s site) (string, error) {
-	if s.first() {
-		return s.target.URLs[s.environment], nil
+func (o *Outside) addressOf(ctx context.Context, s Place) (string, error) {
+	if s.IsFirst() {
+		return s.Target.URLs[s.Environment], nil
 	}
 	serving, err := o.latestReady(ctx, s)
 	if err != nil {
 		return "", err
 	}
-	return ownAddress(s.cell, serving), nil
+	return ownAddress(s, serving), nil
 }
 
 // asked are the sites that can be asked apart: without the API nobody knows the
 // own address of a deployment.
-func (o *Outside) asked(c cell) []site {
+func (o *Outside) asked(c Place) []Place {
 	if o.Hand != nil {
 		return nil
 	}
-	return c.sites()
+	return c.Deployed()
 }

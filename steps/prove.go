@@ -30,22 +30,22 @@ func (p prove) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, err
 		words[i] = fmt.Sprintf("%s %s", k.ID, k.Expect)
 	}
 	plan := checklist.Plan{Summary: "Probe " + sc.EnvironmentWords(), Risk: checklist.Look}
-	for _, c := range p.probed(sc.Environments()) {
+	for _, c := range p.Probed(sc.Environments()) {
 		plan.Actions = append(plan.Actions, checklist.Action{
-			Target: c.target.Name, Environment: c.environment,
-			Words: fmt.Sprintf("signed requests to %s: %s, and every forgery refused", c.target.URLs[c.environment], strings.Join(words, ", ")),
+			Target: c.Target.Name, Environment: c.Environment,
+			Words: fmt.Sprintf("signed requests to %s: %s, and every forgery refused", c.Target.URLs[c.Environment], strings.Join(words, ", ")),
 		})
 		if sites := p.asked(c); len(sites) > 0 {
 			plan.Actions = append(plan.Actions, checklist.Action{
-				Target: c.target.Name, Environment: c.environment,
+				Target: c.Target.Name, Environment: c.Environment,
 				Words: "the same at the own addresses of the deployments that serve " + strings.Join(slotWords(sites), ", "),
 			})
 		}
 	}
-	for _, c := range p.cells(sc.Environments()) {
-		if !c.target.verifies() {
+	for _, c := range p.Whole(sc.Environments()) {
+		if !c.Target.Verifies() {
 			plan.Actions = append(plan.Actions, checklist.Action{
-				Target: c.target.Name, Environment: c.environment, Words: "none: it signs, and the traffic shows with which key",
+				Target: c.Target.Name, Environment: c.Environment, Words: "none: it signs, and the traffic shows with which key",
 			})
 		}
 	}
@@ -94,10 +94,10 @@ func (p proof) deployments() []string {
 }
 
 func (p prove) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	cells := p.probed(sc.Environments())
+	cells := p.Probed(sc.Environments())
 	proofs := make([]proof, len(cells))
 	board := newBoard(sc, cells)
-	err := eachIndex(ctx, cells, func(ctx context.Context, i int, c cell) error {
+	err := eachIndex(ctx, cells, func(ctx context.Context, i int, c Place) error {
 		return board.work(c, "probing", func() error {
 			proofs[i] = p.one(ctx, sc, c)
 			return proofs[i].err
@@ -108,7 +108,7 @@ func (p prove) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evide
 
 // one asks the service of one cell. Its deployments are left alone where it does
 // not answer as it must at its environment's address, and all asked else.
-func (p prove) one(ctx context.Context, sc *checklist.Scope, c cell) (found proof) {
+func (p prove) one(ctx context.Context, sc *checklist.Scope, c Place) (found proof) {
 	suite, err := p.suite(ctx, sc, c)
 	if err != nil {
 		return proof{err: err}
@@ -132,7 +132,7 @@ func (p prove) one(ctx context.Context, sc *checklist.Scope, c cell) (found proo
 // evidence is what the proofs come to. A key counts as accepted or refused in an
 // environment only if it was in every slot of every target; whatever was proved
 // before ends with one that failed.
-func (p prove) evidence(sc *checklist.Scope, cells []cell, proofs []proof) checklist.Evidence {
+func (p prove) evidence(sc *checklist.Scope, cells []Place, proofs []proof) checklist.Evidence {
 	evidence := checklist.Evidence{Facts: map[string]string{}}
 	proved := map[checklist.Environment][]string{} // by which deployments
 	var own []ownProof
@@ -149,7 +149,7 @@ func (p prove) evidence(sc *checklist.Scope, cells []cell, proofs []proof) check
 			sent += o.report.Sent
 		}
 		own = append(own, found.own...)
-		proved[c.environment] = append(proved[c.environment], found.deployments()...)
+		proved[c.Environment] = append(proved[c.Environment], found.deployments()...)
 		if found.err != nil {
 			failed = append(failed, c.String())
 		}
@@ -157,7 +157,7 @@ func (p prove) evidence(sc *checklist.Scope, cells []cell, proofs []proof) check
 	for _, e := range sc.Environments() {
 		asked, whole := false, true
 		for i, c := range cells {
-			if c.environment == e {
+			if c.Environment == e {
 				asked, whole = true, whole && proofs[i].whole()
 			}
 		}
@@ -199,18 +199,18 @@ func provedBy(deployments []string) string {
 }
 
 // suite returns the probe suite for one target in one environment.
-func (o *Outside) suite(ctx context.Context, sc *checklist.Scope, c cell, keys []expectedKey) (probe.Suite, error) {
-	suite := probe.Suite{Prober: o.Prober, Name: c.String(), URL: c.target.URLs[c.environment], Bypass: c.target.Bypass}
+func (o *Outside) suite(ctx context.Context, sc *checklist.Scope, c Place, keys []expectedKey) (probe.Suite, error) {
+	suite := probe.Suite{Prober: o.Prober, Name: c.String(), URL: c.Target.URLs[c.Environment], Bypass: c.Target.Bypass}
 	if o.Hand == nil {
 		// The session's own, or a newer one: a service is deployed by others too.
-		serving, err := o.latestReady(ctx, c.site())
+		serving, err := o.latestReady(ctx, c.First())
 		if err != nil {
 			return suite, err
 		}
 		suite.Deployment = serving.ID
 	}
 	for _, k := range keys {
-		secret, err := o.secret(ctx, sc.Session, c.environment, k.role)
+		secret, err := o.secret(ctx, sc.Session, c.Environment, k.role)
 		if err != nil {
 			return suite, err
 		}
@@ -225,12 +225,12 @@ func (o *Outside) suite(ctx context.Context, sc *checklist.Scope, c cell, keys [
 	return suite, nil
 }
 
-func (p prove) suite(ctx context.Context, sc *checklist.Scope, c cell) (probe.Suite, error) {
+func (p prove) suite(ctx context.Context, sc *checklist.Scope, c Place) (probe.Suite, error) {
 	suite, err := p.Outside.suite(ctx, sc, c, p.expected(sc))
 	if err != nil || p.newKey == "" {
 		return suite, err
 	}
-	suite.WrongEnvironment, err = p.otherEnvironment(ctx, sc, c.environment)
+	suite.WrongEnvironment, err = p.otherEnvironment(ctx, sc, c.Environment)
 	return suite, err
 }
 
@@ -305,8 +305,8 @@ func (e *redoError) Hint() string  { return e.hint }
 func (e *redoError) Redo() string  { return e.item }
 
 // probeFailure says what a failed suite found, and what to do about it.
-func probeFailure(sc *checklist.Scope, c cell, r probe.Report) error {
-	return failure(sc, c.String(), c.environment, r)
+func probeFailure(sc *checklist.Scope, c Place, r probe.Report) error {
+	return failure(sc, c.String(), c.Environment, r)
 }
 
 // failure is probeFailure of a suite that asked where, in words.

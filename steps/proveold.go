@@ -43,7 +43,7 @@ func (p proveOldKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist
 	}
 	sites := p.probedSites(sc.Environments())
 	found := make([]newKeyFinding, len(sites))
-	err = eachIndex(ctx, sites, func(ctx context.Context, i int, s site) (err error) {
+	err = eachIndex(ctx, sites, func(ctx context.Context, i int, s Place) (err error) {
 		found[i], err = p.tryNewKey(ctx, sc, s, now)
 		return err
 	})
@@ -58,12 +58,12 @@ type newKeyFinding struct {
 	words    string
 }
 
-func (p proveOldKey) tryNewKey(ctx context.Context, sc *checklist.Scope, s site, now holding) (newKeyFinding, error) {
+func (p proveOldKey) tryNewKey(ctx context.Context, sc *checklist.Scope, s Place, now holding) (newKeyFinding, error) {
 	id := sc.Session.Key(checklist.NewKey)
 	if !p.mayServe(now, id, s) {
 		return newKeyFinding{words: "has no row"}, nil
 	}
-	secret, err := p.secret(ctx, sc.Session, s.environment, checklist.NewKey)
+	secret, err := p.secret(ctx, sc.Session, s.Environment, checklist.NewKey)
 	if err != nil {
 		return newKeyFinding{row: true, words: "cannot be tried: " + err.Error()}, ctx.Err()
 	}
@@ -71,7 +71,7 @@ func (p proveOldKey) tryNewKey(ctx context.Context, sc *checklist.Scope, s site,
 	if err != nil {
 		return newKeyFinding{}, err
 	}
-	got, err := p.Prober.Probe(ctx, probe.Target{URL: address, Bypass: s.target.Bypass}, probe.Key{ID: id, Secret: secret, Expect: probe.Accepted})
+	got, err := p.Prober.Probe(ctx, probe.Target{URL: address, Bypass: s.Target.Bypass}, probe.Key{ID: id, Secret: secret, Expect: probe.Accepted})
 	if err != nil {
 		return newKeyFinding{}, fmt.Errorf("probe %s with %s: %w", s, id, err)
 	}
@@ -80,7 +80,7 @@ func (p proveOldKey) tryNewKey(ctx context.Context, sc *checklist.Scope, s site,
 
 // tellNewKey adds to the evidence how the new key stands. It counts as accepted
 // in an environment only if every slot of every target there accepts it.
-func tellNewKey(sc *checklist.Scope, sites []site, found []newKeyFinding, evidence *checklist.Evidence) {
+func tellNewKey(sc *checklist.Scope, sites []Place, found []newKeyFinding, evidence *checklist.Evidence) {
 	id := sc.Session.Key(checklist.NewKey)
 	table := checklist.Table{Title: "The new key " + string(id), Columns: []string{"Target", "Environment", "Answer"}}
 	all := map[checklist.Environment]bool{}
@@ -89,8 +89,8 @@ func tellNewKey(sc *checklist.Scope, sites []site, found []newKeyFinding, eviden
 	}
 	var refused []string
 	for i, s := range sites {
-		table.Rows = append(table.Rows, []string{s.target.Name, s.where(), found[i].words})
-		all[s.environment] = all[s.environment] && found[i].accepted
+		table.Rows = append(table.Rows, []string{s.Target.Name, s.Where(), found[i].words})
+		all[s.Environment] = all[s.Environment] && found[i].accepted
 		if found[i].row && !found[i].accepted {
 			refused = append(refused, s.String())
 		}

@@ -21,10 +21,10 @@ type proveRevoked struct {
 func (p proveRevoked) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	old := sc.Session.Key(checklist.OldKey)
 	plan := checklist.Plan{Summary: fmt.Sprintf("Prove that %s is refused", old), Risk: checklist.Look}
-	for _, c := range p.probed(sc.Environments()) {
+	for _, c := range p.Probed(sc.Environments()) {
 		plan.Actions = append(plan.Actions, checklist.Action{
-			Target: c.target.Name, Environment: c.environment,
-			Words: fmt.Sprintf("signed requests to %s: %s refused, and every forgery", c.target.URLs[c.environment], old),
+			Target: c.Target.Name, Environment: c.Environment,
+			Words: fmt.Sprintf("signed requests to %s: %s refused, and every forgery", c.Target.URLs[c.Environment], old),
 		})
 	}
 	return plan, nil
@@ -44,10 +44,10 @@ func (p proveRevoked) Verify(ctx context.Context, sc *checklist.Scope) (checklis
 	if err := p.stillGone(ctx, sc); err != nil {
 		return checklist.Evidence{}, err
 	}
-	cells := p.probed(sc.Environments())
+	cells := p.Probed(sc.Environments())
 	found := make([]revocation, len(cells))
 	board := newBoard(sc, cells)
-	err := eachIndex(ctx, cells, func(ctx context.Context, i int, c cell) error {
+	err := eachIndex(ctx, cells, func(ctx context.Context, i int, c Place) error {
 		return board.work(c, "probing", func() (err error) {
 			found[i], err = p.one(ctx, sc, c)
 			return err
@@ -76,10 +76,10 @@ func (p proveRevoked) stillGone(ctx context.Context, sc *checklist.Scope) error 
 }
 
 // one probes one service.
-func (p proveRevoked) one(ctx context.Context, sc *checklist.Scope, c cell) (revocation, error) {
+func (p proveRevoked) one(ctx context.Context, sc *checklist.Scope, c Place) (revocation, error) {
 	var r revocation
 	id := sc.Session.Key(checklist.OldKey)
-	secret, held, err := p.compromised(ctx, sc, c.environment)
+	secret, held, err := p.compromised(ctx, sc, c.Environment)
 	if err != nil {
 		return r, err
 	}
@@ -96,7 +96,7 @@ func (p proveRevoked) one(ctx context.Context, sc *checklist.Scope, c cell) (rev
 	switch {
 	case !held:
 		r.notes = append(r.notes, fmt.Sprintf("the vault cannot give %s: that its rows are gone and a later deployment serves is all that shows the revocation", id))
-	case sc.Session.Facts[seenFact(c.environment)] == "":
+	case sc.Session.Facts[seenFact(c.Environment)] == "":
 		r.notes = append(r.notes, fmt.Sprintf("that the vault's copy of %s was the one in service was not seen before the removal", id))
 	default:
 		r.seen = true
@@ -122,17 +122,17 @@ func (p proveRevoked) one(ctx context.Context, sc *checklist.Scope, c cell) (rev
 
 // anchor looks for a key that the service accepts. One that it should accept and
 // does not is noted: whether it is in service is another item's matter.
-func (p proveRevoked) anchor(ctx context.Context, sc *checklist.Scope, c cell, suite *probe.Suite, r *revocation) error {
+func (p proveRevoked) anchor(ctx context.Context, sc *checklist.Scope, c Place, suite *probe.Suite, r *revocation) error {
 	for _, role := range []checklist.Role{checklist.NewKey, checklist.BackupKey} {
-		if sc.Session.Fingerprint(c.environment, role) == "" {
+		if sc.Session.Fingerprint(c.Environment, role) == "" {
 			continue // not made, or not put into service
 		}
-		secret, err := p.secret(ctx, sc.Session, c.environment, role)
+		secret, err := p.secret(ctx, sc.Session, c.Environment, role)
 		if err != nil {
 			return err
 		}
 		key := probe.Key{ID: sc.Session.Key(role), Secret: secret, Expect: probe.Accepted}
-		row, err := p.Prober.Probe(ctx, c.target.probeTarget(c.environment), key)
+		row, err := p.Prober.Probe(ctx, c.Target.probeTarget(c.Environment), key)
 		switch {
 		case err != nil:
 			return err
@@ -146,12 +146,12 @@ func (p proveRevoked) anchor(ctx context.Context, sc *checklist.Scope, c cell, s
 		return nil
 	}
 	var err error
-	suite.WrongEnvironment, err = p.otherEnvironment(ctx, sc, c.environment)
+	suite.WrongEnvironment, err = p.otherEnvironment(ctx, sc, c.Environment)
 	return err
 }
 
 // failed is what was seen of services of which one did not answer as it must.
-func (p proveRevoked) failed(cells []cell, found []revocation) checklist.Evidence {
+func (p proveRevoked) failed(cells []Place, found []revocation) checklist.Evidence {
 	evidence := tablesOf(cells, found)
 	var failed []string
 	for i, c := range cells {
@@ -167,7 +167,7 @@ func (p proveRevoked) failed(cells []cell, found []revocation) checklist.Evidenc
 	return evidence
 }
 
-func tablesOf(cells []cell, found []revocation) checklist.Evidence {
+func tablesOf(cells []Place, found []revocation) checklist.Evidence {
 	evidence := checklist.Evidence{Facts: map[string]string{}}
 	notes := checklist.Table{Title: "To be weighed", Columns: []string{"Service", "Note"}}
 	var own []ownProof
@@ -189,7 +189,7 @@ func tablesOf(cells []cell, found []revocation) checklist.Evidence {
 }
 
 // evidence is what services prove that all answered as they must.
-func (p proveRevoked) evidence(sc *checklist.Scope, cells []cell, found []revocation) checklist.Evidence {
+func (p proveRevoked) evidence(sc *checklist.Scope, cells []Place, found []revocation) checklist.Evidence {
 	id := sc.Session.Key(checklist.OldKey)
 	evidence := tablesOf(cells, found)
 	notProved := evidence.Summary // what tellOwn says of slots
@@ -207,7 +207,7 @@ func (p proveRevoked) evidence(sc *checklist.Scope, cells []cell, found []revoca
 			unseen = append(unseen, c.String())
 			continue
 		}
-		proved[c.environment] = append(proved[c.environment], found[i].report.Deployments()...)
+		proved[c.Environment] = append(proved[c.Environment], found[i].report.Deployments()...)
 	}
 	evidence.Summary = fmt.Sprintf("%s is refused by %d services%s", id, len(cells)-len(unproved), notProved)
 	for _, missing := range []struct {
@@ -229,14 +229,14 @@ func (p proveRevoked) evidence(sc *checklist.Scope, cells []cell, found []revoca
 	}
 	for i, c := range cells { // an environment's services are proved together or not at all
 		if !found[i].asked || !found[i].seen || slices.ContainsFunc(found[i].own, ownProof.unproved) {
-			delete(proved, c.environment)
+			delete(proved, c.Environment)
 		}
 	}
 	for _, c := range cells {
-		evidence.Facts[checklist.Fact(checklist.FactAccepted, c.environment, checklist.OldKey)] = ""
-		evidence.Facts[checklist.Fact(checklist.FactRefused, c.environment, checklist.OldKey)] = ""
-		if deployments, ok := proved[c.environment]; ok {
-			evidence.Facts[checklist.Fact(checklist.FactRefused, c.environment, checklist.OldKey)] = provedBy(deployments)
+		evidence.Facts[checklist.Fact(checklist.FactAccepted, c.Environment, checklist.OldKey)] = ""
+		evidence.Facts[checklist.Fact(checklist.FactRefused, c.Environment, checklist.OldKey)] = ""
+		if deployments, ok := proved[c.Environment]; ok {
+			evidence.Facts[checklist.Fact(checklist.FactRefused, c.Environment, checklist.OldKey)] = provedBy(deployments)
 		}
 	}
 	return evidence

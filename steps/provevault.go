@@ -46,7 +46,7 @@ func (p proveVault) Verify(ctx context.Context, sc *checklist.Scope) (checklist.
 		if err != nil {
 			return evidence, checklist.WithHint(err, "put the old key into the vault first; without it a rollback is impossible")
 		}
-		for _, t := range p.verifiers() {
+		for _, t := range p.Verifiers() {
 			sc.Progress("signing a request to %s %s with %s", t.Name, e, old)
 			row, err := p.Prober.Probe(ctx, t.probeTarget(e), probe.Key{ID: old, Secret: secret, Expect: probe.Accepted})
 			if err != nil {
@@ -65,7 +65,7 @@ func (p proveVault) Verify(ctx context.Context, sc *checklist.Scope) (checklist.
 		evidence.Facts[checklist.Fact(checklist.FactRecoverable, e, checklist.OldKey)] = yes
 		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows,
 			[]string{string(sc.Session.Key(checklist.NewKey)), string(e), newFingerprint.Short(), proof},
-			[]string{string(old), string(e), fingerprint.Short(), fmt.Sprintf("read back, accepted by %d targets", len(p.verifiers()))})
+			[]string{string(old), string(e), fingerprint.Short(), fmt.Sprintf("read back, accepted by %d targets", len(p.Verifiers()))})
 	}
 	evidence.Summary = "both keys were read back from " + p.Vault.Describe()
 	return evidence, nil

@@ -153,13 +153,13 @@ func (o *Outside) seen(ctx context.Context) (holding, error) {
 
 // mayServe reports whether a key has a row with which the site's deployments are
 // made. Where nobody can look, it may.
-func (o *Outside) mayServe(now holding, id keygen.KeyID, s site) bool {
+func (o *Outside) mayServe(now holding, id keygen.KeyID, s Place) bool {
 	return o.Hand != nil || len(s.rowsOf(now, id)) > 0
 }
 
 // rowsOf are the rows of a key with which the site's deployments are made.
-func (s site) rowsOf(now holding, id keygen.KeyID) []vercel.Variable {
-	return slices.DeleteFunc(ofKey(now.variables[s.target.Project], id.Variable()), func(v vercel.Variable) bool {
-		return !s.slot.gets(v, now.customs[s.target.Project])
+func (s Place) rowsOf(now holding, id keygen.KeyID) []vercel.Variable {
+	return slices.DeleteFunc(ofKey(now.variables[s.Target.Project], id.Variable()), func(v vercel.Variable) bool {
+		return !s.Slot.gets(v, now.customs[s.Target.Project])
 	})
 }

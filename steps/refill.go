@@ -13,14 +13,14 @@ func whatever(*checklist.Scope, map[string]vercel.Variable) error { return nil }
 
 // missing returns the rows that the key lacks. One that was there before the
 // session is as good as one of ours.
-func (a addKey) missing(ctx context.Context, sc *checklist.Scope) ([]row, error) {
+func (a addKey) missing(ctx context.Context, sc *checklist.Scope) ([]Place, error) {
 	existing, err := a.existing(ctx, sc)
 	if err != nil {
 		return nil, err
 	}
-	var missing []row
-	for _, r := range a.rows(sc.Environments()) {
-		if v, ok := existing[r.String()]; !ok || oursBefore(sc, v) {
+	var missing []Place
+	for _, r := range a.Rows(sc.Environments()) {
+		if v, ok := existing[r.Row()]; !ok || oursBefore(sc, v) {
 			missing = append(missing, r)
 		}
 	}
@@ -34,13 +34,13 @@ func (a addKey) planRefill(ctx context.Context, sc *checklist.Scope) (checklist.
 	if err != nil {
 		return plan, err
 	}
-	for _, r := range a.rows(sc.Environments()) {
-		action := checklist.Action{Target: r.target.Name, Environment: r.environment}
-		if v, ok := existing[r.String()]; ok && !oursBefore(sc, v) {
-			action.Words = fmt.Sprintf("leave row %s for %s as it is", v.ID, r.vercel)
+	for _, r := range a.Rows(sc.Environments()) {
+		action := checklist.Action{Target: r.Target.Name, Environment: r.Environment}
+		if v, ok := existing[r.Row()]; ok && !oursBefore(sc, v) {
+			action.Words = fmt.Sprintf("leave row %s for %s as it is", v.ID, r.Slot.String())
 		} else {
-			action.Words = fmt.Sprintf("create %s, %s, for %s, with the value from %s", id.Variable(), r.slot.VariableType(), r.vercel, a.Vault.Describe())
-			action.Command = r.command(id.Variable())
+			action.Words = fmt.Sprintf("create %s, %s, for %s, with the value from %s", id.Variable(), r.Slot.VariableType(), r.Slot.String(), a.Vault.Describe())
+			action.Command = commandAdding(r, id.Variable())
 		}
 		plan.Actions = append(plan.Actions, action)
 	}
@@ -62,17 +62,17 @@ func (a addKey) verifyRefill(ctx context.Context, sc *checklist.Scope) (checklis
 		return evidence, err
 	}
 	added := 0
-	for _, r := range a.rows(sc.Environments()) {
-		v, ok := existing[r.String()]
+	for _, r := range a.Rows(sc.Environments()) {
+		v, ok := existing[r.Row()]
 		if !ok {
-			return evidence, fmt.Errorf("%s has no row %s after it was put back", r, id.Variable())
+			return evidence, fmt.Errorf("%s has no row %s after it was put back", r.Row(), id.Variable())
 		}
 		how := "was there"
 		if v.Comment == sc.Mark().Comment() {
 			how = "put back"
 			added++
 		}
-		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{r.target.Name, r.vercel, v.ID, v.Type, how})
+		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{r.Target.Name, r.Slot.String(), v.ID, v.Type, how})
 	}
 	evidence.Summary = fmt.Sprintf("%s has all its rows in %s, %d of them put back; it takes effect with the next deployment", id.Variable(), sc.EnvironmentWords(), added)
 	return evidence, a.compareInventory(ctx, sc, id, &evidence)

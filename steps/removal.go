@@ -12,37 +12,38 @@ import (
 	"keyturn/steps/vercel"
 )
 
-// doomed is what one environment loses of a row.
-type doomed struct {
-	row
+// removal is what one environment loses of a row.
+type removal struct {
+	Place
 	variable vercel.Variable
-	places   []string // the slots that are lost; row.vercel is for people
+	serves   string   // what is lost, for people
+	places   []string // the slots that are lost
 	// keep are the Vercel targets that the row goes on serving, with the value
 	// that it has; none: the row is deleted.
 	keep []string
 }
 
 // words says what is to be done with the row.
-func (d doomed) words() string {
+func (d removal) words() string {
 	if len(d.keep) == 0 {
-		return fmt.Sprintf("delete row %s, which serves %s", d.variable.ID, reach(d.variable))
+		return fmt.Sprintf("delete row %s, which serves %s", d.variable.ID, Reach(d.variable))
 	}
-	return fmt.Sprintf("take %s from row %s, which goes on serving %s with its value", d.row.vercel, d.variable.ID, strings.Join(d.keep, "+"))
+	return fmt.Sprintf("take %s from row %s, which goes on serving %s with its value", d.serves, d.variable.ID, strings.Join(d.keep, "+"))
 }
 
 // command is the request that does it.
-func (d doomed) command() string {
+func (d removal) command() string {
 	if len(d.keep) == 0 {
-		return fmt.Sprintf("DELETE /v1/projects/%s/env {\"ids\":[%q]}", d.target.Project, d.variable.ID)
+		return fmt.Sprintf("DELETE /v1/projects/%s/env {\"ids\":[%q]}", d.Target.Project, d.variable.ID)
 	}
-	return fmt.Sprintf("PATCH /v9/projects/%s/env/%s {\"target\":[\"%s\"]}", d.target.Project, d.variable.ID, strings.Join(d.keep, `","`))
+	return fmt.Sprintf("PATCH /v9/projects/%s/env/%s {\"target\":[\"%s\"]}", d.Target.Project, d.variable.ID, strings.Join(d.keep, `","`))
 }
 
 // doomedRows returns what the environments lose when a key is removed from
 // them, staging before production. A row that serves both is narrowed for the
 // one and deleted for the other.
-func doomedRows(now holding, id keygen.KeyID, environments []checklist.Environment, targets []Target) ([]doomed, error) {
-	var all []doomed
+func doomedRows(now holding, id keygen.KeyID, environments []checklist.Environment, targets []Target) ([]removal, error) {
+	var all []removal
 	left := map[string][]string{} // Vercel targets that a row has left, by its id
 	for _, e := range environments {
 		for _, t := range targets {
@@ -50,20 +51,18 @@ func doomedRows(now holding, id keygen.KeyID, environments []checklist.Environme
 				if serves, seen := left[v.ID]; seen {
 					v.Target = serves
 				}
-				takes, keep := t.split(e, v.Target, v.GitBranch)
-				takesCustom, keepsCustom := t.splitCustoms(e, v, now.customs[t.Project])
+				takes, keeps := t.Divide(v, now.customs[t.Project], e)
 				switch {
-				case len(takes) == 0 && len(takesCustom) == 0:
+				case takes.Empty():
 					continue
-				case len(takesCustom) > 0 && (len(keep) > 0 || len(keepsCustom) > 0), len(keep) == 0 && len(keepsCustom) > 0:
+				case inseparable(takes, keeps):
 					return nil, checklist.WithHint(
-						fmt.Errorf("row %s of %s in %s serves %s, of which %s may lose only %s", v.ID, v.Key, t.Name, reach(v), e, strings.Join(append(takes, takesCustom...), "+")),
+						fmt.Errorf("row %s of %s in %s serves %s, of which %s may lose only %s", v.ID, v.Key, t.Name, Reach(v), e, takes),
 						"split the row at Vercel into one for each custom environment, then run the item again")
 				}
-				left[v.ID] = keep
-				all = append(all, doomed{
-					row:      row{target: t, environment: e, vercel: strings.Join(append(takes, takesCustom...), "+")},
-					variable: v, places: append(slotsIn(takes, v.GitBranch), takesCustom...), keep: keep,
+				left[v.ID] = keeps.Targets
+				all = append(all, removal{
+					Place: Place{Target: t, Environment: e}, variable: v, serves: takes.String(), places: takes.Places(), keep: keeps.Targets,
 				})
 			}
 		}
@@ -71,53 +70,24 @@ func doomedRows(now holding, id keygen.KeyID, environments []checklist.Environme
 	return all, nil
 }
 
-// slotsIn names the slots of Vercel targets, of a branch where there is one.
-func slotsIn(targets []string, branch string) []string {
-	var names []string
-	for _, target := range targets {
-		names = append(names, Slot{Target: target, Branch: branch}.String())
-	}
-	return names
-}
-
-// split divides the Vercel targets of a row into those that belong to an
-// environment and the others.
-func (t Target) split(e checklist.Environment, serves []string, branch string) (takes, keeps []string) {
-	for _, target := range serves {
-		if slices.ContainsFunc(t.slots(e), func(s Slot) bool { return s.reaches(target, branch) }) {
-			takes = append(takes, target)
-		} else {
-			keeps = append(keeps, target)
-		}
-	}
-	return takes, keeps
-}
-
-// splitCustoms is split for the custom environments of a row.
-func (t Target) splitCustoms(e checklist.Environment, v vercel.Variable, known customs) (takes, keeps []string) {
-	for _, id := range v.CustomEnvironmentIDs {
-		custom := Slot{CustomEnvironment: known.slug(id)}
-		if slices.ContainsFunc(t.slots(e), func(s Slot) bool { return s.CustomEnvironment == custom.CustomEnvironment }) {
-			takes = append(takes, custom.String())
-		} else {
-			keeps = append(keeps, custom.String())
-		}
-	}
-	return takes, keeps
+// inseparable reports whether what a row is to lose cannot be taken from it: only
+// Vercel's own targets can be left to a row.
+func inseparable(takes, keeps Share) bool {
+	return !keeps.Empty() && (len(takes.Customs) > 0 || len(keeps.Targets) == 0)
 }
 
 // lostBy returns the rows that one environment of one target loses.
-func lostBy(rows []doomed, c cell) []doomed {
-	return slices.DeleteFunc(slices.Clone(rows), func(d doomed) bool {
-		return d.environment != c.environment || d.target.Project != c.target.Project
+func lostBy(rows []removal, c Place) []removal {
+	return slices.DeleteFunc(slices.Clone(rows), func(d removal) bool {
+		return d.Environment != c.Environment || d.Target.Project != c.Target.Project
 	})
 }
 
 // removeRows takes rows of one key from one environment of one target: it
 // narrows those that serve another one too, and deletes all others with one
 // request.
-func (o *Outside) removeRows(ctx context.Context, sc *checklist.Scope, rows []doomed) error {
-	var whole []doomed
+func (o *Outside) removeRows(ctx context.Context, sc *checklist.Scope, rows []removal) error {
+	var whole []removal
 	for _, d := range rows {
 		if len(d.keep) == 0 {
 			whole = append(whole, d)
@@ -133,7 +103,7 @@ func (o *Outside) removeRows(ctx context.Context, sc *checklist.Scope, rows []do
 
 // loss is what the journal says of rows of one key in one environment of one
 // target.
-func loss(code checklist.EffectCode, rows ...doomed) checklist.Effect {
+func loss(code checklist.EffectCode, rows ...removal) checklist.Effect {
 	var ids, places []string
 	for _, d := range rows {
 		ids = append(ids, d.variable.ID)
@@ -145,21 +115,21 @@ func loss(code checklist.EffectCode, rows ...doomed) checklist.Effect {
 	}
 	id, _ := keygen.ParseVariable(rows[0].variable.Key) // it was listed by the key
 	return checklist.Effect{
-		Code: code, Target: rows[0].target.Name, Environment: rows[0].environment, Key: id,
+		Code: code, Target: rows[0].Target.Name, Environment: rows[0].Environment, Key: id,
 		Place: strings.Join(places, ","), Object: strings.Join(ids, ","),
 	}
 }
 
 // deleteRows deletes rows of one key in one environment of one target.
-func (o *Outside) deleteRows(ctx context.Context, sc *checklist.Scope, rows []doomed) error {
+func (o *Outside) deleteRows(ctx context.Context, sc *checklist.Scope, rows []removal) error {
 	var ids []string
 	for _, d := range rows {
 		ids = append(ids, d.variable.ID)
 	}
 	return sc.Effect(ctx, loss(checklist.VariableDelete, rows...), func(ctx context.Context) (checklist.Result, error) {
-		deleted, err := o.Vercel.DeleteVariables(ctx, rows[0].target.Project, ids)
+		deleted, err := o.Vercel.DeleteVariables(ctx, rows[0].Target.Project, ids)
 		if lost := (*vercel.UnknownOutcomeError)(nil); errors.As(err, &lost) {
-			return o.findLostRemoval(ctx, rows[0].target, ids, err)
+			return o.findLostRemoval(ctx, rows[0].Target, ids, err)
 		}
 		if err != nil {
 			return checklist.Result{}, err
@@ -198,14 +168,14 @@ func (o *Outside) findLostRemoval(ctx context.Context, t Target, ids []string, c
 
 // narrow takes an environment's targets from a row that also serves others, and
 // lists again to see that it serves those and nothing else.
-func (o *Outside) narrow(ctx context.Context, sc *checklist.Scope, d doomed) error {
+func (o *Outside) narrow(ctx context.Context, sc *checklist.Scope, d removal) error {
 	return sc.Effect(ctx, loss(checklist.VariableNarrow, d), func(ctx context.Context) (checklist.Result, error) {
-		cause := o.Vercel.NarrowVariable(ctx, d.target.Project, d.variable, d.keep)
+		cause := o.Vercel.NarrowVariable(ctx, d.Target.Project, d.variable, d.keep)
 		lost := (*vercel.UnknownOutcomeError)(nil)
 		if cause != nil && !errors.As(cause, &lost) {
 			return checklist.Result{}, cause
 		}
-		variables, err := o.Vercel.Variables(ctx, d.target.Project)
+		variables, err := o.Vercel.Variables(ctx, d.Target.Project)
 		if err != nil {
 			return checklist.Result{}, errors.Join(unknown(cause), err)
 		}
@@ -221,9 +191,9 @@ func (o *Outside) narrow(ctx context.Context, sc *checklist.Scope, d doomed) err
 			}
 			return result, nil
 		case cause != nil:
-			return checklist.Result{}, checklist.WithHint(fmt.Errorf("%w; the row serves %s as before", cause, reach(variables[i])), "run the item again")
+			return checklist.Result{}, checklist.WithHint(fmt.Errorf("%w; the row serves %s as before", cause, Reach(variables[i])), "run the item again")
 		}
-		return checklist.Result{}, fmt.Errorf("row %s serves %s, want %s alone", d.variable.ID, reach(variables[i]), strings.Join(d.keep, "+"))
+		return checklist.Result{}, fmt.Errorf("row %s serves %s, want %s alone", d.variable.ID, Reach(variables[i]), strings.Join(d.keep, "+"))
 	})
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/keygen"
-	"keyturn/steps/vercel"
 )
 
 // removeCompromised deletes every row of the compromised key: of each target,
@@ -17,61 +16,8 @@ import (
 // to be proved. It revokes nothing before the next deployment.
 type removeCompromised struct{ *Outside }
 
-// share is a part of a row's places.
-type share struct {
-	environments []checklist.Environment // that the places belong to, in the order of the row
-	targets      []string                // Vercel targets
-	branch       string                  // of preview
-	customs      []string                // custom environments, as slots
-}
-
-func (s *share) add(place Slot, e checklist.Environment) {
-	if !slices.Contains(s.environments, e) {
-		s.environments = append(s.environments, e)
-	}
-	if place.CustomEnvironment != "" {
-		s.customs = append(s.customs, place.String())
-	} else {
-		s.targets, s.branch = append(s.targets, place.Target), place.Branch
-	}
-}
-
-// places names the slots.
-func (s share) places() []string { return append(slotsIn(s.targets, s.branch), s.customs...) }
-
-func (s share) String() string { return strings.Join(slices.Concat(s.targets, s.customs), "+") }
-
-// divide splits a row into what belongs to environments and what does not. One
-// that is nowhere is staging's.
-func (t Target) divide(v vercel.Variable, known customs, environments []checklist.Environment) (takes, keeps share) {
-	places := Places(v, known)
-	for _, place := range places {
-		if e := t.owner(place); slices.Contains(environments, e) {
-			takes.add(place, e)
-		} else {
-			keeps.add(place, e)
-		}
-	}
-	if len(places) == 0 && slices.Contains(environments, checklist.Staging) {
-		takes.environments = []checklist.Environment{checklist.Staging}
-	}
-	return takes, keeps
-}
-
-// reach names what a row serves, for people.
-func reach(v vercel.Variable) string {
-	words := strings.Join(v.Target, "+")
-	if v.GitBranch != "" {
-		words += " branch " + v.GitBranch
-	}
-	if len(v.CustomEnvironmentIDs) > 0 {
-		words += " custom environment " + strings.Join(v.CustomEnvironmentIDs, ", ")
-	}
-	return strings.TrimSpace(words)
-}
-
 // doomed lists what the session's environments lose of the key.
-func (r removeCompromised) doomed(ctx context.Context, sc *checklist.Scope) ([]doomed, error) {
+func (r removeCompromised) doomed(ctx context.Context, sc *checklist.Scope) ([]removal, error) {
 	id := sc.Session.Key(checklist.OldKey)
 	now, err := r.behold(ctx, id.Variable(), r.Targets)
 	if err != nil {
@@ -82,25 +28,24 @@ func (r removeCompromised) doomed(ctx context.Context, sc *checklist.Scope) ([]d
 
 // compromisedRows returns every row of a key that is in one of the environments,
 // with what it keeps elsewhere.
-func compromisedRows(now holding, id keygen.KeyID, environments []checklist.Environment, targets []Target) ([]doomed, error) {
-	var rows []doomed
+func compromisedRows(now holding, id keygen.KeyID, environments []checklist.Environment, targets []Target) ([]removal, error) {
+	var rows []removal
 	for _, t := range targets {
 		for _, v := range ofKey(now.variables[t.Project], id.Variable()) {
-			takes, keeps := t.divide(v, now.customs[t.Project], environments)
+			takes, keeps := t.DivideAll(v, now.customs[t.Project], environments)
 			switch {
-			case len(takes.environments) == 0:
+			case takes.Empty():
 				continue
-			case len(keeps.environments) > 0 && (len(takes.customs) > 0 || len(keeps.targets) == 0):
+			case inseparable(takes, keeps):
 				return nil, checklist.WithHint(
-					fmt.Errorf("row %s of %s in %s serves %s, of which the session may take only %s", v.ID, v.Key, t.Name, reach(v), takes),
+					fmt.Errorf("row %s of %s in %s serves %s, of which the session may take only %s", v.ID, v.Key, t.Name, Reach(v), takes),
 					"split the row at Vercel into one for each custom environment, or start an emergency for every environment")
 			}
-			d := doomed{row: row{target: t, environment: takes.environments[0], vercel: reach(v)}, variable: v, places: takes.places(), keep: keeps.targets}
-			if slices.Contains(takes.environments, checklist.Production) {
-				d.environment = checklist.Production
+			d := removal{
+				Place: Place{Target: t, Environment: takes.Environments[0]}, variable: v, serves: takes.String(), places: takes.Places(), keep: keeps.Targets,
 			}
-			if len(d.keep) > 0 {
-				d.row.vercel = takes.String()
+			if slices.Contains(takes.Environments, checklist.Production) {
+				d.Environment = checklist.Production
 			}
 			rows = append(rows, d)
 		}
@@ -125,12 +70,12 @@ func (r removeCompromised) Plan(ctx context.Context, sc *checklist.Scope) (check
 	}
 	for _, d := range rows {
 		plan.Actions = append(plan.Actions, checklist.Action{
-			Target: d.target.Name, Environment: d.environment, Words: d.words(), Command: d.command(),
+			Target: d.Target.Name, Environment: d.Environment, Words: d.words(), Command: d.command(),
 		})
 		if len(d.keep) > 0 {
 			plan.Warnings = append(plan.Warnings, fmt.Sprintf(
 				"Row %s of %s in %s goes on serving %s with the same secret, which is compromised there too: this session may not touch it. Declare another emergency for it.",
-				d.variable.ID, d.variable.Key, d.target.Name, strings.Join(d.keep, "+")))
+				d.variable.ID, d.variable.Key, d.Target.Name, strings.Join(d.keep, "+")))
 		}
 	}
 	shared, err := r.aboutShared(ctx, id, true)
@@ -153,9 +98,9 @@ func (r removeCompromised) Do(ctx context.Context, sc *checklist.Scope) error {
 		return err
 	}
 	// All environments at once: each moment that the key stays is one too many.
-	cells := r.cells(sc.Environments())
+	cells := r.Whole(sc.Environments())
 	board := newBoard(sc, cells)
-	return each(ctx, cells, func(ctx context.Context, c cell) error {
+	return each(ctx, cells, func(ctx context.Context, c Place) error {
 		return board.work(c, "removing", func() error { return r.removeRows(ctx, sc, lostBy(rows, c)) })
 	})
 }

@@ -17,7 +17,7 @@ type removeKey struct {
 }
 
 // doomed lists what the item's environments lose, of some targets.
-func (r removeKey) doomed(ctx context.Context, sc *checklist.Scope, targets []Target) ([]doomed, error) {
+func (r removeKey) doomed(ctx context.Context, sc *checklist.Scope, targets []Target) ([]removal, error) {
 	id := sc.Session.Key(r.role)
 	now, err := r.hold(ctx, id.Variable(), targets)
 	if err != nil {
@@ -46,7 +46,7 @@ func (r removeKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Pla
 	}
 	for _, d := range rows {
 		plan.Actions = append(plan.Actions, checklist.Action{
-			Target: d.target.Name, Environment: d.environment, Words: d.words(), Command: d.command(),
+			Target: d.Target.Name, Environment: d.Environment, Words: d.words(), Command: d.command(),
 		})
 	}
 	warnings, err := r.awkward(ctx, sc, now, id, true)
@@ -75,10 +75,10 @@ func (r removeKey) Do(ctx context.Context, sc *checklist.Scope) error {
 			return err
 		}
 	}
-	board := newBoard(sc, r.cells(sc.Environments()))
+	board := newBoard(sc, r.Whole(sc.Environments()))
 	// Staging before production, and the targets of one side by side.
 	for _, e := range sc.Environments() {
-		err := each(ctx, r.cells([]checklist.Environment{e}), func(ctx context.Context, c cell) error {
+		err := each(ctx, r.Whole([]checklist.Environment{e}), func(ctx context.Context, c Place) error {
 			return board.work(c, "removing", func() error {
 				return r.removeRows(ctx, sc, lostBy(rows, c))
 			})
@@ -115,12 +115,12 @@ func (r removeKey) proveAgain(ctx context.Context, sc *checklist.Scope) error {
 // all slots again would take a call of Vercel's rate limit for each.
 func (o *Outside) acceptedEverywhere(ctx context.Context, sc *checklist.Scope, role checklist.Role) error {
 	id := sc.Session.Key(role)
-	return each(ctx, o.probed(sc.Environments()), func(ctx context.Context, c cell) error {
-		secret, err := o.secret(ctx, sc.Session, c.environment, role)
+	return each(ctx, o.Probed(sc.Environments()), func(ctx context.Context, c Place) error {
+		secret, err := o.secret(ctx, sc.Session, c.Environment, role)
 		if err != nil {
 			return err
 		}
-		got, err := o.Prober.Probe(ctx, c.target.probeTarget(c.environment), probe.Key{ID: id, Secret: secret, Expect: probe.Accepted})
+		got, err := o.Prober.Probe(ctx, c.Target.probeTarget(c.Environment), probe.Key{ID: id, Secret: secret, Expect: probe.Accepted})
 		if err != nil {
 			return fmt.Errorf("probe %s with %s: %w", c, id, err)
 		}

@@ -22,7 +22,7 @@ func (o *Outside) Serving(ctx context.Context, t Target) (map[checklist.Environm
 	serving := map[checklist.Environment][]vercel.Variable{}
 	for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {
 		serving[e] = slices.DeleteFunc(slices.Clone(rows), func(v vercel.Variable) bool {
-			return !slices.ContainsFunc(t.slots(e), func(s Slot) bool { return s.filledBy(v, known) })
+			return !slices.ContainsFunc(t.SlotsOf(e), func(s Slot) bool { return s.filledBy(v, known) })
 		})
 	}
 	return serving, nil

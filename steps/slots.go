@@ -10,9 +10,9 @@ import (
 	"keyturn/steps/vercel"
 )
 
-// slots returns where the target's variable of an environment lives, the one
+// SlotsOf returns where the target's variable of an environment lives, the one
 // that is deployed first.
-func (t Target) slots(e checklist.Environment) []Slot {
+func (t Target) SlotsOf(e checklist.Environment) []Slot {
 	if slots := t.Slots[e]; len(slots) > 0 {
 		return slots
 	}
@@ -22,11 +22,6 @@ func (t Target) slots(e checklist.Environment) []Slot {
 	}
 	return slots
 }
-
-// SlotsOf returns where the target's variable of an environment lives, the slot
-// that is deployed first: those of the configuration, or else all that Vercel
-// has of the environment.
-func (t Target) SlotsOf(e checklist.Environment) []Slot { return t.slots(e) }
 
 // String names the slot as the configuration writes it.
 func (s Slot) String() string {
@@ -40,10 +35,10 @@ func (s Slot) String() string {
 }
 
 // slotWords names the slots of sites.
-func slotWords(sites []site) []string {
+func slotWords(sites []Place) []string {
 	words := make([]string, len(sites))
 	for i, s := range sites {
-		words[i] = s.slot.String()
+		words[i] = s.Slot.String()
 	}
 	return words
 }
@@ -58,7 +53,7 @@ func (s Slot) VariableType() string {
 
 // filledBy reports whether the row is the slot's own: not one of a branch for a
 // slot of all branches, nor the other way round.
-func (s Slot) filledBy(v vercel.Variable, customs customs) bool {
+func (s Slot) filledBy(v vercel.Variable, customs Customs) bool {
 	if s.CustomEnvironment != "" {
 		return slices.Contains(v.CustomEnvironmentIDs, customs[s.CustomEnvironment])
 	}
@@ -67,60 +62,41 @@ func (s Slot) filledBy(v vercel.Variable, customs customs) bool {
 
 // gets reports whether deployments of the slot are made with the row: that of a
 // branch also with those of all branches.
-func (s Slot) gets(v vercel.Variable, customs customs) bool {
+func (s Slot) gets(v vercel.Variable, customs Customs) bool {
 	return s.filledBy(v, customs) || s.Branch != "" && v.Serves(s.Target) && v.GitBranch == ""
 }
 
-// reaches reports whether the part of a row that serves a Vercel target belongs
-// to the slot: a branch's own row of preview to that of all branches too.
-func (s Slot) reaches(target, branch string) bool {
-	return s.CustomEnvironment == "" && s.Target == target && (s.Branch == "" || s.Branch == branch)
+// reaches reports whether a place belongs to the slot: a branch's own place of
+// preview to that of all branches too.
+func (s Slot) reaches(place Slot) bool {
+	if s.CustomEnvironment != "" || place.CustomEnvironment != "" {
+		return s.CustomEnvironment == place.CustomEnvironment
+	}
+	return s.Target == place.Target && (s.Branch == "" || s.Branch == place.Branch)
 }
 
 // Places returns where a row is: a slot for each of its Vercel targets and custom
 // environments, whether the configuration names it or not. customs are the ids of
 // the project's custom environments by slug; one that is not among them is named
 // by its id.
-func Places(v vercel.Variable, customs map[string]string) []Slot {
+func Places(v vercel.Variable, customs Customs) []Slot {
 	var places []Slot
 	for _, target := range v.Target {
 		places = append(places, Slot{Target: target, Branch: v.GitBranch})
 	}
 	for _, id := range v.CustomEnvironmentIDs {
-		places = append(places, Slot{CustomEnvironment: slugIn(customs, id)})
+		places = append(places, Slot{CustomEnvironment: customs.Slug(id)})
 	}
 	return places
 }
 
-// owner returns the environment that a place belongs to: that whose slots reach
-// it. What no slot reaches is production's if it is Vercel's own production, and
-// else staging's: everything before production is.
-func (t Target) owner(place Slot) checklist.Environment {
-	for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {
-		if slices.ContainsFunc(t.slots(e), func(s Slot) bool {
-			if place.CustomEnvironment != "" {
-				return s.CustomEnvironment == place.CustomEnvironment
-			}
-			return s.reaches(place.Target, place.Branch)
-		}) {
-			return e
-		}
-	}
-	if place.Target == vercel.TargetProduction {
-		return checklist.Production
-	}
-	return checklist.Staging
-}
+// Customs are the ids of a project's custom environments, by slug.
+type Customs map[string]string
 
-// customs are the ids of a project's custom environments, by slug.
-type customs map[string]string
-
-// slug returns the slug of a custom environment by its id; the id if it is not
+// Slug returns the slug of a custom environment by its id; the id if it is not
 // known.
-func (c customs) slug(id string) string { return slugIn(c, id) }
-
-func slugIn(customs map[string]string, id string) string {
-	for slug, known := range customs {
+func (c Customs) Slug(id string) string {
+	for slug, known := range c {
 		if known == id {
 			return slug
 		}
@@ -148,7 +124,7 @@ func (o *Outside) CustomsOf(ctx context.Context, t Target, rows []vercel.Variabl
 }
 
 // customsOf is CustomsOf that refuses slots whose custom environment is not there.
-func (o *Outside) customsOf(ctx context.Context, t Target, rows []vercel.Variable) (customs, error) {
+func (o *Outside) customsOf(ctx context.Context, t Target, rows []vercel.Variable) (Customs, error) {
 	found, err := o.CustomsOf(ctx, t, rows)
 	if err != nil {
 		return nil, err
@@ -158,7 +134,7 @@ func (o *Outside) customsOf(ctx context.Context, t Target, rows []vercel.Variabl
 
 // lacksCustoms refuses slots whose custom environment is not there: they cannot be
 // filled.
-func (t Target) lacksCustoms(known customs) error {
+func (t Target) lacksCustoms(known Customs) error {
 	for _, slug := range t.namedCustoms() {
 		if known[slug] == "" {
 			return checklist.WithHint(fmt.Errorf("%s has no custom environment %q", t.Name, slug),
@@ -172,7 +148,7 @@ func (t Target) lacksCustoms(known customs) error {
 func (t Target) namedCustoms() []string {
 	var slugs []string
 	for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {
-		for _, s := range t.slots(e) {
+		for _, s := range t.SlotsOf(e) {
 			if s.CustomEnvironment != "" {
 				slugs = append(slugs, s.CustomEnvironment)
 			}
@@ -184,7 +160,7 @@ func (t Target) namedCustoms() []string {
 // holding is what the targets' variables were when they were listed.
 type holding struct {
 	variables map[string][]vercel.Variable // by project
-	customs   map[string]customs           // by project
+	customs   map[string]Customs           // by project
 	at        time.Time                    // when the list was complete
 }
 
@@ -211,10 +187,10 @@ func (o *Outside) behold(ctx context.Context, key string, targets []Target) (hol
 			return err
 		}
 		known, err := o.CustomsOf(ctx, t, ofKey(variables, key))
-		found[i] = holding{variables: map[string][]vercel.Variable{t.Project: variables}, customs: map[string]customs{t.Project: known}}
+		found[i] = holding{variables: map[string][]vercel.Variable{t.Project: variables}, customs: map[string]Customs{t.Project: known}}
 		return err
 	})
-	all := holding{map[string][]vercel.Variable{}, map[string]customs{}, o.Vercel.Now()}
+	all := holding{map[string][]vercel.Variable{}, map[string]Customs{}, o.Vercel.Now()}
 	if err != nil {
 		return all, err
 	}

@@ -127,7 +127,7 @@ func (w seeWhoBreaks) compareCopy(ctx context.Context, sc *checklist.Scope, e ch
 		return nil
 	}
 	evidence.Facts[checklist.Fact(checklist.FactFingerprint, e, checklist.OldKey)] = string(secret.Fingerprint(sc.Session.Opening.Trail))
-	targets := w.verifiers()
+	targets := w.Verifiers()
 	refused := make([]string, len(targets))
 	err = eachIndex(ctx, targets, func(ctx context.Context, i int, t Target) error {
 		row, err := w.Prober.Probe(ctx, t.probeTarget(e), probe.Key{ID: id, Secret: secret, Expect: probe.Accepted})
