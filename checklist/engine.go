@@ -14,6 +14,9 @@ type Journal interface {
 	// Append fills in Seq and Prev and returns once the event is durable. It
 	// must complete even when ctx is cancelled meanwhile.
 	Append(context.Context, Event) (Event, error)
+	// Check returns a *LostError once the journal can no longer be trusted, and
+	// nil for one that somebody else writes to.
+	Check() error
 	// Events returns all events from the first.
 	Events() []Event
 	// Holder says who writes to the journal, and is empty when it is us.
@@ -139,6 +142,9 @@ func (e *Engine) writable() error {
 
 // acquire makes the engine busy, or says why it cannot be.
 func (e *Engine) acquire() (release func(), err error) {
+	if err := e.cfg.Journal.Check(); err != nil {
+		return nil, err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.busy {
@@ -187,7 +193,8 @@ func (e *Engine) Observes() bool { return e.cfg.Observer != nil }
 // Run does one item: gates, plan, consent, check, do, verify. It returns nil
 // when the item passed, a *NotYet when it waits, a *GateError when it may not
 // be done, ErrDeclined or ErrCancelled when the operator left, and the cause
-// when it failed. Whatever it returns, the session can be resumed.
+// when it failed. Whatever it returns, the session can be resumed, unless it
+// wraps a *LostError: then the journal has to be put right first.
 func (e *Engine) Run(ctx context.Context, itemID string, op Operator) error {
 	release, err := e.acquire()
 	if err != nil {
@@ -223,9 +230,9 @@ func (e *Engine) Run(ctx context.Context, itemID string, op Operator) error {
 	r := &run{engine: e, item: item, step: step, operator: op}
 	putOff := e.Session().PutOffAt(item)
 	if putOff.IsZero() {
-		return r.do(ctx)
+		return r.stopped(r.do(ctx))
 	}
-	return e.runInTime(ctx, r, putOff)
+	return r.stopped(e.runInTime(ctx, r, putOff))
 }
 
 // errPatience ends the context of an item that the others wait for no longer.

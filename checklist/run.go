@@ -19,6 +19,9 @@ type run struct {
 
 	mu   sync.Mutex // a step may work on several targets at a time
 	made []Effect   // in this run
+	// unwritten are those of this run whose outcome is known, and could not be
+	// written to the journal.
+	unwritten []Effect
 }
 
 // progress tells the operator, one report at a time.
@@ -29,11 +32,11 @@ func (r *run) progress(p Progress) {
 	r.operator.Progress(p)
 }
 
-// keep remembers an effect that was made.
-func (r *run) keep(e Effect) {
+// keep remembers an effect, in made or in unwritten.
+func (r *run) keep(in *[]Effect, e Effect) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.made = append(r.made, e)
+	*in = append(*in, e)
 }
 
 func (r *run) record(ctx context.Context, ev Event) error {
@@ -49,6 +52,7 @@ func (r *run) state() ItemState { return r.engine.Session().State(r.item.ID) }
 
 func (r *run) do(ctx context.Context) error {
 	ctx = context.WithValue(ctx, progressKey{}, r.progress)
+	ctx = context.WithValue(ctx, journalKey{}, r.engine.cfg.Journal)
 	// An item that was started before may be done already: look before asking for
 	// consent to what needs none any more.
 	if st := r.state(); st.Attempts > 0 && (st.Status == StatusUnknown || st.Status == StatusWaiting || st.Status == StatusFailed) {
@@ -138,7 +142,7 @@ func (r *run) resolve(ctx context.Context) error {
 		if err := r.record(ctx, Event{Kind: Done, Effect: &e}); err != nil {
 			return err
 		}
-		r.keep(e)
+		r.keep(&r.made, e)
 	}
 	return nil
 }
@@ -177,6 +181,9 @@ func (r *run) fail(ctx context.Context, cause error) error { return r.failWith(c
 
 // failWith writes that the item failed and what was changed before it did.
 func (r *run) failWith(ctx context.Context, cause error, evidence *Evidence) error {
+	if lost := r.lost(); lost != nil {
+		return errors.Join(lost, cause) // nothing can be written; stopped says what was changed
+	}
 	if evidence != nil && evidence.Summary == "" {
 		evidence = nil
 	}
@@ -227,6 +234,9 @@ func left(ctx context.Context, cause error) bool {
 func (r *run) changes() string {
 	var texts []string
 	for _, e := range r.state().Pending {
+		if e.Among(r.unwritten) {
+			continue
+		}
 		texts = append(texts, "not known whether this was made: "+e.Words())
 	}
 	switch before := len(r.state().Effects) > len(r.made); {
@@ -255,13 +265,22 @@ func (r *run) effect(ctx context.Context, e Effect, act func(context.Context) (R
 	if err := r.record(ctx, Event{Kind: Intended, Effect: &e}); err != nil {
 		return err
 	}
+	// The journal was looked at when the event was on the disk, a moment ago, so
+	// that another look here would find nothing new. It cannot be held in place
+	// either: one change may be under way when it goes, and no other is begun. But
+	// an act may wait for minutes before its change, for a rate limit or between
+	// two tries; it then looks again with MayChange.
 	result, err := act(ctx)
 	if err != nil {
 		return r.unmade(ctx, e, err)
 	}
 	e.How, e.Result, e.Note = cmp.Or(result.How, Made), result.ID, result.Note
-	r.keep(e)
-	return r.record(ctx, Event{Kind: Done, Effect: &e})
+	r.keep(&r.made, e)
+	if err := r.record(ctx, Event{Kind: Done, Effect: &e}); err != nil {
+		r.keep(&r.unwritten, e)
+		return err
+	}
+	return nil
 }
 
 // unmade writes what an error says of an effect. Nobody knows whether it was
@@ -273,6 +292,9 @@ func (r *run) unmade(ctx context.Context, e Effect, cause error) error {
 	}
 	err := fmt.Errorf("%s: %w", e.Words(), cause)
 	if recordErr := r.record(ctx, ev); recordErr != nil {
+		if ev.Kind == Unmade {
+			r.keep(&r.unwritten, e)
+		}
 		return errors.Join(err, recordErr)
 	}
 	return err

@@ -86,6 +86,9 @@ func (f FileSecond) stem(text string) string {
 func (f FileSecond) Sign(ctx context.Context, text string, ask checklist.Asker) (string, error) {
 	request, err := approval.Parse(text)
 	if err == nil {
+		err = checklist.MayChange(ctx)
+	}
+	if err == nil {
 		err = f.write(text)
 	}
 	if err != nil {

@@ -195,6 +195,7 @@ func (o *Outside) webhook(ctx context.Context, sc *checklist.Scope) (*notify.Sla
 	options.OnWait = func(_ context.Context, reason string, d time.Duration) {
 		sc.Report(checklist.Progress{Words: "waiting to post: " + reason, Until: sc.Now().Add(d)})
 	}
+	options.BeforePost = checklist.MayChange
 	return notify.NewSlack(address, options)
 }
 

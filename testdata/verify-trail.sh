@@ -14,7 +14,8 @@
 # each approval that a record holds: that it was signed in time by somebody other
 # than who asked and who signed the record, once, for this trail and session, with
 # the environments, keys, action, gate and plan that the record names, when the
-# trail had the head that it has. A quarterly rotation that changed production must
+# trail had the head that it has. Of each refusal it checks who signed it, why and
+# when, for this trail and session, and that no later answer to that request counts. A quarterly rotation that changed production must
 # have an approval by enough people for each half, unless that gate was overridden
 # with one; a drill must not have changed production, and a rollback must not have
 # removed the old key. An emergency is approved afterwards, beside its record.
@@ -30,7 +31,8 @@
 #   effects   what an item may change, but for the rules above
 #   deviation why and how something was done otherwise, and who agreed to that
 #   mandate   what the digest of a plan stands for, and so its targets and items
-#   moment    whether an approval came before the change, and was journalled
+#   moment    whether an approval came before the change, was journalled, and was
+#             taken back by a refusal before the change
 #   journal   what the journal says, but for its digest
 #   derived   whether the record says what the journal does
 #   form      members that nobody knows, and how the JSON is set out
@@ -173,23 +175,32 @@ Expires
 Reason
 Signing this text approves exactly the action above"
 
-# approved checks the approval in $work, accepted at a time, by the record that the
-# loop below looks at. It leaves who approved in $approver.
-approved() {
-  local made
-  [[ $1 =~ $stamp ]] || bad "$dir" "BAD approval: it has no time"
-  approver=$(signer "$work/request.sig" "$(compact "$1")") || bad "$dir" "BAD approval: its key is not among the signers"
-  [ "$approver" != "$who" ] || bad "$dir" "BAD approval: $who approved their own record"
-  made=$(signed "$work/request" "$work/request.sig" "$approver" keyturn-approval "$(compact "$1")") || bad "$dir" "BAD approval signature"
-  [ "${names%%$'\n'*}" = "keyturn approval request v2" ] || bad "$dir" "BAD approval: it is of another version"
-  [ "$names" = "$request_lines"$'\n' ] && [ "$(tr -d '\n -~' <"$work/request" | wc -c)" -eq 0 ] ||
-    bad "$dir" "BAD approval: its request is malformed"
-  [ "$approver" != "${line[Requester.]:-}" ] && [ "$made" != "${line[Requester-Key.]:-}" ] || bad "$dir" "BAD approval: $approver approved their own request"
-  [ "${line[Trail.]:-}" = "$id" ] && [ "${line[Rotation.]:-}" = "$rotation" ] || bad "$dir" "BAD approval: it is for another rotation"
+# answered checks an approval or a refusal, as the word says, whose request and
+# signature are in $work, accepted at a time, by the record that the loop below
+# looks at: WORD TIME REASON. A refusal's reason is part of what was signed. It
+# leaves who answered in $approver.
+approves="Signing this text approves exactly the action above"
+answered() {
+  local what=$1 at=$2 why=$3 did=approved made
+  [[ $at =~ $stamp ]] || bad "$dir" "BAD $what: it has no time"
+  approver=$(signer "$work/request.sig" "$(compact "$at")") || bad "$dir" "BAD $what: its key is not among the signers"
+  cp "$work/request" "$work/signed"
+  if [ "$what" = refusal ]; then
+    did=refused
+    { sed '$d' "$work/request" && [ -z "$why" ] || printf 'Why: %s\n' "$why"
+      echo "Signing this text refuses the action above"; } >"$work/signed"
+  fi
+  [ "$approver" != "$who" ] || bad "$dir" "BAD $what: $who $did their own record"
+  made=$(signed "$work/signed" "$work/request.sig" "$approver" keyturn-approval "$(compact "$at")") || bad "$dir" "BAD $what signature"
+  [ "${names%%$'\n'*}" = "keyturn approval request v2" ] || bad "$dir" "BAD $what: it is of another version"
+  [ "$names" = "$request_lines"$'\n' ] && [ "$(tr -d '\n -~' <"$work/signed" | wc -c)" -eq 0 ] && [ "$(tail -n 1 "$work/request")" = "$approves" ] ||
+    bad "$dir" "BAD $what: its request is malformed"
+  [ "$approver" != "${line[Requester.]:-}" ] && [ "$made" != "${line[Requester-Key.]:-}" ] || bad "$dir" "BAD $what: $approver $did their own request"
+  [ "${line[Trail.]:-}" = "$id" ] && [ "${line[Rotation.]:-}" = "$rotation" ] || bad "$dir" "BAD $what: it is for another rotation"
   [ "${line[Environments.]:-}" = "$environments" ] && [ "${line[Old-Key.]:-}" = "$old" ] && [ "${line[New-Key.]:-}" = "$new" ] ||
-    bad "$dir" "BAD approval: it is for other environments or keys"
-  [[ ${line[Requested.]:-} =~ $stamp && ${line[Expires.]:-} =~ $stamp && ! ${line[Requested.]:-} > $1 && ! $1 > ${line[Expires.]:-} ]] ||
-    bad "$dir" "BAD approval: it was accepted outside its time"
+    bad "$dir" "BAD $what: it is for other environments or keys"
+  [[ ${line[Requested.]:-} =~ $stamp && ${line[Expires.]:-} =~ $stamp && ! ${line[Requested.]:-} > $at && ! $at > ${line[Expires.]:-} ]] ||
+    bad "$dir" "BAD $what: it was accepted outside its time"
 }
 
 # once demands that a request was not used in another record.
@@ -217,7 +228,7 @@ late() {
     for sig in "$text".*.sig; do
       plain $small "$sig"
       cp "$sig" "$work/request.sig"
-      approved "${line[Requested.]:-}"
+      answered approval "${line[Requested.]:-}" ""
       echo "$approver" >>"$work/people"
     done
     once "${line[Request.]:-}"
@@ -311,7 +322,7 @@ for dir in "$trail"/[0-9]*-*; do
     printf '%s' "$text" >"$work/request"
     printf '%s' "$signature" >"$work/request.sig"
     load
-    approved "$accepted"
+    answered approval "$accepted" ""
     [ "$approver" = "$principal" ] || bad "$dir" "BAD approval: it is by $approver, and the record says $principal"
     [ "${line[Request.]:-}" = "$request" ] && [ "${line[Plan.]:-}" = "$mandate" ] && [ "${line[Action.]:-}" = "$action" ] && [ "${line[Gate.]:-}" = "$gate" ] ||
       bad "$dir" "BAD approval: it is for something else than the record says"
@@ -321,6 +332,20 @@ for dir in "$trail"/[0-9]*-*; do
     once "$request"
   done < <(jq -j '.approvals[] | [.id, .principal, .accepted_at, .mandate, .deviation // "items", .gate // "none", .request, .signature]
     | join("\u001f") + "\u001e"' "$r")
+
+  # A refusal closes its request: nothing answers that later.
+  while IFS=$'\037' read -r -d $'\036' request principal accepted why later text signature; do
+    printf '%s' "$text" >"$work/request"
+    printf '%s' "$signature" >"$work/request.sig"
+    load
+    answered refusal "$accepted" "$why"
+    [ "$approver" = "$principal" ] || bad "$dir" "BAD refusal: it is by $approver, and the record says $principal"
+    [ "${line[Request.]:-}" = "$request" ] || bad "$dir" "BAD refusal: it is of another request than the record says"
+    [ "$later" = 0 ] || bad "$dir" "BAD approval: its request was refused before"
+    once "$request"
+  done < <(jq -j '. as $record | (.refusals // [])[] | . as $no | [.id, .principal, .accepted_at, .reason,
+    ($record | [(.approvals[] | select(.id == $no.id and .accepted_at > $no.accepted_at)), (.refusals[] | select(.id == $no.id and . != $no))] | length | tostring),
+    .request, .signature] | join("\u001f") + "\u001e"' "$r")
 
   case $kind in
     quarterly)

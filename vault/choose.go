@@ -61,6 +61,7 @@ type Options struct {
 	ring      ring                            // nil for the keychain of the system
 	preflight func(context.Context) Readiness // nil for Preflight
 	limit     time.Duration                   // of a keychain call; 0 for readyLimit and promptLimit
+	held      hold                            // while the vault is chosen
 }
 
 // choice remembers which backend a folder uses.
@@ -87,11 +88,11 @@ func Open(ctx context.Context, o Options) (Vault, error) {
 		return nil, err
 	}
 	// Two first openings at once must not choose differently.
-	unlock, err := indexFile{dir: o.Dir}.lock(ctx)
+	o.held, err = indexFile{dir: o.Dir}.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer release(o.held)
 	if err := durable.RemoveRemains(o.Dir); err != nil {
 		return nil, fmt.Errorf("open vault: %w", err)
 	}
@@ -184,7 +185,7 @@ func (o Options) file(ctx context.Context) (*fileStore, error) {
 		attempts = maxAttempts
 	}
 	id, err := openIdentity(ctx, identityOptions{
-		dir: o.Dir, ask: o.Passphrase, attempts: attempts, inClear: o.SelfIdentity, workFactor: o.WorkFactor,
+		dir: o.Dir, ask: o.Passphrase, attempts: attempts, inClear: o.SelfIdentity, workFactor: o.WorkFactor, held: o.held,
 	})
 	if err != nil {
 		return nil, err
@@ -308,6 +309,9 @@ func (o Options) remember(v Vault, backend, why string, ready Readiness) (Vault,
 	}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("remember vault: %w", err)
+	}
+	if err := checkHeld(o.held); err != nil { // a person may have been asked since
+		return nil, err
 	}
 	if err := durable.WriteFile(filepath.Join(o.Dir, choiceName), append(data, '\n')); err != nil {
 		return nil, fmt.Errorf("remember vault: %w", err)

@@ -2,7 +2,9 @@ package vault
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+	"time"
 )
 
 // The reasons for which a caller may want to decide.
@@ -33,6 +35,10 @@ var (
 	// ErrBusy is returned when another process keeps the vault locked for
 	// longer than a person wants to wait.
 	ErrBusy = errors.New("vault is in use by another process")
+
+	// ErrUnlocked is returned when the vault's lock was removed or replaced while
+	// it was held, so that another process may write too. Nothing is written then.
+	ErrUnlocked = errors.New("vault's lock was lost")
 )
 
 // Error is a failure with what to do about it. It never quotes a secret.
@@ -70,3 +76,35 @@ func (e *Error) Unwrap() []error {
 
 // Hint says what a person can do next.
 func (e *Error) Hint() string { return e.Advice }
+
+func notFound(op string, name Name) error {
+	return &Error{Op: op, Subject: string(name), Kind: ErrNotFound}
+}
+
+func sealedError(op string, r record) error {
+	cause := fmt.Errorf("on %s", r.Sealed.Format(time.DateOnly))
+	if r.SealNote != "" {
+		cause = fmt.Errorf("on %s: %s", r.Sealed.Format(time.DateOnly), r.SealNote)
+	}
+	return &Error{Op: op, Subject: string(r.Name), Kind: ErrSealed, Cause: cause,
+		Advice: "it is kept as evidence only; use another key, and delete this one when nobody needs it any more"}
+}
+
+func lost(op string, r record) error {
+	return &Error{Op: op, Subject: fmt.Sprintf("%s version %d", r.Name, r.Version), Kind: ErrLost,
+		Advice: "somebody removed it by other means; restore it there, or delete the name before a new secret is made"}
+}
+
+// during says which operation an error belongs to, unless it says so itself.
+func during(op string, name Name, err error) error {
+	if err == nil {
+		return nil
+	}
+	if rich := (*Error)(nil); errors.As(err, &rich) && rich.Op == op {
+		return err
+	}
+	if name == "" {
+		return fmt.Errorf("%s vault: %w", op, err)
+	}
+	return fmt.Errorf("%s %s: %w", op, name, err)
+}

@@ -53,6 +53,7 @@ type identityOptions struct {
 	attempts   int
 	inClear    bool // a new identity is made without a passphrase
 	workFactor int
+	held       hold // keeps others from making an identity
 }
 
 // openIdentity opens the identity of a folder, and makes it if there is none.
@@ -117,6 +118,11 @@ func (d *identity) create(ctx context.Context, o identityOptions) error {
 		if data, err = sealIdentity(ctx, text, o); err != nil {
 			return err
 		}
+	}
+	// A person has typed a passphrase meanwhile. Another process that could make an
+	// identity too would lose what is stored with it to this one.
+	if err := checkHeld(o.held); err != nil {
+		return err
 	}
 	if err := durable.WriteFile(d.path(name), data); err != nil {
 		return fmt.Errorf("write age identity: %w", err)

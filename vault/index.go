@@ -16,10 +16,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"keyturn/keygen"
 	"keyturn/vault/durable"
+	"keyturn/vault/ownfile"
 )
 
 const (
@@ -78,6 +77,8 @@ type index struct {
 	Format  string   `json:"format"`
 	Store   string   `json:"store"` // whose references these are, such as keychain:keyturn
 	Records []record `json:"records"`
+
+	held hold // what lets it be saved; nil for one that is only read
 }
 
 // of returns the positions of a name's records, oldest version first.
@@ -142,8 +143,7 @@ func (x *index) drop(gone func(record) bool) {
 
 // catalog is where an index is kept.
 type catalog interface {
-	// lock keeps everybody else from changing the index.
-	lock(ctx context.Context) (unlock func(), err error)
+	lock(ctx context.Context) (hold, error)
 	load() (index, error)
 	save(index) error
 }
@@ -160,20 +160,20 @@ var _ catalog = indexFile{}
 
 func (f indexFile) path() string { return filepath.Join(f.dir, indexName) }
 
-func (f indexFile) lock(ctx context.Context) (func(), error) {
+func (f indexFile) lock(ctx context.Context) (hold, error) {
 	waiting, cancel := context.WithTimeout(ctx, cmp.Or(f.wait, lockWait))
 	defer cancel()
 	// A new handle for each call also keeps goroutines of one process apart.
-	l := flock.New(filepath.Join(f.dir, lockName), flock.SetPermissions(0o600))
-	if _, err := l.TryLockContext(waiting, lockRetry); err != nil {
-		_ = l.Close()
-		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-			return nil, &Error{Op: "lock", Subject: l.Path(), Kind: ErrBusy,
-				Advice: "finish or stop the other keyturn, then try again; nothing was changed"}
-		}
-		return nil, fmt.Errorf("lock %s: %w", l.Path(), err)
+	path := filepath.Join(f.dir, lockName)
+	l, err := ownfile.TakeLock(waiting, path, lockRetry)
+	switch {
+	case err == nil:
+		return l, nil
+	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+		return nil, &Error{Op: "lock", Subject: path, Kind: ErrBusy,
+			Advice: "finish or stop the other keyturn, then try again; nothing was changed"}
 	}
-	return func() { _ = l.Unlock() }, nil // closing the handle releases the lock in any case
+	return nil, fmt.Errorf("lock %s: %w", path, err)
 }
 
 func (f indexFile) load() (index, error) {

@@ -148,15 +148,15 @@ func TestReadersDoNotWaitForAWriter(t *testing.T) {
 func TestWriterGivesUpOnALockThatIsHeld(t *testing.T) {
 	t.Parallel()
 	f := indexFile{dir: t.TempDir(), wait: 3 * lockRetry}
-	unlock, err := f.lock(t.Context())
+	held, err := f.lock(t.Context())
 	require.NoError(t, err)
 	_, err = f.lock(t.Context())
 	require.ErrorIs(t, err, ErrBusy)
 	requireHint(t, err, "nothing was changed")
-	unlock()
-	unlock, err = f.lock(t.Context())
+	require.NoError(t, held.Release())
+	held, err = f.lock(t.Context())
 	require.NoError(t, err)
-	unlock()
+	require.NoError(t, held.Release())
 }
 
 func TestRemainsOfACrashAreRemoved(t *testing.T) {

@@ -89,10 +89,20 @@ type memoryIndex struct {
 
 var _ catalog = (*memoryIndex)(nil)
 
-func (m *memoryIndex) lock(ctx context.Context) (func(), error) {
+// memoryHold is the turn of whoever has it.
+type memoryHold chan struct{}
+
+func (memoryHold) Check() error { return nil }
+
+func (h memoryHold) Release() error {
+	<-h
+	return nil
+}
+
+func (m *memoryIndex) lock(ctx context.Context) (hold, error) {
 	select {
 	case m.turn <- struct{}{}:
-		return func() { <-m.turn }, nil
+		return memoryHold(m.turn), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

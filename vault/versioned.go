@@ -102,7 +102,7 @@ func (v *versioned) present(ctx context.Context, x *index, name Name, secret key
 	}
 	if current.Status == Archived {
 		x.activate(name, current.Version, v.now())
-		if err := v.catalog.save(*x); err != nil {
+		if err := v.save(x); err != nil {
 			return nil, err
 		}
 	}
@@ -159,7 +159,7 @@ func (v *versioned) add(ctx context.Context, x *index, name Name, secret keygen.
 	}
 	if !adopted {
 		x.add(r)
-		if err := v.catalog.save(*x); err != nil {
+		if err := v.save(x); err != nil {
 			return Entry{}, err
 		}
 		if err := v.store.write(ctx, r, secret); err != nil {
@@ -167,7 +167,7 @@ func (v *versioned) add(ctx context.Context, x *index, name Name, secret keygen.
 		}
 	}
 	x.activate(name, r.Version, v.now())
-	if err := v.catalog.save(*x); err != nil {
+	if err := v.save(x); err != nil {
 		return Entry{}, err
 	}
 	r.Status = Active
@@ -223,13 +223,13 @@ func (v *versioned) claim(ctx context.Context, x *index, name Name, secret keyge
 func (v *versioned) abandon(ctx context.Context, x *index, r record, cause error) error {
 	if errors.Is(cause, ErrTimeout) || ctx.Err() != nil {
 		x.newest(r.Name, r.same).Late = true
-		return errors.Join(cause, v.catalog.save(*x))
+		return errors.Join(cause, v.save(x))
 	}
 	if held, err := v.store.has(ctx, r); err != nil || held {
 		return cause
 	}
 	x.drop(r.same)
-	return errors.Join(cause, v.catalog.save(*x))
+	return errors.Join(cause, v.save(x))
 }
 
 // settle finds out what became of writes that were cut off: one that arrived
@@ -252,7 +252,7 @@ func (v *versioned) settle(ctx context.Context, x *index, name Name) error {
 	if !changed {
 		return nil
 	}
-	return v.catalog.save(*x)
+	return v.save(x)
 }
 
 // giveUp ends the writes that settle did not find. The number of one that may
@@ -329,7 +329,7 @@ func (v *versioned) Delete(ctx context.Context, name Name) error {
 		for _, i := range at {
 			x.Records[i].Status = deleting
 		}
-		if err := v.catalog.save(*x); err != nil {
+		if err := v.save(x); err != nil {
 			return err
 		}
 		return v.finishDelete(ctx, x, name)
@@ -352,7 +352,7 @@ func (v *versioned) finishDelete(ctx context.Context, x *index, name Name) error
 		return nil
 	}
 	x.drop(func(r record) bool { return r.Name == name && r.Status == deleting })
-	return v.catalog.save(*x)
+	return v.save(x)
 }
 
 func (v *versioned) List(ctx context.Context) ([]Entry, error) {
@@ -390,7 +390,7 @@ func (v *versioned) Archive(ctx context.Context, name Name, note string) (Entry,
 		}
 		r.Status, r.Archived, r.ArchiveNote = Archived, v.now(), note
 		entry = r.entry()
-		return v.catalog.save(*x)
+		return v.save(x)
 	})
 	if err != nil {
 		return Entry{}, during("archive", name, err)
@@ -421,59 +421,10 @@ func (v *versioned) Seal(ctx context.Context, name Name, note string) (Entry, er
 			}
 		}
 		entry = x.newest(name, record.stored).entry()
-		return v.catalog.save(*x)
+		return v.save(x)
 	})
 	if err != nil {
 		return Entry{}, during("seal", name, err)
 	}
 	return entry, nil
-}
-
-// change runs f on the index with everybody else locked out.
-func (v *versioned) change(ctx context.Context, f func(*index) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	unlock, err := v.catalog.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	x, err := v.catalog.load()
-	if err != nil {
-		return err
-	}
-	return f(&x)
-}
-
-func notFound(op string, name Name) error {
-	return &Error{Op: op, Subject: string(name), Kind: ErrNotFound}
-}
-
-func sealedError(op string, r record) error {
-	cause := fmt.Errorf("on %s", r.Sealed.Format(time.DateOnly))
-	if r.SealNote != "" {
-		cause = fmt.Errorf("on %s: %s", r.Sealed.Format(time.DateOnly), r.SealNote)
-	}
-	return &Error{Op: op, Subject: string(r.Name), Kind: ErrSealed, Cause: cause,
-		Advice: "it is kept as evidence only; use another key, and delete this one when nobody needs it any more"}
-}
-
-func lost(op string, r record) error {
-	return &Error{Op: op, Subject: fmt.Sprintf("%s version %d", r.Name, r.Version), Kind: ErrLost,
-		Advice: "somebody removed it by other means; restore it there, or delete the name before a new secret is made"}
-}
-
-// during says which operation an error belongs to, unless it says so itself.
-func during(op string, name Name, err error) error {
-	if err == nil {
-		return nil
-	}
-	if rich := (*Error)(nil); errors.As(err, &rich) && rich.Op == op {
-		return err
-	}
-	if name == "" {
-		return fmt.Errorf("%s vault: %w", op, err)
-	}
-	return fmt.Errorf("%s %s: %w", op, name, err)
 }

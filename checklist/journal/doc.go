@@ -12,4 +12,8 @@
 // returns. Only the last line can therefore be torn by a crash; Open drops it
 // and writes an event that says so. Any other damage is a *DamagedError, and
 // the file is left as it is.
+//
+// Append also checks that the file and the lock beside it are still the ones at
+// their paths. Once they are not, nothing is written any more, and the error is a
+// *checklist.LostError.
 package journal

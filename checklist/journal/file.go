@@ -40,12 +40,12 @@ type File struct {
 	broken error // why nothing can be appended any more
 }
 
-// disk is what a journal needs of an open file.
+// disk is what a journal needs of an open file; see ownfile.File.
 type disk interface {
 	io.ReaderAt
 	io.WriterAt
 	io.Closer
-	Stat() (fs.FileInfo, error)
+	Check() (fs.FileInfo, error)
 	Sync() error
 	Truncate(size int64) error
 }
@@ -79,7 +79,7 @@ func create(dir, sessionID string, o Options) (*File, error) {
 		return nil, fmt.Errorf("it is held by %s", holder)
 	}
 	path := filepath.Join(session, fileName)
-	d, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	d, err := openFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, errors.Join(err, l.release())
 	}
@@ -110,7 +110,7 @@ func open(dir, sessionID string, o Options) (_ *File, err error) {
 	}
 	session := filepath.Join(dir, sessionID)
 	path := filepath.Join(session, fileName)
-	if _, err := os.Stat(path); err != nil { // before a lock file is made
+	if _, err := os.Lstat(path); err != nil { // before a lock file is made
 		return nil, err
 	}
 	l, holder, err := takeLock(session, o)
@@ -121,7 +121,7 @@ func open(dir, sessionID string, o Options) (_ *File, err error) {
 	if l == nil {
 		mode = os.O_RDONLY
 	}
-	d, err := os.OpenFile(path, mode, 0)
+	d, err := openFile(path, mode, 0)
 	if err != nil {
 		return nil, errors.Join(err, l.release())
 	}
@@ -156,8 +156,10 @@ func readContent(r io.Reader, path string) (content, error) {
 }
 
 // Append implements checklist.Journal. It heeds no cancelling, since an event
-// reports what has happened. After an error the journal is as it was before.
-// On a read-only journal the error wraps checklist.ErrReadOnly.
+// reports what has happened. After an error the journal is as it was before;
+// only one that was lost while the event was written may end with the event.
+// On a read-only journal the error wraps checklist.ErrReadOnly, and on a lost
+// one it is a *checklist.LostError.
 func (f *File) Append(_ context.Context, e checklist.Event) (checklist.Event, error) {
 	if f.holder != "" {
 		return checklist.Event{}, fmt.Errorf("append to journal %s: %w: it is driven by %s", f.path, checklist.ErrReadOnly, f.holder)
@@ -175,6 +177,16 @@ func (f *File) Append(_ context.Context, e checklist.Event) (checklist.Event, er
 	return e, nil
 }
 
+// Check implements checklist.Journal.
+func (f *File) Check() error {
+	if f.holder != "" {
+		return nil // others write to it all the time
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.check(f.size)
+}
+
 func (f *File) add(e checklist.Event, next checklist.Chain, length int) {
 	f.events = append(f.events, e)
 	f.chain = next
@@ -182,29 +194,21 @@ func (f *File) add(e checklist.Event, next checklist.Chain, length int) {
 }
 
 // write puts a line behind the others, durably or not at all.
+//
+// The journal is checked before, so that nothing is written into what somebody
+// else wrote, and once more after the line is on the disk: a file that was moved
+// away takes lines as well as ever, and an effect that was written down only
+// there must not be made.
 func (f *File) write(line []byte) error {
-	switch {
-	case f.broken != nil:
-		return f.broken
-	case f.disk == nil:
-		return fs.ErrClosed
-	}
-	info, err := f.disk.Stat()
-	if err != nil {
+	if err := f.check(f.size); err != nil {
 		return err
 	}
-	if info.Size() != f.size {
-		f.broken = checklist.WithHint(
-			fmt.Errorf("the file has %d bytes, want %d: somebody else wrote to it", info.Size(), f.size),
-			"leave, find out who did, and open the session again")
-		return f.broken
-	}
-	_, err = f.disk.WriteAt(line, f.size)
+	_, err := f.disk.WriteAt(line, f.size)
 	if err == nil {
 		err = f.disk.Sync()
 	}
 	if err == nil {
-		return nil
+		return f.check(f.size + int64(len(line)))
 	}
 	if back := errors.Join(f.disk.Truncate(f.size), f.disk.Sync()); back != nil {
 		f.broken = checklist.WithHint(

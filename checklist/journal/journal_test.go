@@ -169,7 +169,7 @@ func TestAppend(t *testing.T) {
 		before, err := os.ReadFile(f.Path())
 		require.NoError(t, err)
 		_, err = f.Append(t.Context(), note("fourth"))
-		require.ErrorContains(t, err, "somebody else wrote to it")
+		require.ErrorContains(t, err, "another program wrote to it")
 		assert.NotEmpty(t, checklist.Hint(err))
 		after, err := os.ReadFile(f.Path())
 		require.NoError(t, err)

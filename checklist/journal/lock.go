@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
+	"keyturn/vault/ownfile"
 )
 
 // The lock is the operating system's, on a file that is never removed, so it
@@ -30,29 +31,50 @@ const (
 
 // lock is the right to write to a session's journal.
 type lock struct {
-	file   *flock.Flock
+	*ownfile.Lock
 	holder string // the path of the words about us
 }
 
 // takeLock takes a session's lock. When somebody else has it, the lock is nil
 // and holder says who that is.
 func takeLock(session string, o Options) (_ *lock, holder string, err error) {
-	file := flock.New(filepath.Join(session, lockName), flock.SetPermissions(0o600))
 	// The wait is no part of any caller's work, and short.
 	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
 	defer cancel()
-	taken, err := file.TryLockContext(ctx, lockRetry)
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return nil, "", fmt.Errorf("lock %s: %w", file.Path(), errors.Join(err, file.Close()))
+	path := filepath.Join(session, lockName)
+	taken, err := ownfile.TakeLock(ctx, path, lockRetry)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, readHolder(session), nil
+	case err != nil:
+		return nil, "", fmt.Errorf("lock %s: %w", path, err)
 	}
-	if !taken {
-		return nil, readHolder(session), file.Close()
-	}
-	l := &lock{file: file, holder: filepath.Join(session, holderName)}
-	if err := os.WriteFile(l.holder, []byte(words(o)+"\n"), 0o600); err != nil {
+	l := &lock{taken, filepath.Join(session, holderName)}
+	if err := writeHolder(l.holder, words(o)); err != nil {
 		return nil, "", errors.Join(err, l.release())
 	}
 	return l, "", nil
+}
+
+// writeHolder makes the file anew, so that a link or a pipe in its place is
+// removed and not written to.
+func writeHolder(path, words string) error {
+	if err := removeIfThere(path); err != nil {
+		return err
+	}
+	f, err := ownfile.Open(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(words + "\n")
+	return errors.Join(err, f.Close())
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func words(o Options) string {
@@ -68,21 +90,29 @@ func (l *lock) release() error {
 	if l == nil {
 		return nil
 	}
-	err := os.Remove(l.holder)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
+	if l.Check() != nil { // the words may be those of whoever has the lock now
+		return l.Release()
 	}
-	return errors.Join(err, l.file.Close())
+	return errors.Join(removeIfThere(l.holder), l.Release())
 }
+
+// maxHolder is far more than words takes, in bytes.
+const maxHolder = 4096
 
 // readHolder returns the words of whoever has the lock, and something true
 // when they are not there yet.
 func readHolder(session string) string {
-	text, err := os.ReadFile(filepath.Join(session, holderName))
+	const unknown = "another process"
+	f, err := ownfile.Open(filepath.Join(session, holderName), os.O_RDONLY, 0)
+	if err != nil {
+		return unknown
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxHolder))
 	if who := strings.TrimSpace(string(text)); err == nil && who != "" {
 		return who
 	}
-	return "another process"
+	return unknown
 }
 
 // Holder says who writes to a session's journal now, and is empty when nobody
@@ -92,16 +122,11 @@ func Holder(dir, sessionID string) (string, error) {
 		return "", fmt.Errorf("look for the holder of session %q: %w", sessionID, err)
 	}
 	session := filepath.Join(dir, sessionID)
-	path := filepath.Join(session, lockName)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return "", nil // asking must not make the file
-	}
-	file := flock.New(path, flock.SetPermissions(0o600))
-	free, err := file.TryRLock()
-	if err := errors.Join(err, file.Close()); err != nil {
+	locked, err := ownfile.Locked(filepath.Join(session, lockName))
+	if err != nil {
 		return "", fmt.Errorf("look for the holder of session %q: %w", sessionID, err)
 	}
-	if free {
+	if !locked {
 		return "", nil
 	}
 	return readHolder(session), nil

@@ -12,6 +12,7 @@ import (
 	"runtime"
 
 	"keyturn/checklist"
+	"keyturn/vault/ownfile"
 )
 
 // fileName is the journal's within its session's folder.
@@ -61,7 +62,7 @@ func List(dir string) ([]string, error) {
 // begun reports whether a journal is there and has a whole line. One that
 // cannot be read has, since its reader should say why.
 func begun(path string) bool {
-	f, err := os.Open(path)
+	f, err := ownfile.Open(path, os.O_RDONLY, 0)
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
@@ -93,7 +94,7 @@ func read(dir, sessionID string) ([]checklist.Event, error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, sessionID, fileName)
-	f, err := os.Open(path)
+	f, err := openFile(path, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}

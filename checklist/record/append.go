@@ -53,12 +53,12 @@ func (t *Trail) Append(ctx context.Context, d Draft, key sshsig.Key) (Exported, 
 }
 
 func (t *Trail) append(ctx context.Context, d Draft, key sshsig.Key) (_ Exported, err error) {
-	unlock, err := t.lock(ctx)
+	l, err := t.lock(ctx)
 	if err != nil {
 		return Exported{}, err
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	if err := t.load(); err != nil {
+	defer func() { err = errors.Join(err, l.Release()) }()
+	if err := t.load(l); err != nil {
 		return Exported{}, err
 	}
 	c, err := readJournal(d.Journal)
@@ -85,14 +85,18 @@ func (t *Trail) append(ctx context.Context, d Draft, key sshsig.Key) (_ Exported
 	if err := ctx.Err(); err != nil {
 		return Exported{}, err
 	}
-	if err := writeFolder(t.dir, r.Name(), files); err != nil {
+	// The signature may have waited for a person, as the lock for another program.
+	if err := checklist.MayChange(ctx); err != nil {
+		return Exported{}, err
+	}
+	if err := writeFolder(l, t.dir, r.Name(), files); err != nil {
 		return Exported{}, fmt.Errorf("write record %s: %w", r.Name(), err)
 	}
 	f := folder{seq: r.Trail.Seq, rotation: r.Rotation.ID, name: r.Name()}
 	digest := digestOf(files[recordFile])
 	t.folders = append(t.folders, f)
 	t.head = Head{Trail: t.id, Seq: f.seq, Digest: digest}
-	if err := t.writeHead(); err != nil {
+	if err := t.writeHead(l); err != nil {
 		return Exported{}, fmt.Errorf("write HEAD: %w", err)
 	}
 	return t.exported(t.dir, f, digest), nil

@@ -32,7 +32,7 @@ func compose(c copied) (Record, *checklist.Session, error) {
 	}
 	r := Record{
 		Schema: Schema, Rotation: rotation(s, outcome), Deviations: deviations(s), Milestones: milestones(s),
-		Checklist: Checklist{Added: []string{}}, Keys: keys(s), Targets: targets(c), Approvals: c.approvals(),
+		Checklist: Checklist{Added: []string{}}, Keys: keys(s), Targets: targets(c), Approvals: c.approvals(), Refusals: c.refusals(),
 		Items: items(s, writer), Issues: []Issue{},
 		Journal: Journal{Name: journalFile, Format: checklist.Format, Events: len(c.events), HeadSHA256: c.head()},
 	}

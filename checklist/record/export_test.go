@@ -1,6 +1,8 @@
 package record
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -59,7 +61,12 @@ func Forge(dir string, key sshsig.Key, journal []byte, change func(*Record)) (st
 
 // AppendUnverified is Append without what keeps it from writing a record that
 // does not verify.
-func AppendUnverified(t *Trail, d Draft, key sshsig.Key) error {
+func AppendUnverified(t *Trail, d Draft, key sshsig.Key) (err error) {
+	l, err := t.lock(context.Background())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Release()) }()
 	c, err := readJournal(d.Journal)
 	if err != nil {
 		return err
@@ -82,5 +89,5 @@ func AppendUnverified(t *Trail, d Draft, key sshsig.Key) error {
 	}
 	t.folders = append(t.folders, folder{seq: r.Trail.Seq, rotation: r.Rotation.ID, name: r.Name()})
 	t.head = Head{Trail: t.id, Seq: r.Trail.Seq, Digest: digestOf(files[recordFile])}
-	return t.writeHead()
+	return t.writeHead(l)
 }

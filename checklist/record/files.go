@@ -7,11 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 
 	"keyturn/checklist"
+	"keyturn/vault/durable"
 )
 
 // Sizes far above those of honest files, in bytes. A larger file is refused before
@@ -75,9 +75,9 @@ func readFile(path string) (_ []byte, err error) {
 }
 
 // writeFolder makes a folder with files: whole and durable under its name, or
-// not at all.
-func writeFolder(parent, name string, files map[string][]byte) (err error) {
-	temporary, err := os.MkdirTemp(parent, temporaryPrefix)
+// not at all, as where the trail's lock is lost.
+func writeFolder(l *lock, parent, name string, files map[string][]byte) (err error) {
+	temporary, err := os.MkdirTemp(parent, durable.RemainsPattern)
 	if err != nil {
 		return err
 	}
@@ -91,25 +91,16 @@ func writeFolder(parent, name string, files map[string][]byte) (err error) {
 			return err
 		}
 	}
-	if err := syncDir(temporary); err != nil {
+	if err := durable.SyncDir(temporary); err != nil {
+		return err
+	}
+	if err := l.check(); err != nil {
 		return err
 	}
 	if err := os.Rename(temporary, filepath.Join(parent, name)); err != nil {
 		return err
 	}
-	return syncDir(parent)
-}
-
-// replaceFile writes a file so that a crash leaves the old one or the new one.
-func replaceFile(path string, text []byte) error {
-	temporary := filepath.Join(filepath.Dir(path), temporaryPrefix+filepath.Base(path))
-	if err := writeFile(temporary, text); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncDir(parent)
 }
 
 func writeFile(path string, text []byte) error {
@@ -119,16 +110,4 @@ func writeFile(path string, text []byte) error {
 	}
 	_, err = f.Write(text)
 	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// syncDir flushes a folder, so that names made in it outlive a crash.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" { // folders cannot be flushed there
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -16,7 +16,7 @@ func honest(t testing.TB, trail *record.Trail, from string) *stage {
 	t.Helper()
 	kind := from
 	switch from {
-	case "overrides", "two people", "narrowed", "configured", "added item", "passed over":
+	case "overrides", "two people", "narrowed", "configured", "added item", "passed over", "refused":
 		kind = "quarterly"
 	case "given up":
 		kind = "rollback"
@@ -55,12 +55,24 @@ func honest(t testing.TB, trail *record.Trail, from string) *stage {
 		s.opening.Checklist = manual(s.opening.Checklist, "notify", "tell-them")
 	case "passed over":
 		s.before["update-clients"] = plainPassOver(s, "update-clients")
+	case "refused":
+		refusedTwice(s)
 	case "deferred":
 		s.takes["generate"], s.fails["generate"] = 3*time.Minute, errBroken
 		s.before["generate"] = func() { require.Error(t, s.item("generate")) }
 		s.before["add"] = plainPassOver(s, "add")
 	}
 	return s.run()
+}
+
+// refusedTwice has the change of production refused with a reason and without
+// one, before it is agreed to.
+func refusedTwice(s *stage) {
+	s.noes = []string{"not on a Friday", ""}
+	s.before["approve-production"] = func() {
+		require.ErrorContains(s.t, s.item("approve-production"), "refused it: not on a Friday")
+		require.ErrorContains(s.t, s.item("approve-production"), "refused it")
+	}
 }
 
 func (s *stage) override(item, gate string) {
@@ -140,7 +152,7 @@ func (f forgery) make(t testing.TB) *record.Trail {
 func TestForgeriesBeginWithHonestSessions(t *testing.T) {
 	t.Parallel()
 	for _, from := range []string{
-		"quarterly", "drill", "emergency", "rollback", "given up", "overrides", "two people", "narrowed", "configured", "added item", "passed over", "deferred",
+		"quarterly", "drill", "emergency", "rollback", "given up", "overrides", "two people", "narrowed", "configured", "added item", "passed over", "deferred", "refused",
 	} {
 		t.Run(from, func(t *testing.T) {
 			t.Parallel()

@@ -65,6 +65,13 @@ func (f *forger) askAnew() {
 			a.Request, a.Mandate, a.Signature, a.At = r.ID, r.Mandate, armor, e.At
 			e.Approval = &a
 		}
+		if e.Refusal != nil {
+			no, r := *e.Refusal, made[e.Refusal.Request]
+			_, armor, err := approval.SignRefusal(mustKey(f.t, no.By), r.Text, no.Reason)
+			require.NoError(f.t, err)
+			no.Request, no.Signature, no.At = r.ID, armor, e.At
+			e.Refusal = &no
+		}
 		if len(e.Approvals) > 0 {
 			e.Approvals = slices.Clone(e.Approvals)
 		}
@@ -122,6 +129,10 @@ func (f *forger) of(kind checklist.Kind, item string, n int) *checklist.Event {
 	if e.Request != nil {
 		r := *e.Request
 		e.Request = &r
+	}
+	if e.Refusal != nil {
+		no := *e.Refusal
+		e.Refusal = &no
 	}
 	return e
 }

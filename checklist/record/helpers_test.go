@@ -70,7 +70,7 @@ func roster(t testing.TB) sshsig.Roster {
 
 func options(t testing.TB) record.Options {
 	t.Helper()
-	return record.Options{Roster: roster(t), Requests: approval.Fields}
+	return record.Options{Roster: roster(t), Requests: approval.Texts{}}
 }
 
 func mustTrail(t testing.TB, dir string) *record.Trail {

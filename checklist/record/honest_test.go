@@ -135,12 +135,13 @@ func TestHonestSessionsVerify(t *testing.T) {
 			}
 		}),
 		"a request that is answered in the end": run("quarterly", func(s *stage) {
-			s.refuses = 2
+			s.away = 2
 			s.before["approve-production"] = func() {
-				require.ErrorContains(s.t, s.item("approve-production"), "did not approve")
-				require.ErrorContains(s.t, s.item("approve-production"), "did not approve")
+				require.ErrorContains(s.t, s.item("approve-production"), "did not answer")
+				require.ErrorContains(s.t, s.item("approve-production"), "did not answer")
 			}
 		}),
+		"a request that is refused, with a reason and without": run("quarterly", refusedTwice),
 		"two people who must agree": run("quarterly", func(s *stage) {
 			s.people = []string{bob, carol}
 			s.setup.Approval.Required = 2

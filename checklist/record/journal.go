@@ -84,3 +84,22 @@ func (c copied) approvals() []Approval {
 	}
 	return approvals
 }
+
+// refusals returns every refusal that the journal holds, in order.
+func (c copied) refusals() []Refusal {
+	var refusals []Refusal
+	for _, e := range c.events {
+		if e.Refusal == nil {
+			continue
+		}
+		r := Refusal{
+			ID: e.Refusal.Request, Item: e.Refusal.Item, Principal: e.Refusal.By,
+			AcceptedAt: stamp(e.Refusal.At), Reason: e.Refusal.Reason, Signature: e.Refusal.Signature,
+		}
+		if i := c.requested(r.ID); i >= 0 {
+			r.Request = c.events[i].Request.Text
+		}
+		refusals = append(refusals, r)
+	}
+	return refusals
+}

@@ -13,6 +13,7 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/keygen/sshsig"
+	"keyturn/vault/durable"
 )
 
 // An emergency does not wait for a second person. Their consent is put beside
@@ -41,12 +42,12 @@ type Late struct{ Request, Signature string }
 // place of those that are there. Nothing of them is checked: VerifyTrail does
 // that.
 func (t *Trail) ApproveLate(ctx context.Context, rotation string, all []Late) (err error) {
-	unlock, err := t.lock(ctx)
+	l, err := t.lock(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	if err := t.load(); err != nil {
+	defer func() { err = errors.Join(err, l.Release()) }()
+	if err := t.load(l); err != nil {
 		return err
 	}
 	exported, ok, err := t.Find(rotation)
@@ -55,6 +56,9 @@ func (t *Trail) ApproveLate(ctx context.Context, rotation string, all []Late) (e
 	}
 	if !ok {
 		return fmt.Errorf("trail %s has no record of %s", t.dir, rotation)
+	}
+	if err := errors.Join(l.check(), checklist.MayChange(ctx)); err != nil {
+		return err
 	}
 	if err := replaceLate(exported.Dir, all); err != nil {
 		return fmt.Errorf("put the approval beside record %s: %w", filepath.Base(exported.Dir), err)
@@ -89,11 +93,11 @@ func replaceLate(dir string, all []Late) error {
 	}
 	for i, text := range texts {
 		for j, s := range signatures[text] {
-			if err := replaceFile(filepath.Join(dir, lateSignature(lateText(i+1), j+1)), []byte(s)); err != nil {
+			if err := durable.WriteFile(filepath.Join(dir, lateSignature(lateText(i+1), j+1)), []byte(s)); err != nil {
 				return err
 			}
 		}
-		if err := replaceFile(filepath.Join(dir, lateText(i+1)), []byte(text)); err != nil {
+		if err := durable.WriteFile(filepath.Join(dir, lateText(i+1)), []byte(text)); err != nil {
 			return err
 		}
 	}
@@ -191,7 +195,7 @@ func (v *verifier) checkLateText(c *checked, f lateFile) {
 	if c.failure != nil {
 		return
 	}
-	values, err := v.Requests(string(text))
+	values, err := v.Requests.Fields(string(text))
 	if err != nil {
 		c.failWith(f.text, "", err)
 		return
@@ -228,7 +232,7 @@ func (v *verifier) checkLateText(c *checked, f lateFile) {
 		case err != nil:
 			c.fail(name, "", "%v", err)
 		default:
-			v.checkSecond(c, name, "", member, values)
+			v.checkSecond(c, name, "", "approved", member, values)
 		}
 		if c.failure == nil && !slices.Contains(c.approvedLate, member.Principal) {
 			c.approvedLate = append(c.approvedLate, member.Principal)

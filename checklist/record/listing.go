@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // listing is what a trail's folder holds.
@@ -68,21 +67,4 @@ func hasRecords(dir string) (bool, error) {
 	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
 		return e.IsDir() && folderPattern.MatchString(e.Name())
 	}), err
-}
-
-// removeUnfinished removes folders that a crash left before they got their
-// name.
-func removeUnfinished(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), temporaryPrefix) {
-			if err := os.RemoveAll(filepath.Join(dir, entry.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -55,6 +55,7 @@ type Record struct {
 	Keys       []Keys      `json:"keys"`
 	Targets    []Target    `json:"targets"`
 	Approvals  []Approval  `json:"approvals"`
+	Refusals   []Refusal   `json:"refusals,omitempty"`
 	Items      []Item      `json:"items"`
 	Issues     []Issue     `json:"issues"` // for the next rotation to look at
 	Journal    Journal     `json:"journal"`
@@ -156,6 +157,20 @@ type Approval struct {
 	Mandate    string         `json:"mandate"`
 	Request    string         `json:"request"`   // the exact text that was signed
 	Signature  string         `json:"signature"` // its armor
+}
+
+// Refusal is a second person's signed no, which takes back what others had agreed
+// to by the same request.
+type Refusal struct {
+	ID         string `json:"id"` // of the request
+	Item       string `json:"item"`
+	Principal  string `json:"principal"`
+	AcceptedAt string `json:"accepted_at"`
+	Reason     string `json:"reason"` // as it was signed; empty where none was given
+	// Request is the exact text that was refused. What was signed is that text with
+	// the reason and another last line.
+	Request   string `json:"request"`
+	Signature string `json:"signature"` // its armor
 }
 
 // Item is one line of the checklist and how it went.

@@ -220,6 +220,13 @@ func (p *page) approvals() {
 		writeCode(&p.Builder, a.Request)
 		p.WriteString("\n")
 	}
+	for _, r := range p.Refusals {
+		fmt.Fprintf(p, "%s refused %s at %s, as request %s asked for it", escape(r.Principal), escape(r.Item), escape(r.AcceptedAt), escape(r.ID))
+		if r.Reason != "" {
+			p.WriteString(": " + escape(r.Reason))
+		}
+		p.WriteString("\n\n")
+	}
 }
 
 func (p *page) items() {

@@ -50,7 +50,8 @@ type stage struct {
 	fails    map[string]error         // of an item's first run, once it has made its changes
 	loses    map[string]bool          // the answer to an item's first change is lost, and a look finds it made
 	found    map[string]bool
-	refuses  int // how often the second person says no
+	away     int      // how often the second person does not answer
+	noes     []string // why they refuse, each time, before they agree
 	exported record.Exported
 }
 
@@ -195,11 +196,17 @@ func (s *stage) Measure(_ context.Context, _ *checklist.Session, m checklist.Met
 
 // Sign implements steps.Second: the second persons sign whatever they are shown.
 func (s *stage) Sign(_ context.Context, text string, _ checklist.Asker) (string, error) {
-	if s.refuses > 0 {
-		s.refuses--
-		return "", errors.New("the second person did not approve")
+	if s.away > 0 {
+		s.away--
+		return "", errors.New("the second person did not answer")
 	}
 	who := s.people[s.answered%len(s.people)]
+	if len(s.noes) > 0 {
+		why := s.noes[0]
+		s.noes = s.noes[1:]
+		refusal, armor, err := approval.SignRefusal(mustKey(s.t, who), text, why)
+		return refusal + armor, err
+	}
 	s.answered++
 	return approval.Sign(mustKey(s.t, who), text)
 }
@@ -233,7 +240,7 @@ func (s *stage) draft() record.Draft {
 	}
 	return record.Draft{
 		Journal: text, Signer: s.signer, Policy: record.PolicyOf([]byte(rosterText(s.t)), 1),
-		CreatedAt: s.now.Add(time.Minute), Tool: "keyturn test", Roster: roster(s.t), Requests: approval.Fields,
+		CreatedAt: s.now.Add(time.Minute), Tool: "keyturn test", Roster: roster(s.t), Requests: approval.Texts{},
 	}
 }
 

@@ -65,7 +65,7 @@ func TestStockToolsAcceptHonestTrails(t *testing.T) {
 		t.Parallel()
 		accept(t, emptyTrail(t), "OK 0 records\n")
 	})
-	for _, from := range []string{"rollback", "given up", "overrides", "two people", "narrowed", "configured", "added item", "passed over"} {
+	for _, from := range []string{"rollback", "given up", "overrides", "two people", "narrowed", "configured", "added item", "passed over", "refused"} {
 		t.Run(from, func(t *testing.T) {
 			t.Parallel()
 			trail := emptyTrail(t)

@@ -112,12 +112,12 @@ func (s Succession) verify(roster sshsig.Roster, byOperator, bySecond string) (p
 // armors are signatures of Succession.Text. It is there as a whole or not at all.
 // Nothing can be appended to this trail from then on.
 func (t *Trail) Succeed(ctx context.Context, s Succession, byOperator, bySecond string, roster sshsig.Roster) (_ *Trail, err error) {
-	unlock, err := t.lock(ctx)
+	l, err := t.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	if err := errors.Join(t.load(), t.open()); err != nil {
+	defer func() { err = errors.Join(err, l.Release()) }()
+	if err := errors.Join(t.load(l), t.open()); err != nil {
 		return nil, err
 	}
 	if s.head() != t.head {
@@ -127,7 +127,7 @@ func (t *Trail) Succeed(ctx context.Context, s Succession, byOperator, bySecond 
 		return nil, fmt.Errorf("succeed trail %s: %s: %w", t.dir, file, err)
 	}
 	next := nextDir(t.dir)
-	if err := writeFolder(filepath.Dir(next), filepath.Base(next), map[string][]byte{
+	if err := writeFolder(l, filepath.Dir(next), filepath.Base(next), map[string][]byte{
 		attributesFile: []byte(attributes), idFile: []byte(t.id + "\n"), headFile: []byte(t.head.Line() + "\n"),
 		predecessorFile: []byte(s.Text()), byOperatorFile: []byte(byOperator), bySecondFile: []byte(bySecond),
 	}); err != nil {

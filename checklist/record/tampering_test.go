@@ -156,7 +156,7 @@ func tamperings() []tampering {
 		weaker string
 		all    []forgery
 	}{
-		{"course", forgedChecklists()}, {"effects", forgedChanges()}, {"mandate", forgedApprovals()},
+		{"course", forgedChecklists()}, {"effects", forgedChanges()}, {"mandate", forgedApprovals()}, {"journal", forgedRefusals()},
 		{"deviation", forgedDeviations()}, {"course", forgedCourses()},
 	} {
 		for _, f := range group.all {

@@ -8,10 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/google/uuid"
+
+	"keyturn/vault/durable"
 )
 
 const (
@@ -22,10 +22,6 @@ const (
 
 	// attributes keep git from changing line ends, which every digest covers.
 	attributes = "* -text\n"
-
-	temporaryPrefix = ".unfinished-"
-	lockRetry       = 50 * time.Millisecond
-	lockPatience    = 10 * time.Second // an append takes milliseconds
 )
 
 // ErrDamaged says that a trail is not as Append left it. Nothing is repaired
@@ -67,33 +63,24 @@ func openTrail(dir string) (*Trail, error) {
 	t := &Trail{dir: dir}
 	ctx, cancel := context.WithTimeout(context.Background(), lockPatience)
 	defer cancel()
-	unlock, err := t.lock(ctx)
+	l, err := t.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(t.load(), unlock()); err != nil {
+	if err := errors.Join(t.load(l), l.Release()); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
-// lock takes the trail's folder.
-func (t *Trail) lock(ctx context.Context) (unlock func() error, err error) {
-	lock := flock.New(filepath.Join(t.dir, lockFile))
-	if _, err := lock.TryLockContext(ctx, lockRetry); err != nil {
-		return nil, fmt.Errorf("lock trail %s: %w", t.dir, err)
-	}
-	return lock.Unlock, nil
-}
-
-// load reads the folder anew. The caller holds the lock.
-func (t *Trail) load() error {
+// load reads the folder anew, and puts right what a crash left.
+func (t *Trail) load(l *lock) error {
 	id, err := loadID(t.dir)
 	if err != nil {
 		return err
 	}
 	t.id = id
-	if err := removeUnfinished(t.dir); err != nil {
+	if err := durable.RemoveRemains(t.dir); err != nil {
 		return err
 	}
 	if t.base, err = baseOf(t.dir, id); err != nil {
@@ -104,7 +91,7 @@ func (t *Trail) load() error {
 		return err
 	}
 	t.folders = listing.folders
-	return t.loadHead()
+	return t.loadHead(l)
 }
 
 func loadID(dir string) (string, error) {
@@ -120,10 +107,10 @@ func loadID(dir string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("make an id: %w", err)
 		}
-		if err := replaceFile(filepath.Join(dir, attributesFile), []byte(attributes)); err != nil {
+		if err := durable.WriteFile(filepath.Join(dir, attributesFile), []byte(attributes)); err != nil {
 			return "", err
 		}
-		return made.String(), replaceFile(path, []byte(made.String()+"\n"))
+		return made.String(), durable.WriteFile(path, []byte(made.String()+"\n"))
 	}
 	if err != nil {
 		return "", fmt.Errorf("read file %s: %w", idFile, err)
@@ -141,7 +128,7 @@ func parseID(text []byte) (string, error) {
 
 // loadHead compares HEAD with the last record, and writes it when a crash came
 // between the record and HEAD, or before the first HEAD.
-func (t *Trail) loadHead() error {
+func (t *Trail) loadHead(l *lock) error {
 	t.head = Head{Trail: t.id, Seq: t.base.Seq, Digest: t.base.Digest}
 	prev := ""
 	if n := len(t.folders); n > 0 {
@@ -162,7 +149,7 @@ func (t *Trail) loadHead() error {
 	stored, err := t.storedHead()
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && len(t.folders) == 0:
-		return t.writeHead()
+		return t.writeHead(l)
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: it has records and no file %s", ErrDamaged, headFile)
 	case err != nil:
@@ -170,7 +157,7 @@ func (t *Trail) loadHead() error {
 	case stored == t.head:
 		return nil
 	case stored.Trail == t.id && stored.Seq == t.head.Seq-1 && stored.Digest == prev:
-		return t.writeHead()
+		return t.writeHead(l)
 	case stored.Seq > t.head.Seq:
 		return fmt.Errorf("%w: HEAD names record %d and the last one is %d", ErrDamaged, stored.Seq, t.head.Seq)
 	}
@@ -189,8 +176,11 @@ func (t *Trail) storedHead() (Head, error) {
 	return head, nil
 }
 
-func (t *Trail) writeHead() error {
-	return replaceFile(filepath.Join(t.dir, headFile), []byte(t.head.Line()+"\n"))
+func (t *Trail) writeHead(l *lock) error {
+	if err := l.check(); err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(t.dir, headFile), []byte(t.head.Line()+"\n"))
 }
 
 // ID returns the trail's id, a UUID made on first use.

@@ -14,10 +14,16 @@ import (
 	"keyturn/keygen/sshsig"
 )
 
-// Requests reads the text of an approval request strictly and returns its values
-// by their names in the text. It must refuse any text that people could read
-// otherwise.
-type Requests func(text string) (map[string]string, error)
+// Requests knows the texts that second persons sign.
+type Requests interface {
+	// Fields reads the text of an approval request strictly and returns its values
+	// by their names in the text. It must refuse any text that people could read
+	// otherwise.
+	Fields(text string) (map[string]string, error)
+	// Refusal returns the text that is signed to refuse a request for a reason,
+	// which may be empty. It must refuse a reason that it would write otherwise.
+	Refusal(request, why string) (text string, err error)
+}
 
 // Options are what an auditor brings. None of it is taken from the trail.
 type Options struct {

@@ -13,11 +13,12 @@ import (
 	"keyturn/keygen/sshsig"
 )
 
-// checkApprovals checks every approval that the journal holds: that its request
-// was journalled before and says what the session was about to do then, who
-// signed it, that it is a second person, and that it was in time.
-func (v *verifier) checkApprovals(c *checked) {
-	people := map[string][]string{} // who has answered a request
+// checkAnswers checks every approval and refusal that the journal holds: that its
+// request was journalled before and says what the session was about to do then,
+// who signed it, that it is a second person, and that it was in time.
+func (v *verifier) checkAnswers(c *checked) {
+	people := map[string][]string{} // who has approved a request
+	refused := map[string]bool{}
 	made := map[string]checklist.Request{}
 	for i, e := range c.journal.events {
 		// One that nobody has answered is made again as it was.
@@ -28,20 +29,23 @@ func (v *verifier) checkApprovals(c *checked) {
 			}
 			made[r.ID] = *r
 		}
-		if e.Approval == nil {
+		if e.Approval == nil && e.Refusal == nil {
 			continue
 		}
 		field := fmt.Sprintf("event %d", i+1)
-		asked := c.journal.requested(e.Approval.Request)
-		if asked < 0 || asked > i {
-			c.fail(journalFile, field, "no request %q was made before it was approved", e.Approval.Request)
+		r, first := v.answered(c, i, people, refused)
+		if first && c.failure == nil {
+			v.checkRequest(c, c.journal.requested(r.ID), r)
+		}
+		switch {
+		case c.failure != nil:
 			return
+		case e.Refusal != nil:
+			v.checkRefusal(c, i, r)
+			refused[r.ID] = true
+			continue
 		}
-		r := *c.journal.events[asked].Request
-		if people[r.ID] == nil {
-			v.checkRequest(c, asked, r)
-		}
-		member := v.checkAnswer(c, field, e, r)
+		member := v.checkApproval(c, field, e, r)
 		if c.failure != nil {
 			return
 		}
@@ -54,6 +58,27 @@ func (v *verifier) checkApprovals(c *checked) {
 	}
 }
 
+// answered returns the request that an event answers, and whether nothing did so
+// before. One that was refused can be answered no more.
+func (v *verifier) answered(c *checked, at int, people map[string][]string, refused map[string]bool) (r checklist.Request, first bool) {
+	field, id, done := fmt.Sprintf("event %d", at+1), "", "refused"
+	e := c.journal.events[at]
+	if e.Approval != nil {
+		id, done = e.Approval.Request, "approved"
+	} else {
+		id = e.Refusal.Request
+	}
+	asked := c.journal.requested(id)
+	switch {
+	case asked < 0 || asked > at:
+		c.fail(journalFile, field, "no request %q was made before it was %s", id, done)
+		return r, false
+	case refused[id]:
+		c.fail(journalFile, field, "request %s was refused before it was %s", id, done)
+	}
+	return *c.journal.events[asked].Request, len(people[id]) == 0 && !refused[id]
+}
+
 // checkRequest compares the text of a request with what the session stood for
 // when it was made.
 func (v *verifier) checkRequest(c *checked, at int, r checklist.Request) {
@@ -64,7 +89,7 @@ func (v *verifier) checkRequest(c *checked, at int, r checklist.Request) {
 		c.failWith(journalFile, field, err)
 		return
 	}
-	values, err := v.Requests(r.Text)
+	values, err := v.Requests.Fields(r.Text)
 	if err != nil {
 		c.failWith(journalFile, field, err)
 		return
@@ -90,11 +115,11 @@ func (v *verifier) checkRequest(c *checked, at int, r checklist.Request) {
 	c.used = append(c.used, used{r.ID, journalFile, field})
 }
 
-// checkAnswer checks who answered a request, and when.
-func (v *verifier) checkAnswer(c *checked, field string, e checklist.Event, r checklist.Request) sshsig.Member {
+// checkApproval checks who approved a request, and when.
+func (v *verifier) checkApproval(c *checked, field string, e checklist.Event, r checklist.Request) sshsig.Member {
 	a := *e.Approval
 	member, err := v.Roster.Verify(a.Signature, sshsig.NamespaceApproval, []byte(r.Text), a.At)
-	values, _ := v.Requests(r.Text) // it was read before
+	values, _ := v.Requests.Fields(r.Text) // it was read before
 	switch {
 	case err != nil:
 		c.fail(journalFile, field+" signature", "%v", err)
@@ -105,7 +130,7 @@ func (v *verifier) checkAnswer(c *checked, field string, e checklist.Event, r ch
 	case a.Mandate != r.Mandate:
 		c.fail(journalFile, field+" mandate", "it is not the request's")
 	default:
-		v.checkSecond(c, journalFile, field, member, values)
+		v.checkSecond(c, journalFile, field, "approved", member, values)
 		if why := outside(a.At, values); why != "" {
 			c.fail(journalFile, field+" at", "%s", why)
 		}
@@ -122,22 +147,23 @@ func outside(at time.Time, values map[string]string) string {
 	return ""
 }
 
-// checkSecond checks that whoever approved is another person, by name and by key,
-// than the one who asked and the one who signed the record.
-func (v *verifier) checkSecond(c *checked, file, field string, member sshsig.Member, values map[string]string) {
+// checkSecond checks that whoever approved or refused, as did says, is another
+// person, by name and by key, than the one who asked and the one who signed the
+// record.
+func (v *verifier) checkSecond(c *checked, file, field, did string, member sshsig.Member, values map[string]string) {
 	owner, known := v.Roster.Lookup(values["Requester-Key"])
 	switch {
 	case member.Principal == values["Requester"], member.Key.Fingerprint() == values["Requester-Key"],
 		known && owner.Principal == member.Principal:
-		c.fail(file, field, "%s approved their own request", member.Principal)
+		c.fail(file, field, "%s %s their own request", member.Principal, did)
 	case member.Principal == c.record.Signer.Principal:
-		c.failWith(file, field, fmt.Errorf("%s approved, and signed the record: %w", member.Principal, errOtherSigner))
+		c.failWith(file, field, fmt.Errorf("%s %s, and signed the record: %w", member.Principal, did, errOtherSigner))
 	case known && owner.Principal != values["Requester"]:
 		c.fail(file, field, "the request names the key of %s for %s", owner.Principal, values["Requester"])
 	}
 }
 
-// errOtherSigner says that whoever approved cannot sign the record as well.
+// errOtherSigner says that whoever answered cannot sign the record as well.
 var errOtherSigner = errors.New("another member has to sign it")
 
 // mandate is what a request must say.

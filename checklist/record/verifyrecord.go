@@ -103,7 +103,7 @@ func (v *verifier) check(b bundle) checked {
 	c := checked{bundle: b, changed: never}
 	for _, check := range []func(*checked){
 		v.checkText, v.checkSignature, v.checkFiles, v.checkOpening, v.checkDerived,
-		v.checkApprovals, v.checkCourse, v.checkLate,
+		v.checkAnswers, v.checkCourse, v.checkLate,
 	} {
 		if check(&c); c.failure != nil {
 			break
@@ -112,7 +112,7 @@ func (v *verifier) check(b bundle) checked {
 	// Kept for thousands of records at a time, these would fill the memory.
 	c.bundle = bundle{name: b.name}
 	c.text, c.journal, c.session = nil, copied{}, nil
-	c.record.Items, c.record.Approvals = nil, nil
+	c.record.Items, c.record.Approvals, c.record.Refusals = nil, nil, nil
 	return c
 }
 

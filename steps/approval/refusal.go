@@ -47,6 +47,27 @@ func ParseRefusal(text string) (request, why string, err error) {
 	return request, why, nil
 }
 
+// Texts is how a verifier of records knows the texts of this package. It
+// implements record.Requests.
+type Texts struct{}
+
+// Fields is the function Fields.
+func (Texts) Fields(text string) (map[string]string, error) { return Fields(text) }
+
+// Refusal is RefusalText, for a reason that is already as it was signed: one that
+// RefusalText would make fit could have been another. The error wraps ErrMalformed
+// for any other, or is Parse's.
+func (Texts) Refusal(request, why string) (string, error) {
+	text, err := RefusalText(request, why)
+	if err != nil {
+		return "", err
+	}
+	if _, signed, err := ParseRefusal(text); err != nil || signed != why {
+		return "", fmt.Errorf("%w: %q is no reason of a refusal", ErrMalformed, why)
+	}
+	return text, nil
+}
+
 // SignRefusal returns the text by which key refuses a request, and its armor.
 func SignRefusal(key sshsig.Key, request, why string) (text, armor string, err error) {
 	if text, err = RefusalText(request, why); err != nil {

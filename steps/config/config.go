@@ -9,9 +9,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"keyturn/vault/ownfile"
 )
 
 // FileName is the name of the configuration file.
@@ -182,13 +183,13 @@ func read(file string) (data []byte, err error) {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
 	// Who can write the file decides where the token and the requests go.
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0 {
-		return nil, Problems{{File: file, Line: 1, Field: "(file)", Found: "writable by everybody", Fix: "chmod o-w " + filepath.Base(file)}}
+	var writers *ownfile.WritersError
+	switch err := ownfile.CheckWriters(file); {
+	case errors.As(err, &writers):
+		return nil, Problems{{File: file, Line: 1, Field: "(file)", Found: "that " + writers.Error(), Fix: writers.Fix(func(path string) string { return path })}}
+	case err != nil:
+		return nil, fmt.Errorf("find who can write the configuration: %w", err)
 	}
 	data, err = io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {

@@ -276,7 +276,21 @@ func TestLoad(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(minimal), 0o600))
 		require.NoError(t, os.Chmod(file, 0o606))
 		_, err := Load(file)
-		require.ErrorContains(t, err, "writable by everybody; chmod o-w keyturn.toml")
+		require.ErrorContains(t, err, "writable by every user; chmod o-w "+file)
+	})
+
+	t.Run("a file that everybody can replace is refused", func(t *testing.T) {
+		t.Parallel()
+		if runtime.GOOS == "windows" {
+			t.Skip("Windows has no such mode bits")
+		}
+		folder := filepath.Join(t.TempDir(), "shared")
+		require.NoError(t, os.Mkdir(folder, 0o700))
+		file := filepath.Join(folder, FileName)
+		require.NoError(t, os.WriteFile(file, []byte(minimal), 0o600))
+		require.NoError(t, os.Chmod(folder, 0o777))
+		_, err := Load(file)
+		require.ErrorContains(t, err, "writable by every user, which decides what is at "+file+"; chmod o-w "+folder)
 	})
 
 	t.Run("a huge file is refused", func(t *testing.T) {

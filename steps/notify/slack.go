@@ -69,6 +69,9 @@ type Options struct {
 	LoopbackOnly bool
 	// OnWait is told why and how long is waited; may be nil.
 	OnWait func(ctx context.Context, reason string, d time.Duration)
+	// BeforePost, if set, is asked before each attempt, since what the message
+	// tells may be out of date after a wait. Its error ends the post.
+	BeforePost func(context.Context) error
 }
 
 // Slack is an incoming webhook. The address is a secret: whoever has it can
@@ -101,6 +104,9 @@ func NewSlack(address keygen.Secret, o Options) (*Slack, error) {
 	if o.OnWait == nil {
 		o.OnWait = func(context.Context, string, time.Duration) {}
 	}
+	if o.BeforePost == nil {
+		o.BeforePost = func(context.Context) error { return nil }
+	}
 	transport := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSHandshakeTimeout: o.Timeout,
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
@@ -119,6 +125,9 @@ func NewSlack(address keygen.Secret, o Options) (*Slack, error) {
 func (s *Slack) Post(ctx context.Context, m Message) error {
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
+		if err := s.options.BeforePost(ctx); err != nil {
+			return err
+		}
 		again, err := s.attempt(ctx, m)
 		if err == nil || !again.possible || attempt == defaultAttempts || ctx.Err() != nil {
 			return err

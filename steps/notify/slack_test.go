@@ -234,6 +234,21 @@ func TestPostIsLeft(t *testing.T) {
 	assert.Len(t, server.got(), 1)
 }
 
+func TestAPostIsAskedForBeforeEachAttempt(t *testing.T) {
+	t.Parallel()
+	stop := errors.New("not any more")
+	server := mustServe(t, asksToWait("1"))
+	asked := 0
+	hook := mustHook(t, server.URL+secretPath, Options{Sleep: (&waits{}).sleep, BeforePost: func(context.Context) error {
+		if asked++; asked > 2 {
+			return stop
+		}
+		return nil
+	}})
+	require.ErrorIs(t, hook.Post(t.Context(), message()), stop)
+	assert.Len(t, server.got(), 2)
+}
+
 func TestNewSlackRefusesWhatIsNoWebhook(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

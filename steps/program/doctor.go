@@ -27,6 +27,9 @@ type Finding struct {
 func Examine(ctx context.Context, o Options) ([]Finding, error) {
 	if o.Config == nil {
 		p, err := Open(ctx, o)
+		if findings := exposedFindings(err); findings != nil {
+			return findings, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -34,6 +37,9 @@ func Examine(ctx context.Context, o Options) ([]Finding, error) {
 	}
 	p := newProgram(o)
 	err := p.enterLive(ctx)
+	if findings := exposedFindings(err); findings != nil {
+		return findings, nil
+	}
 	if err != nil && p.trail == nil { // there is no folder to work in
 		return nil, err
 	}
@@ -57,6 +63,7 @@ func (p *Program) doctorWithoutVault(ctx context.Context, cause error) []Finding
 func (p *Program) Doctor(ctx context.Context) []Finding {
 	d := &doctor{p: p, inUse: map[vault.Name]bool{}}
 	d.good("state folder", "%s can be written to", p.dir)
+	d.permissions()
 	d.add("vault", p.vault.Describe()+": a test item was written, read and deleted", vault.Check(ctx, p.vault))
 	if p.watched != nil {
 		d.add("sandbox", "", checklist.WithHint(p.watched, "leave the other Keyturn first"))

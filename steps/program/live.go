@@ -110,7 +110,7 @@ func (p *Program) vercelToken(ctx context.Context) (vercel.Token, error) {
 
 func (p *Program) vercelClient(token vercel.Token) (*vercel.Client, error) {
 	c := p.options.Config.Vercel
-	return vercel.New(vercel.Options{API: c.API, Team: c.Team, Token: token, Now: p.options.RealNow, OnWait: tellWait})
+	return vercel.New(vercel.Options{API: c.API, Team: c.Team, Token: token, Now: p.options.RealNow, OnWait: tellWait, BeforeWrite: checklist.MayChange})
 }
 
 // noLog stands in where no request log is configured: every step that needs

@@ -15,11 +15,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/google/uuid"
 
 	"keyturn/checklist"
 	"keyturn/vault/durable"
+	"keyturn/vault/ownfile"
 )
 
 // A state folder holds one realm for the sandbox and one for each service:
@@ -109,15 +109,18 @@ func (p *Program) prepare(ctx context.Context) error {
 	if !p.Sandbox() {
 		p.dir = filepath.Join(p.options.State, liveRealm, realmFolder(p.service))
 	}
+	if err := p.checkWriters(); err != nil {
+		return err
+	}
 	if err := makeWritable(p.options.State); err != nil {
 		return err
 	}
-	unlock, err := lockState(ctx, p.options.State)
+	l, err := lockState(ctx, p.options.State)
 	if err != nil {
 		return err
 	}
-	r, err := p.settle()
-	if err := errors.Join(err, unlock()); err != nil {
+	r, err := p.settle(l)
+	if err := errors.Join(err, l.Release()); err != nil {
 		return err
 	}
 	if err := makeWritable(p.dir); err != nil {
@@ -128,7 +131,7 @@ func (p *Program) prepare(ctx context.Context) error {
 }
 
 // settle makes the realm's folder this version's. The state folder is locked.
-func (p *Program) settle() (realm, error) {
+func (p *Program) settle(l *ownfile.Lock) (realm, error) {
 	if p.Sandbox() {
 		if err := p.moveSandboxAside(); err != nil {
 			return realm{}, err
@@ -141,6 +144,9 @@ func (p *Program) settle() (realm, error) {
 	old, err := p.findOld(r, made)
 	if err != nil {
 		return r, err
+	}
+	if err := l.Check(); err != nil { // reading old journals may have taken a while
+		return r, lockLost(err)
 	}
 	if !made || r.Team != p.own().Team {
 		if r, err = p.makeRealm(cmp.Or(r.Trail, old.trailID())); err != nil {
@@ -331,14 +337,22 @@ const (
 )
 
 // lockState keeps two first starts from making, or moving, the same realm.
-func lockState(ctx context.Context, state string) (unlock func() error, err error) {
+func lockState(ctx context.Context, state string) (*ownfile.Lock, error) {
 	ctx, cancel := context.WithTimeout(ctx, stateLockWait)
 	defer cancel()
-	l := flock.New(filepath.Join(state, stateLock), flock.SetPermissions(0o600))
-	if _, err := l.TryLockContext(ctx, stateLockLook); err != nil {
-		return nil, errors.Join(checklist.WithHint(fmt.Errorf("lock the state folder: %w", err), "another Keyturn is starting there: try again"), l.Close())
+	l, err := ownfile.TakeLock(ctx, filepath.Join(state, stateLock), stateLockLook)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, checklist.WithHint(fmt.Errorf("lock the state folder: %w", err), "another Keyturn is starting there: try again")
+	case err != nil:
+		return nil, fmt.Errorf("lock the state folder: %w", err)
 	}
-	return l.Close, nil
+	return l, nil
+}
+
+// lockLost says that another first start could make the realm too.
+func lockLost(cause error) error {
+	return checklist.WithHint(fmt.Errorf("make the state folder: %w", cause), "check that no other Keyturn is starting there, then start this one again")
 }
 
 // say tells something once: where nothing takes explanations, as under a full

@@ -174,7 +174,7 @@ func (r *Rehearsal) item(ctx context.Context, e *checklist.Engine, item checklis
 		if err == nil {
 			return nil
 		}
-		if ctx.Err() != nil {
+		if lost := (*checklist.LostError)(nil); ctx.Err() != nil || errors.As(err, &lost) {
 			return err
 		}
 		last = err

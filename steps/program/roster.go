@@ -23,6 +23,9 @@ func (p *Program) RosterPath() string {
 }
 
 func (p *Program) roster() (sshsig.Roster, error) {
+	if err := p.checkWriters(); err != nil { // it may have been opened to others since the start
+		return sshsig.Roster{}, err
+	}
 	data, err := os.ReadFile(p.RosterPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return sshsig.Roster{}, checklist.WithHint(fmt.Errorf("read the roster: %w", err),

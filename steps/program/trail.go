@@ -158,7 +158,7 @@ func (t *trail) Review(ctx context.Context) (steps.Reviewed, bool, error) {
 	if err != nil {
 		return steps.Reviewed{}, false, err
 	}
-	if _, err := record.VerifyTrail(ctx, []string{filepath.Join(records.Dir(), last.Name())}, record.Options{Roster: roster, Requests: approval.Fields}); err != nil {
+	if _, err := record.VerifyTrail(ctx, []string{filepath.Join(records.Dir(), last.Name())}, record.Options{Roster: roster, Requests: approval.Texts{}}); err != nil {
 		return steps.Reviewed{}, false, err
 	}
 	reviewed := steps.Reviewed{Name: last.Name(), Words: last.Summary()}
@@ -218,7 +218,7 @@ func (t *trail) ApprovedLate(ctx context.Context, session string) (by []string, 
 	if err != nil {
 		return nil, false, err
 	}
-	report, err := record.VerifyTrail(ctx, []string{e.Dir}, record.Options{Roster: roster, Requests: approval.Fields})
+	report, err := record.VerifyTrail(ctx, []string{e.Dir}, record.Options{Roster: roster, Requests: approval.Texts{}})
 	var failure *record.Failure
 	if errors.As(err, &failure) && failure.OfLateApproval() {
 		return nil, false, nil
@@ -260,7 +260,7 @@ func (t *trail) Export(ctx context.Context, s *checklist.Session) (steps.Exporte
 	}
 	exported, err := records.Append(ctx, record.Draft{
 		Journal: text, Signer: t.program.operator, Policy: record.PolicyOf(lines, required),
-		CreatedAt: t.program.clock(), Tool: "keyturn " + Version, Roster: roster, Requests: approval.Fields,
+		CreatedAt: t.program.clock(), Tool: "keyturn " + Version, Roster: roster, Requests: approval.Texts{},
 	}, key)
 	return steps.Exported{Dir: exported.Dir, Head: exported.Head, Digest: exported.Digest}, err
 }

@@ -57,7 +57,7 @@ func (a Audit) Verify(ctx context.Context, paths []string) (report record.Report
 		return report, beside, &UsageError{err}
 	}
 	report, err = record.VerifyTrail(ctx, paths, record.Options{
-		Roster: roster, Requests: approval.Fields, Witnesses: heads, ApprovalsRequired: a.Approvals,
+		Roster: roster, Requests: approval.Texts{}, Witnesses: heads, ApprovalsRequired: a.Approvals,
 	})
 	return report, beside, err
 }

@@ -125,7 +125,7 @@ func (p *Program) wireSandbox(ctx context.Context, poll vercel.Poll) error {
 	if err != nil {
 		return fmt.Errorf("read the sandbox's vercel token: %w", err)
 	}
-	api, err := vercel.New(vercel.Options{API: p.world.VercelURL(), Token: token, Now: p.options.RealNow, OnWait: tellWait})
+	api, err := vercel.New(vercel.Options{API: p.world.VercelURL(), Token: token, Now: p.options.RealNow, OnWait: tellWait, BeforeWrite: checklist.MayChange})
 	if err != nil {
 		return err
 	}

@@ -13,9 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"keyturn/keygen"
+	"keyturn/vault/ownfile"
 )
 
 // The environments of the company's service. Staging runs preview deployments,
@@ -34,6 +33,10 @@ const lockFile = "world.lock"
 
 // ErrInUse is returned by Open when another process holds the world.
 var ErrInUse = errors.New("another process has this sandbox open")
+
+// ErrLockLost is returned when the world's lock file was removed or replaced, so
+// that nothing is saved any more. Opening the world again puts it right.
+var ErrLockLost = errors.New("another process may have opened this sandbox")
 
 // Options says where a world lives and what it is made of.
 type Options struct {
@@ -85,7 +88,7 @@ type World struct {
 	options Options
 	seal    sealer
 	fresh   bool
-	lock    *flock.Flock
+	lock    *ownfile.Lock // nil for a world in memory
 
 	writing sync.Mutex            // held from reading the state to publishing its successor
 	state   atomic.Pointer[state] // never changed once published
@@ -162,11 +165,11 @@ func (w *World) claim() error {
 	if err := os.MkdirAll(w.options.Dir, 0o700); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
-	lock := flock.New(filepath.Join(w.options.Dir, lockFile), flock.SetPermissions(0o600))
-	switch locked, err := lock.TryLock(); {
+	lock, err := ownfile.TryLock(filepath.Join(w.options.Dir, lockFile))
+	switch {
 	case err != nil:
 		return fmt.Errorf("lock folder: %w", err)
-	case !locked:
+	case lock == nil:
 		return fmt.Errorf("%s: %w", w.options.Dir, ErrInUse)
 	}
 	w.lock = lock
@@ -217,7 +220,7 @@ func (w *World) Close() error {
 		}
 	}
 	if w.lock != nil {
-		errs = append(errs, w.lock.Unlock())
+		errs = append(errs, w.lock.Release())
 	}
 	return errors.Join(errs...)
 }
@@ -330,6 +333,11 @@ func (w *World) update(change func(s *state, now time.Time) error) error {
 	next.ClockSeen = next.now(w.options.RealNow())
 	next.dropUnusedSecrets()
 	if !w.inMemory() {
+		// Without the lock another process may have opened the world, and have
+		// saved what this would overwrite.
+		if err := w.lock.Check(); err != nil {
+			return fmt.Errorf("save sandbox: %w: %w", ErrLockLost, err)
+		}
 		if err := saveState(w.path(), w.seal, next); err != nil {
 			return fmt.Errorf("save sandbox: %w", err)
 		}
@@ -341,14 +349,9 @@ func (w *World) update(change func(s *state, now time.Time) error) error {
 // InUse reports whether a process has the world of a folder open. It makes
 // nothing there.
 func InUse(dir string) (bool, error) {
-	path := filepath.Join(dir, lockFile)
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	lock := flock.New(path, flock.SetPermissions(0o600))
-	free, err := lock.TryRLock()
-	if err := errors.Join(err, lock.Close()); err != nil {
+	locked, err := ownfile.Locked(filepath.Join(dir, lockFile))
+	if err != nil {
 		return false, fmt.Errorf("look for the holder of %s: %w", dir, err)
 	}
-	return !free, nil
+	return locked, nil
 }

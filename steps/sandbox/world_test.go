@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -340,4 +341,42 @@ func FuzzDecodeState(f *testing.F) {
 		}
 		assert.Equal(t, map[ref]string{"sec_1": secret}, s.secrets)
 	})
+}
+
+// Once the lock file is gone another process can open the world; what it saves
+// must not be overwritten with what this one remembers.
+func TestAWorldWhoseLockIsLostSavesNothing(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows lets nobody remove a file that Go has open")
+	}
+	for name, lose := range map[string]func(lock string) error{
+		"deleted":  os.Remove,
+		"replaced": func(lock string) error { return errors.Join(os.Remove(lock), os.WriteFile(lock, nil, 0o600)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			options := testOptions(t)
+			w := MustOpen(t, options)
+			before, saved := MustList(t, w, "orders-api"), mustRead(t, w.path())
+			require.NoError(t, lose(filepath.Join(options.Dir, lockFile)))
+			r := api(t, w, http.MethodPost, "/v10/projects/orders-api/env", rowBody("v2", MustSecret(t), vercel.TypeSensitive, vercel.TargetPreview))
+			assert.Equal(t, http.StatusInternalServerError, r.status)
+			require.ErrorIs(t, w.SetFault(API429), ErrLockLost)
+			assert.Equal(t, before, MustList(t, w, "orders-api"))
+			assert.Equal(t, saved, mustRead(t, w.path()))
+
+			other := MustOpen(t, options)
+			MustAdd(t, other, "orders-api", Staging, "v2", MustSecret(t))
+			require.ErrorIs(t, w.SetFault(API429), ErrLockLost)
+			assert.Equal(t, None, other.Fault())
+		})
+	}
+}
+
+func mustRead(t *testing.T, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return text
 }

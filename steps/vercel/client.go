@@ -39,6 +39,10 @@ type Options struct {
 	// OnWait, if set, is told why the next attempt waits, and until when. It is
 	// called from the goroutine of the request and must return soon.
 	OnWait func(ctx context.Context, reason string, until time.Time)
+	// BeforeWrite, if set, is asked before each attempt of a request that changes
+	// something, since minutes may have passed since the request was wanted. Its
+	// error ends the request, which has then changed nothing.
+	BeforeWrite func(context.Context) error
 
 	HTTP    *http.Client                                     // its transport is used; http.DefaultTransport if nil
 	Now     func() time.Time                                 // time.Now if nil
@@ -70,6 +74,9 @@ func New(options Options) (*Client, error) {
 	options.Tries = first(options.Tries, defaultTries)
 	if options.OnWait == nil {
 		options.OnWait = func(context.Context, string, time.Time) {}
+	}
+	if options.BeforeWrite == nil {
+		options.BeforeWrite = func(context.Context) error { return nil }
 	}
 	if options.Now == nil {
 		options.Now = time.Now

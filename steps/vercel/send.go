@@ -58,6 +58,11 @@ func (c *Client) do(ctx context.Context, request call) error {
 		if stop := c.pass(ctx, request.subject.Operation); stop != nil {
 			return request.subject.because(stop)
 		}
+		if request.write {
+			if stop := c.options.BeforeWrite(ctx); stop != nil {
+				return request.subject.because(stop)
+			}
+		}
 		err := c.attempt(ctx, request, target, body)
 		if err == nil {
 			return nil

@@ -293,3 +293,40 @@ func TestUnreachable(t *testing.T) {
 		assert.Empty(t, w.slept)
 	})
 }
+
+// What may not be changed any more after a wait is not changed.
+func TestAWriteIsAskedForBeforeEachAttempt(t *testing.T) {
+	t.Parallel()
+	stop := errors.New("not any more")
+	limited := refuses(429, "rate_limited", "", "Retry-After", "60")
+	for _, test := range []struct {
+		name     string
+		allowed  int // attempts
+		requests int
+	}{
+		{"at once", 0, 0}, {"after one wait", 1, 1}, {"after two", 2, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			asked := 0
+			w := newWorld(t, Options{BeforeWrite: func(context.Context) error {
+				if asked++; asked > test.allowed {
+					return stop
+				}
+				return nil
+			}}, limited)
+			err := w.client.DeleteVariable(t.Context(), "prj_1", "env1")
+			require.ErrorIs(t, err, stop)
+			var lost *UnknownOutcomeError
+			require.NotErrorAs(t, err, &lost, "nothing was changed for certain")
+			assert.Len(t, w.requests(), test.requests)
+		})
+	}
+
+	t.Run("a request that only reads is not asked for", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, Options{BeforeWrite: func(context.Context) error { return stop }}, goodUser)
+		_, err := w.client.User(t.Context())
+		require.NoError(t, err)
+	})
+}

@@ -40,15 +40,15 @@ func WriteFile(path string, data []byte) (err error) {
 	return SyncDir(dir)
 }
 
-// RemoveRemains removes what WriteFile left in a folder when it was cut off.
-// The caller keeps every other writer out of the folder.
+// RemoveRemains removes what WriteFile left in a folder when it was cut off, and
+// what its callers made there under such a name. The caller keeps every other writer out of the folder.
 func RemoveRemains(dir string) error {
 	remains, err := fs.Glob(os.DirFS(dir), RemainsPattern)
 	if err != nil {
 		return err
 	}
 	for _, name := range remains {
-		if err := ignoreNotExist(os.Remove(filepath.Join(dir, name))); err != nil {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return err
 		}
 	}
