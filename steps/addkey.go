@@ -15,7 +15,7 @@ import (
 // each can be sensitive where that is allowed and be removed without touching
 // another.
 type addKey struct {
-	*Outside
+	*API
 	role checklist.Role
 }
 
@@ -42,20 +42,20 @@ func (a addKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, 
 			Command: commandAdding(r, id.Variable()),
 		})
 	}
-	now, err := a.hold(ctx, id.Variable(), a.Targets)
+	now, err := a.listToFill(ctx, id.Variable(), a.Targets)
 	if err != nil {
 		return plan, err
 	}
 	plan.Warnings, err = a.awkward(ctx, sc, now, id, false)
-	plan.Inventory = a.inventoryOf(now.variables, id)
-	a.glance.show(now.at, now.variables)
+	plan.Inventory = a.inventory(now, id)
+	a.last.show(now)
 	return plan, err
 }
 
 // existing returns the variables that the key has in the item's environments,
 // by the row that they fill.
 func (a addKey) existing(ctx context.Context, sc *checklist.Scope) (map[string]vercel.Variable, error) {
-	now, err := a.hold(ctx, sc.Session.Key(a.role).Variable(), a.Targets)
+	now, err := a.listToFill(ctx, sc.Session.Key(a.role).Variable(), a.Targets)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (a addKey) existing(ctx context.Context, sc *checklist.Scope) (map[string]v
 }
 
 // filled is existing of variables that were listed already.
-func (a addKey) filled(sc *checklist.Scope, now holding) map[string]vercel.Variable {
+func (a addKey) filled(sc *checklist.Scope, now Listing) map[string]vercel.Variable {
 	found := map[string]vercel.Variable{}
 	for _, r := range a.Rows(sc.Environments()) {
 		for _, v := range ofKey(now.variables[r.Target.Project], sc.Session.Key(a.role).Variable()) {
@@ -79,7 +79,7 @@ func (a addKey) filled(sc *checklist.Scope, now holding) map[string]vercel.Varia
 // stops the item.
 func (a addKey) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
 	return untilFalse(ctx, a.Targets, func(ctx context.Context, some []Target) (bool, error) {
-		now, err := a.hold(ctx, sc.Session.Key(a.role).Variable(), some)
+		now, err := a.listToFill(ctx, sc.Session.Key(a.role).Variable(), some)
 		if err != nil {
 			return false, err
 		}
@@ -122,7 +122,7 @@ func (a addKey) Do(ctx context.Context, sc *checklist.Scope) error {
 // do fills what is empty. admit may refuse what is there before anything is
 // made.
 func (a addKey) do(ctx context.Context, sc *checklist.Scope, admit func(*checklist.Scope, map[string]vercel.Variable) error) error {
-	now, err := a.hold(ctx, sc.Session.Key(a.role).Variable(), a.Targets)
+	now, err := a.listToFill(ctx, sc.Session.Key(a.role).Variable(), a.Targets)
 	if err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ func (a addKey) add(ctx context.Context, sc *checklist.Scope, r Place, known Cus
 
 // findLost looks whether a request whose answer was lost has taken place.
 func (a addKey) findLost(ctx context.Context, sc *checklist.Scope, r Place, cause error) (checklist.Result, error) {
-	now, err := a.hold(ctx, sc.Session.Key(a.role).Variable(), []Target{r.Target})
+	now, err := a.listToFill(ctx, sc.Session.Key(a.role).Variable(), []Target{r.Target})
 	if err != nil {
 		return checklist.Result{}, errors.Join(unknown(cause), err)
 	}
@@ -203,7 +203,7 @@ func (a addKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evid
 	evidence := checklist.Evidence{Tables: []checklist.Table{{
 		Title: id.Variable(), Columns: []string{"Target", "Vercel target", "Row", "Type"},
 	}}}
-	now, err := a.hold(ctx, id.Variable(), a.Targets)
+	now, err := a.listToFill(ctx, id.Variable(), a.Targets)
 	if err != nil {
 		return evidence, err
 	}
@@ -219,7 +219,7 @@ func (a addKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evid
 		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{r.Target.Name, r.Slot.String(), v.ID, v.Type})
 	}
 	evidence.Summary = fmt.Sprintf("%s has %d rows in %s; it takes effect with the next deployment", id.Variable(), len(existing), sc.EnvironmentWords())
-	a.compareInventoryWith(sc, now.variables, id, &evidence)
-	a.glance.show(now.at, now.variables)
+	a.compareInventory(sc, now, id, &evidence)
+	a.last.show(now)
 	return evidence, nil
 }

@@ -11,7 +11,10 @@ import (
 
 // approveAfterwards gets the consent that an emergency did not wait for, and puts
 // it beside the record, which is signed already.
-type approveAfterwards struct{ *Outside }
+type approveAfterwards struct {
+	trail    Trail
+	sessions Journals
+}
 
 func (a approveAfterwards) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	if len(sc.Environments()) == 0 {
@@ -31,12 +34,12 @@ func (a approveAfterwards) Check(ctx context.Context, sc *checklist.Scope) (bool
 	if len(sc.Environments()) == 0 {
 		return true, nil
 	}
-	_, ok, err := a.Trail.ApprovedLate(ctx, sc.Session.ID())
+	_, ok, err := a.trail.ApprovedLate(ctx, sc.Session.ID())
 	return ok, err
 }
 
 func (a approveAfterwards) Do(ctx context.Context, sc *checklist.Scope) error {
-	exported, ok, err := a.Trail.Exported(ctx, sc.Session.ID())
+	exported, ok, err := a.trail.Exported(ctx, sc.Session.ID())
 	if err != nil {
 		return err
 	}
@@ -53,13 +56,13 @@ func (a approveAfterwards) Do(ctx context.Context, sc *checklist.Scope) error {
 	}
 	effect := checklist.Effect{Code: checklist.RecordApprove, Object: strings.Join(signers(approvals), ",")}
 	return sc.Effect(ctx, effect, func(ctx context.Context) (checklist.Result, error) {
-		return checklist.Result{ID: exported.Dir}, a.Trail.ApproveLate(ctx, sc.Session.ID(), all)
+		return checklist.Result{ID: exported.Dir}, a.trail.ApproveLate(ctx, sc.Session.ID(), all)
 	})
 }
 
 // signed returns approvals with the texts that were signed, which the journal has.
 func (a approveAfterwards) signed(ctx context.Context, sc *checklist.Scope, approvals []checklist.Approval) ([]Signed, error) {
-	events, err := a.Sessions.Events(ctx, sc.Session.ID())
+	events, err := a.sessions.Events(ctx, sc.Session.ID())
 	if err != nil {
 		return nil, fmt.Errorf("read the request that was signed: %w", err)
 	}
@@ -80,7 +83,7 @@ func (a approveAfterwards) Verify(ctx context.Context, sc *checklist.Scope) (che
 	if len(sc.Environments()) == 0 {
 		return checklist.Evidence{Summary: "production was not touched: nobody had to approve"}, nil
 	}
-	by, ok, err := a.Trail.ApprovedLate(ctx, sc.Session.ID())
+	by, ok, err := a.trail.ApprovedLate(ctx, sc.Session.ID())
 	if err != nil {
 		return checklist.Evidence{}, err
 	}

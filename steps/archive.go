@@ -11,7 +11,7 @@ import (
 
 // archiveOldKey marks the old key in the vault as out of use. It stays
 // readable for a rollback.
-type archiveOldKey struct{ *Outside }
+type archiveOldKey struct{ Store }
 
 func (a archiveOldKey) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	plan := checklist.Plan{Summary: fmt.Sprintf("Archive %s", sc.Session.Key(checklist.OldKey)), Risk: checklist.Change}
@@ -44,7 +44,7 @@ func (a archiveOldKey) Do(ctx context.Context, sc *checklist.Scope) error {
 		effect := vaultEffect(checklist.VaultArchive, e, sc.Session.Key(checklist.OldKey))
 		err := sc.Effect(ctx, effect, func(ctx context.Context) (checklist.Result, error) {
 			_, err := a.Vault.Archive(ctx, name, "replaced in "+sc.Session.ID())
-			return checklist.Result{}, unknown(err)
+			return checklist.Result{}, lost(err)
 		})
 		if err != nil {
 			return err
@@ -79,7 +79,7 @@ func (a archiveOldKey) Verify(ctx context.Context, sc *checklist.Scope) (checkli
 }
 
 // discardNewKey deletes the drill's test key from the vault.
-type discardNewKey struct{ *Outside }
+type discardNewKey struct{ Store }
 
 func (d discardNewKey) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	plan := checklist.Plan{Summary: "Delete the test key from the vault", Risk: checklist.Change}
@@ -110,7 +110,7 @@ func (d discardNewKey) Do(ctx context.Context, sc *checklist.Scope) error {
 			if errors.Is(err, vault.ErrNotFound) {
 				return checklist.Result{How: checklist.Gone}, nil
 			}
-			return checklist.Result{}, unknown(err)
+			return checklist.Result{}, lost(err)
 		})
 		if err != nil {
 			return err

@@ -29,7 +29,9 @@ import (
 // it: a request can call itself anything.
 type audit struct {
 	checklist.AskOnly
-	*Outside
+	log requestlog.Source
+	// files is the folder that holds one folder for each session, named by its id.
+	files string
 }
 
 // The exported files, in the session's folder.
@@ -46,7 +48,7 @@ type auditRow struct {
 }
 
 func (a audit) folder(sc *checklist.Scope) string {
-	return filepath.Join(a.SessionFiles, sc.Session.ID())
+	return filepath.Join(a.files, sc.Session.ID())
 }
 
 func (a audit) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -89,7 +91,7 @@ func (a audit) Do(ctx context.Context, sc *checklist.Scope) error {
 func (a audit) read(ctx context.Context, sc *checklist.Scope, id keygen.KeyID, since time.Time) ([]auditRow, error) {
 	var rows []auditRow
 	for _, e := range sc.Environments() {
-		log, err := a.Log.Read(ctx, string(e), since, sc.Now())
+		log, err := a.log.Read(ctx, string(e), since, sc.Now())
 		if err != nil {
 			return nil, fmt.Errorf("read the request log of %s: %w", e, err)
 		}

@@ -15,16 +15,16 @@ import (
 // awkward explains the rows of a key that are not one for one Vercel target:
 // what each means for the plan, and what to do about it where anything can be.
 // removing says that the plan takes the key away.
-func (o *Outside) awkward(ctx context.Context, sc *checklist.Scope, now holding, id keygen.KeyID, removing bool) ([]string, error) {
+func (a *API) awkward(ctx context.Context, sc *checklist.Scope, now Listing, id keygen.KeyID, removing bool) ([]string, error) {
 	var words []string
-	for _, t := range o.Targets {
+	for _, t := range a.Targets {
 		rows := ofKey(now.variables[t.Project], id.Variable())
 		for _, v := range rows {
 			words = append(words, t.aboutRow(sc, v, now.customs[t.Project], removing)...)
 		}
 		words = append(words, t.duplicates(rows, now.customs[t.Project])...)
 	}
-	shared, err := o.aboutShared(ctx, id, removing)
+	shared, err := a.aboutShared(ctx, id, removing)
 	return append(words, shared...), err
 }
 
@@ -93,8 +93,8 @@ func (t Target) duplicates(rows []vercel.Variable, known Customs) []string {
 
 // aboutShared explains the variables of the team that give a key to targets.
 // They are shared with projects that are none of ours, and never changed.
-func (o *Outside) aboutShared(ctx context.Context, id keygen.KeyID, removing bool) ([]string, error) {
-	all, err := o.Vercel.TeamVariables(ctx)
+func (api *API) aboutShared(ctx context.Context, id keygen.KeyID, removing bool) ([]string, error) {
+	all, err := api.Vercel.TeamVariables(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look for shared variables: %w", err)
 	}
@@ -103,7 +103,7 @@ func (o *Outside) aboutShared(ctx context.Context, id keygen.KeyID, removing boo
 		if v.Key != id.Variable() {
 			continue
 		}
-		names, err := o.linked(ctx, v)
+		names, err := api.linked(ctx, v)
 		if err != nil {
 			return nil, err
 		}
@@ -123,12 +123,12 @@ func (o *Outside) aboutShared(ctx context.Context, id keygen.KeyID, removing boo
 }
 
 // linked names the targets that a shared variable is linked to.
-func (o *Outside) linked(ctx context.Context, v vercel.SharedVariable) ([]string, error) {
+func (a *API) linked(ctx context.Context, v vercel.SharedVariable) ([]string, error) {
 	var names []string
-	for _, t := range o.Targets {
+	for _, t := range a.Targets {
 		id := t.Project
 		if !strings.HasPrefix(id, "prj_") { // the link names projects by their ids
-			project, err := o.Vercel.Project(ctx, t.Project)
+			project, err := a.Vercel.Project(ctx, t.Project)
 			if err != nil {
 				return nil, err
 			}

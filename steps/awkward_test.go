@@ -59,7 +59,7 @@ func TestDoomedRows(t *testing.T) {
 			tc.row.ID, tc.row.Key = "r", "HMAC_SECRET_V1"
 			target := Target{Project: "p", Name: "orders-api", Slots: tc.slots}
 			other := vercel.Variable{ID: "x", Key: "DATABASE_URL", Target: []string{"preview", "production"}}
-			now := holding{
+			now := Listing{
 				variables: map[string][]vercel.Variable{"p": {other, tc.row}},
 				customs:   map[string]Customs{"p": {"qa": "env_qa", "eu": "env_eu"}},
 			}

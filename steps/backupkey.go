@@ -12,8 +12,8 @@ import (
 // addBackupKey offers to put the emergency key into service, where the vault
 // holds one for every environment of the session.
 type addBackupKey struct {
-	*Outside
-	adder adder
+	Store
+	adder Adder
 }
 
 // absent says why there is no backup key to put into service; "" when there is.
@@ -62,7 +62,7 @@ func (b addBackupKey) Check(ctx context.Context, sc *checklist.Scope) (bool, err
 	if why, err := b.absent(ctx, sc); why != "" || err != nil {
 		return why != "", err
 	}
-	missing, err := b.adder.missing(ctx, sc)
+	missing, err := b.adder.Missing(ctx, sc)
 	return len(missing) == 0 || b.wanted(sc) == checklist.No, err
 }
 
@@ -83,7 +83,7 @@ func (b addBackupKey) Do(ctx context.Context, sc *checklist.Scope) error {
 	if want != checklist.Yes {
 		return nil
 	}
-	return b.adder.refill(ctx, sc)
+	return b.adder.Refill(ctx, sc)
 }
 
 func (b addBackupKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
@@ -94,7 +94,7 @@ func (b addBackupKey) Verify(ctx context.Context, sc *checklist.Scope) (checklis
 	if why != "" {
 		return checklist.Evidence{Summary: "no emergency key is put into service: " + why}, nil
 	}
-	missing, err := b.adder.missing(ctx, sc)
+	missing, err := b.adder.Missing(ctx, sc)
 	if err != nil {
 		return checklist.Evidence{}, err
 	}

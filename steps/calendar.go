@@ -12,14 +12,14 @@ import (
 	"keyturn/steps/paper"
 )
 
-func (o *Outside) calendarPath(sc *checklist.Scope) string {
-	return filepath.Join(o.Documents, "calendar", sc.Session.ID()+".ics")
+func (c Calendars) calendarPath(sc *checklist.Scope) string {
+	return filepath.Join(c.Documents, "calendar", sc.Session.ID()+".ics")
 }
 
 // writeCalendar writes the session's calendar, in place of an earlier version
 // with other days.
-func (o *Outside) writeCalendar(ctx context.Context, sc *checklist.Scope) error {
-	path := o.calendarPath(sc)
+func (c Calendars) writeCalendar(ctx context.Context, sc *checklist.Scope) error {
+	path := c.calendarPath(sc)
 	if there, err := calendar(sc.Session, sc.Now()).Holds(path); there || err != nil {
 		return err
 	}
@@ -93,3 +93,6 @@ func begins(c checklist.Checklist, day int) bool {
 	}
 	return false
 }
+
+// Calendars are the calendars of sessions, in the folder of the documents.
+type Calendars struct{ Documents string }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"keyturn/checklist"
+	"keyturn/steps/notify"
 	"keyturn/steps/probe"
 )
 
@@ -19,9 +20,9 @@ func (c Catalog) Step(name string) (checklist.Step, bool) {
 // NewCatalog returns every step, acting through o, which is the catalog's alone
 // from then on. A step acts on no target but those that its session binds.
 func NewCatalog(o *Outside) Catalog {
-	o.glance = &glance{}
+	o.last = &LastListing{}
 	c := Catalog{}
-	for name := range stepsOf(o) {
+	for name := range stepsOf(o, o.Targets) {
 		c[name] = bound{o, name}
 	}
 	return c
@@ -34,7 +35,7 @@ type bound struct {
 }
 
 func (b bound) in(sc *checklist.Scope) checklist.Step {
-	return stepsOf(b.outside.of(sc.Session))[b.name]
+	return stepsOf(b.outside, b.outside.Targets.Of(sc.Session))[b.name]
 }
 
 func (b bound) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -51,113 +52,69 @@ func (b bound) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evide
 	return b.in(sc).Verify(ctx, sc)
 }
 
-// stepsOf returns every step by its name. The names are format: each that was
-// ever released is answered to.
-func stepsOf(o *Outside) map[string]checklist.Step {
-	c := map[string]checklist.Step{
+// stepsOf returns every step by its name, for a session's targets. The names are
+// format: each that was ever released is answered to.
+func stepsOf(o *Outside, targets Targets) map[string]checklist.Step {
+	r := o.roomsOf(targets)
+	toTeam := func(message func(*checklist.Scope) notify.Message) notice {
+		return notice{r.messenger, toTeam, message}
+	}
+	return map[string]checklist.Step{
 		checklist.StepManual: checklist.Manual{},
 
-		checklist.StepReview:       review{Outside: o},
-		checklist.StepGenerateKey:  generateKey{o},
-		checklist.StepProveVault:   proveVault{Outside: o},
-		checklist.StepNotifyWindow: notifyWindow{notice{o, toTeam, windowMessage}},
+		checklist.StepReview:       review{trail: o.Trail},
+		checklist.StepGenerateKey:  r.generate(),
+		checklist.StepProveVault:   proveVault{Services: r.services},
+		checklist.StepNotifyWindow: notifyWindow{toTeam(windowMessage), r.calendars},
 
-		checklist.StepAddNewKey:    o.adder(checklist.NewKey),
-		checklist.StepRedeploy:     o.deployer(),
-		checklist.StepRemoveOldKey: o.remover(checklist.OldKey),
-		checklist.StepRemoveNewKey: o.remover(checklist.NewKey),
+		checklist.StepAddNewKey:    r.hosting.Add(checklist.NewKey),
+		checklist.StepRedeploy:     r.hosting.Redeploy(),
+		checklist.StepRemoveOldKey: r.hosting.Remove(checklist.OldKey),
+		checklist.StepRemoveNewKey: r.hosting.Remove(checklist.NewKey),
 
-		checklist.StepProveBothKeys:      prove{Outside: o, newKey: probe.Accepted, oldKey: probe.Accepted},
-		checklist.StepProveNewKey:        prove{Outside: o, newKey: probe.Accepted},
-		checklist.StepProveNewOnly:       prove{Outside: o, newKey: probe.Accepted, oldKey: probe.Refused},
-		checklist.StepProveNewKeyRefused: prove{Outside: o, newKey: probe.Refused, oldKey: probe.Accepted},
+		checklist.StepProveBothKeys:      prove{Services: r.services, newKey: probe.Accepted, oldKey: probe.Accepted},
+		checklist.StepProveNewKey:        prove{Services: r.services, newKey: probe.Accepted},
+		checklist.StepProveNewOnly:       prove{Services: r.services, newKey: probe.Accepted, oldKey: probe.Refused},
+		checklist.StepProveNewKeyRefused: prove{Services: r.services, newKey: probe.Refused, oldKey: probe.Accepted},
 
 		checklist.StepApprove:         approve{},
-		checklist.StepUpdateClients:   updateClients{Outside: o},
-		checklist.StepMonitor:         monitor{Outside: o},
-		checklist.StepVerifyUsage:     verifyUsage{Outside: o},
-		checklist.StepConfirmNoErrors: confirmNoErrors{Outside: o},
+		checklist.StepUpdateClients:   updateClients{Requests: r.requests},
+		checklist.StepMonitor:         monitor{Requests: r.requests},
+		checklist.StepVerifyUsage:     verifyUsage{Requests: r.requests},
+		checklist.StepConfirmNoErrors: confirmNoErrors{Requests: r.requests},
 
-		checklist.StepUpdateDefault: updateDefault{Outside: o},
-		checklist.StepDocument:      decisions(o, issuesEncountered),
-		checklist.StepArchiveOldKey: archiveOldKey{o},
-		checklist.StepScheduleNext:  scheduleNext{o},
-		checklist.StepReviewMeeting: reviewMeeting{o},
-		checklist.StepExportRecord:  exportRecord{o},
+		checklist.StepUpdateDefault: r.hosting.KeepName(),
+		checklist.StepDocument:      decisions(r.papers, issuesEncountered),
+		checklist.StepArchiveOldKey: archiveOldKey{r.store},
+		checklist.StepScheduleNext:  scheduleNext{r.calendars},
+		checklist.StepReviewMeeting: reviewMeeting{r.messenger},
+		checklist.StepExportRecord:  exportRecord{o.Trail},
 
-		checklist.StepUpdateTestAgent: updateTestAgent{Outside: o},
-		checklist.StepTriggerAlerts:   triggerAlerts{o},
-		checklist.StepDiscardNewKey:   discardNewKey{o},
-		checklist.StepDocumentDrill:   documentDrill{decisions(o, issuesOfDrill)},
+		checklist.StepUpdateTestAgent: updateTestAgent{Services: r.services, Requests: r.requests, pause: o.Pause},
+		checklist.StepTriggerAlerts:   triggerAlerts{r.services, r.requests},
+		checklist.StepDiscardNewKey:   discardNewKey{r.store},
+		checklist.StepDocumentDrill:   documentDrill{decisions(r.papers, issuesOfDrill)},
 
-		checklist.StepNotifyEmergency: notice{o, toSecurity, emergencyMessage},
-		checklist.StepNotifyRollback:  notice{o, toTeam, rollbackMessage},
-		checklist.StepIncidentLog:     incidentLog(o),
-		checklist.StepPostMortem:      postMortem(o),
+		checklist.StepNotifyEmergency: notice{r.messenger, toSecurity, emergencyMessage},
+		checklist.StepNotifyRollback:  toTeam(rollbackMessage),
+		checklist.StepIncidentLog:     incidentLog(r.papers),
+		checklist.StepPostMortem:      postMortem(r.papers),
 
-		checklist.StepDeclare:               declare{Outside: o},
-		checklist.StepSeeWhoBreaks:          seeWhoBreaks{Outside: o},
-		checklist.StepAddBackupKey:          addBackupKey{o, o.adder(checklist.BackupKey)},
-		checklist.StepRemoveCompromisedKey:  removeCompromised{o},
-		checklist.StepProveRevoked:          proveRevoked{Outside: o},
-		checklist.StepNewKeyInService:       newKeyInService{o},
-		checklist.StepFindOlderDeployments:  findOlderDeployments{Outside: o},
-		checklist.StepAudit:                 audit{Outside: o},
-		checklist.StepDisposeCompromisedKey: disposeCompromised{o},
-		checklist.StepApproveAfterwards:     approveAfterwards{o},
+		checklist.StepDeclare:               declare{},
+		checklist.StepSeeWhoBreaks:          seeWhoBreaks{Services: r.services, Requests: r.requests},
+		checklist.StepAddBackupKey:          addBackupKey{r.store, r.hosting.Add(checklist.BackupKey)},
+		checklist.StepRemoveCompromisedKey:  r.hosting.Revoke(),
+		checklist.StepProveRevoked:          proveRevoked{Services: r.services, hosting: r.hosting},
+		checklist.StepNewKeyInService:       newKeyInService{r.services, r.hosting, r.generate()},
+		checklist.StepFindOlderDeployments:  r.hosting.Older(),
+		checklist.StepAudit:                 audit{log: o.Log, files: o.SessionFiles},
+		checklist.StepDisposeCompromisedKey: disposeCompromised{r.store},
+		checklist.StepApproveAfterwards:     approveAfterwards{o.Trail, o.Sessions},
 
-		checklist.StepNameTrouble: nameTrouble{o},
-		checklist.StepReAddOldKey: reAddKey{o, o.adder(checklist.OldKey)},
-		checklist.StepProveOldKey: proveOldKey{Outside: o},
-		checklist.StepInvestigate: investigate{Outside: o},
-		checklist.StepDecide:      decide{o},
+		checklist.StepNameTrouble: nameTrouble{r.store, r.inTrouble},
+		checklist.StepReAddOldKey: reAddKey{r.store, o.Sessions, r.hosting.Add(checklist.OldKey)},
+		checklist.StepProveOldKey: proveOldKey{Services: r.services, hosting: r.hosting},
+		checklist.StepInvestigate: investigate{Services: r.services, Requests: r.requests, InTrouble: r.inTrouble, hosting: r.hosting},
+		checklist.StepDecide:      decide{r.services, r.requests, r.inTrouble, o.Trail, r.hosting, o.Return},
 	}
-	if o.Hand != nil {
-		c[checklist.StepRemoveCompromisedKey] = handRemoveCompromised{o}
-		c[checklist.StepFindOlderDeployments] = handOlder{Outside: o}
-		c[checklist.StepUpdateDefault] = handDefault{Outside: o}
-	}
-	return c
-}
-
-// adder puts a key's variables where they belong. What is there already may
-// stay, where refilling says so.
-type adder interface {
-	checklist.Step
-	// missing returns the rows that are not there.
-	missing(context.Context, *checklist.Scope) ([]Place, error)
-	// planRefill, refill and verifyRefill are Plan, Do and Verify for a key that
-	// may have been there before the session.
-	planRefill(context.Context, *checklist.Scope) (checklist.Plan, error)
-	refill(context.Context, *checklist.Scope) error
-	verifyRefill(context.Context, *checklist.Scope) (checklist.Evidence, error)
-}
-
-var (
-	_ adder = addKey{}
-	_ adder = handAdd{}
-)
-
-// adder returns the step that adds a key: by the API, or by hand.
-func (o *Outside) adder(role checklist.Role) adder {
-	if o.Hand != nil {
-		return handAdd{o, role}
-	}
-	return addKey{o, role}
-}
-
-// remover returns the step that removes a key.
-func (o *Outside) remover(role checklist.Role) checklist.Step {
-	if o.Hand != nil {
-		return handRemove{o, role}
-	}
-	return removeKey{o, role}
-}
-
-// deployer returns the step that redeploys.
-func (o *Outside) deployer() checklist.Step {
-	if o.Hand != nil {
-		return handRedeploy{o}
-	}
-	return redeploy{o}
 }

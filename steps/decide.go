@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"keyturn/checklist"
@@ -18,7 +19,14 @@ import (
 // Resuming tells the session in trouble that its old key is back. Giving it up
 // takes the new key out of service everywhere, proves that, and ends the
 // session; nothing is removed before the old key was accepted once more.
-type decide struct{ *Outside }
+type decide struct {
+	Services
+	Requests
+	InTrouble
+	trail   Exports
+	hosting Hosting
+	command string // the beginning of the one that returns to a session
+}
 
 // decided returns what the operator chose last, and "" before that.
 func decided(sc *checklist.Scope) string { return sc.Answer(checklist.AskedDecision()) }
@@ -117,11 +125,11 @@ func resumeFrom(parent *checklist.Session) (item checklist.Item, ok bool) {
 
 func (d decide) planAbandon(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	id := sc.Session.Key(checklist.NewKey)
-	plan, err := d.remover(checklist.NewKey).Plan(ctx, sc)
+	plan, err := d.hosting.Remove(checklist.NewKey).Plan(ctx, sc)
 	if err != nil {
 		return plan, err
 	}
-	again, err := d.deployer().Plan(ctx, sc)
+	again, err := d.hosting.Redeploy().Plan(ctx, sc)
 	if err != nil {
 		return plan, err
 	}
@@ -170,10 +178,10 @@ func told(parent *checklist.Session, sc *checklist.Scope) bool {
 
 // abandoned reports whether nothing is left to be done for giving the key up.
 func (d decide) abandoned(ctx context.Context, sc *checklist.Scope) (bool, error) {
-	if gone, err := d.remover(checklist.NewKey).Check(ctx, sc); err != nil || !gone {
+	if gone, err := d.hosting.Remove(checklist.NewKey).Check(ctx, sc); err != nil || !gone {
 		return false, err
 	}
-	if served, err := d.deployer().Check(ctx, sc); err != nil || !served {
+	if served, err := d.hosting.Redeploy().Check(ctx, sc); err != nil || !served {
 		return false, err
 	}
 	for _, e := range sc.Environments() {
@@ -193,7 +201,7 @@ func (d decide) ended(ctx context.Context, parent *checklist.Session) (bool, err
 	if parent.Outcome != checklist.Abandoned {
 		return parent.Outcome != "", nil
 	}
-	_, recorded, err := d.Trail.Exported(ctx, parent.ID())
+	_, recorded, err := d.trail.Exported(ctx, parent.ID())
 	return recorded, err
 }
 
@@ -214,7 +222,7 @@ func (d decide) Do(ctx context.Context, sc *checklist.Scope) error {
 	if err != nil || !ok {
 		return err
 	}
-	seen, err := d.Observe(ctx, parent)
+	seen, err := d.hosting.Observe(ctx, parent)
 	if err != nil {
 		return fmt.Errorf("look at what %s goes on from: %w", parent.ID(), err)
 	}
@@ -226,21 +234,21 @@ func (d decide) Do(ctx context.Context, sc *checklist.Scope) error {
 }
 
 func (d decide) abandon(ctx context.Context, sc *checklist.Scope) error {
-	if gone, err := d.remover(checklist.NewKey).Check(ctx, sc); err != nil {
+	if gone, err := d.hosting.Remove(checklist.NewKey).Check(ctx, sc); err != nil {
 		return err
 	} else if !gone {
 		// Nothing is taken away before what is left was seen to serve.
 		if err := d.acceptedEverywhere(ctx, sc, checklist.OldKey); err != nil {
 			return err
 		}
-		if err := d.remover(checklist.NewKey).Do(ctx, sc); err != nil {
+		if err := d.hosting.Remove(checklist.NewKey).Do(ctx, sc); err != nil {
 			return err
 		}
 	}
-	if served, err := d.deployer().Check(ctx, sc); err != nil {
+	if served, err := d.hosting.Redeploy().Check(ctx, sc); err != nil {
 		return err
 	} else if !served {
-		if err := d.deployer().Do(ctx, sc); err != nil {
+		if err := d.hosting.Redeploy().Do(ctx, sc); err != nil {
 			return err
 		}
 	}
@@ -259,7 +267,7 @@ func (d decide) abandon(ctx context.Context, sc *checklist.Scope) error {
 // prove proves the new key refused and the old one accepted by every target. A
 // key that the vault does not have cannot be tried.
 func (d decide) prove(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	p := prove{Outside: d.Outside, oldKey: probe.Accepted, newKey: probe.Refused}
+	p := prove{Services: d.Services, oldKey: probe.Accepted, newKey: probe.Refused}
 	for _, e := range sc.Environments() {
 		if _, err := d.secret(ctx, sc.Session, e, checklist.NewKey); errors.Is(err, vault.ErrNotFound) {
 			p.newKey = ""
@@ -279,7 +287,7 @@ func (d decide) archive(ctx context.Context, sc *checklist.Scope, e checklist.En
 	id := sc.Session.Key(checklist.NewKey)
 	return sc.Effect(ctx, vaultEffect(checklist.VaultArchive, e, id), func(ctx context.Context) (checklist.Result, error) {
 		_, err := d.Vault.Archive(ctx, secretName(e, id), "unused: given up in "+sc.Session.ID())
-		return checklist.Result{}, unknown(err)
+		return checklist.Result{}, lost(err)
 	})
 }
 
@@ -325,7 +333,7 @@ func (d decide) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evid
 		if next, open := parent.Next(); open {
 			evidence.Summary += fmt.Sprintf("; it goes on with %q", next.Title)
 		}
-		evidence.Commands = []string{cmp.Or(d.Return, "keyturn") + " " + parent.Checklist.ID}
+		evidence.Commands = []string{cmp.Or(d.command, "keyturn") + " " + parent.Checklist.ID}
 	}
 	return evidence, nil
 }
@@ -336,21 +344,18 @@ func (d decide) verifyAbandoned(ctx context.Context, sc *checklist.Scope, facts 
 	if err != nil {
 		return evidence, err
 	}
-	for name, value := range facts {
-		evidence.Facts[name] = value
+	served, err := d.hosting.Redeployed(ctx, sc)
+	if err != nil {
+		return evidence, err
 	}
-	if d.Hand == nil {
-		for _, c := range d.Whole(sc.Environments()) {
-			served, ok, err := redeploy(d).made(ctx, sc, c.First())
-			if err != nil {
-				return evidence, err
-			}
-			if ok {
-				evidence.Facts[c.DeploymentFact()] = served.ID
-			}
-		}
-	}
+	maps.Copy(evidence.Facts, facts)
+	maps.Copy(evidence.Facts, served)
 	evidence.Summary = fmt.Sprintf("%s is removed from %s, refused by every target and archived as unused; %s alone is in service",
 		id, sc.EnvironmentWords(), sc.Session.Key(checklist.OldKey))
-	return evidence, d.compareInventory(ctx, sc, id, &evidence)
+	return evidence, d.hosting.CompareInventory(ctx, sc, id, &evidence)
+}
+
+// Exports knows which sessions have a record.
+type Exports interface {
+	Exported(ctx context.Context, session string) (exported Exported, ok bool, err error)
 }

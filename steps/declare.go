@@ -10,10 +10,7 @@ import (
 )
 
 // declare asks since when a key is compromised and how that is known.
-type declare struct {
-	checklist.AskOnly
-	*Outside
-}
+type declare struct{ checklist.AskOnly }
 
 // askedConfirm is the question whether a time is what was meant: its answer is
 // the time itself. askedKnownBy is how the compromise is known.

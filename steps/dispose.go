@@ -13,7 +13,7 @@ import (
 // disposeCompromised destroys the compromised key in the vault, or seals it as
 // evidence, as the operator chooses. It is never archived: what is archived can
 // be put back into service.
-type disposeCompromised struct{ *Outside }
+type disposeCompromised struct{ Store }
 
 const (
 	disposeSeal    = "seal"
@@ -111,13 +111,13 @@ func (d disposeCompromised) dispose(ctx context.Context, sc *checklist.Scope, e 
 	return sc.Effect(ctx, vaultEffect(code, e, sc.Session.Key(checklist.OldKey)), func(ctx context.Context) (checklist.Result, error) {
 		if code == checklist.VaultSeal {
 			_, err := d.Vault.Seal(ctx, name, "compromised: "+sc.Session.ID())
-			return checklist.Result{}, unknown(err)
+			return checklist.Result{}, lost(err)
 		}
 		err := d.Vault.Delete(ctx, name)
 		if errors.Is(err, vault.ErrNotFound) {
 			return checklist.Result{How: checklist.Gone}, nil
 		}
-		return checklist.Result{}, unknown(err)
+		return checklist.Result{}, lost(err)
 	})
 }
 

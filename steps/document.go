@@ -14,12 +14,12 @@ import (
 // filing is a document that a session leaves, as a step: the operator adds what
 // they noticed, sees what would be written, and agrees.
 type filing struct {
-	*Outside
+	Papers
 	summary  string
 	question func(*checklist.Session) string // after what was noticed; nil to ask nothing
 	effect   checklist.EffectCode
 	path     func(dir string, s *checklist.Session) string
-	plan     func(o *Outside, path, mark string, d paper.Document) (paper.Draft, error)
+	plan     func(templates paper.Templates, path, mark string, d paper.Document) (paper.Draft, error)
 	// traffic says that the request log is to be read for the document.
 	traffic bool
 	// once says that the document is not written anew when the item is done
@@ -34,12 +34,12 @@ func decisionsPath(dir string) string { return filepath.Join(dir, "decisions.md"
 
 // decisions adds an entry to docs/decisions.md: when, who, why, which keys, and
 // what was noticed.
-func decisions(o *Outside, question func(*checklist.Session) string) filing {
+func decisions(p Papers, question func(*checklist.Session) string) filing {
 	return filing{
-		Outside: o, summary: "Update the documentation", question: question, effect: checklist.DocumentDecisions,
+		Papers: p, summary: "Update the documentation", question: question, effect: checklist.DocumentDecisions,
 		path: func(dir string, _ *checklist.Session) string { return decisionsPath(dir) },
-		plan: func(o *Outside, path, mark string, d paper.Document) (paper.Draft, error) {
-			entry, err := o.Paper.RenderDecision(d)
+		plan: func(t paper.Templates, path, mark string, d paper.Document) (paper.Draft, error) {
+			entry, err := t.RenderDecision(d)
 			if err != nil {
 				return paper.Draft{}, err
 			}
@@ -49,12 +49,12 @@ func decisions(o *Outside, question func(*checklist.Session) string) filing {
 }
 
 // incidentLog adds an entry to docs/incidents.md.
-func incidentLog(o *Outside) filing {
+func incidentLog(p Papers) filing {
 	return filing{
-		Outside: o, summary: "Update the incident log", question: forIncidentLog, effect: checklist.DocumentIncident,
+		Papers: p, summary: "Update the incident log", question: forIncidentLog, effect: checklist.DocumentIncident,
 		path: func(dir string, _ *checklist.Session) string { return filepath.Join(dir, "incidents.md") },
-		plan: func(o *Outside, path, mark string, d paper.Document) (paper.Draft, error) {
-			entry, err := o.Paper.RenderIncident(d)
+		plan: func(t paper.Templates, path, mark string, d paper.Document) (paper.Draft, error) {
+			entry, err := t.RenderIncident(d)
 			if err != nil {
 				return paper.Draft{}, err
 			}
@@ -64,14 +64,14 @@ func incidentLog(o *Outside) filing {
 }
 
 // postMortem drafts a document in docs/post-mortems, for people to complete.
-func postMortem(o *Outside) filing {
+func postMortem(p Papers) filing {
 	return filing{
-		Outside: o, summary: "Draft the post-mortem", effect: checklist.DocumentPostMortem, traffic: true, once: true,
+		Papers: p, summary: "Draft the post-mortem", effect: checklist.DocumentPostMortem, traffic: true, once: true,
 		path: func(dir string, s *checklist.Session) string {
 			return filepath.Join(dir, "post-mortems", s.OpenedAt.UTC().Format("2006-01-02")+"-"+s.ID()+".md")
 		},
-		plan: func(o *Outside, path, mark string, d paper.Document) (paper.Draft, error) {
-			text, err := o.Paper.RenderPostMortem(d)
+		plan: func(t paper.Templates, path, mark string, d paper.Document) (paper.Draft, error) {
+			text, err := t.RenderPostMortem(d)
 			if err != nil {
 				return paper.Draft{}, err
 			}
@@ -125,7 +125,7 @@ func (f filing) Do(ctx context.Context, sc *checklist.Scope) error {
 	if f.traffic {
 		d.Impact = f.impact(ctx, sc)
 	}
-	draft, err := f.plan(f.Outside, f.where(sc), f.mark(sc), d)
+	draft, err := f.plan(f.Paper, f.where(sc), f.mark(sc), d)
 	if errors.Is(err, paper.ErrExists) {
 		return checklist.WithHint(err, "move that file away, or rename it, then run the item again")
 	}

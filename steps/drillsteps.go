@@ -23,7 +23,10 @@ const (
 // waits until its requests are seen.
 type updateTestAgent struct {
 	checklist.AskOnly
-	*Outside
+	Services
+	Requests
+	// pause waits between two looks at the log.
+	pause func(context.Context, time.Duration) error
 }
 
 func (u updateTestAgent) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -78,7 +81,7 @@ func (u updateTestAgent) Verify(ctx context.Context, sc *checklist.Scope) (check
 				"see that the agent runs and signs with test, then run the item again")
 		}
 		sc.Report(checklist.Progress{Words: "waiting for the test agent's first request", Until: sc.Now().Add(agentPatience - waited)})
-		if err := u.Pause(ctx, agentPause); err != nil {
+		if err := u.pause(ctx, agentPause); err != nil {
 			return checklist.Evidence{}, err
 		}
 	}
@@ -104,7 +107,10 @@ func (u updateTestAgent) whyRefused(ctx context.Context, sc *checklist.Scope) er
 
 // triggerAlerts sends badly signed requests until the alert's threshold is
 // crossed in the log.
-type triggerAlerts struct{ *Outside }
+type triggerAlerts struct {
+	Services
+	Requests
+}
 
 const alertConcurrency = 8
 

@@ -71,7 +71,7 @@ func TestCompromisedRows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tc.row.ID, tc.row.Key = "r", "HMAC_SECRET_V1"
-			now := holding{
+			now := Listing{
 				variables: map[string][]vercel.Variable{"p": {{ID: "x", Key: "DATABASE_URL", Target: []string{"preview"}}, tc.row}},
 				customs:   map[string]Customs{"p": {"qa": "env_qa", "eu": "env_eu"}},
 			}
@@ -108,9 +108,9 @@ func TestOwnAddressOfADeployment(t *testing.T) {
 	c := Place{Target: Target{Path: "/api/test", URLs: map[checklist.Environment]string{
 		checklist.Staging: "http://127.0.0.1:1/p/orders/staging/api/test", checklist.Production: "https://orders.example.com/api/test",
 	}}, Environment: checklist.Production}
-	assert.Equal(t, "https://orders-x1-team.vercel.app/api/test", ownAddress(c, vercel.Deployment{URL: "orders-x1-team.vercel.app"}))
+	assert.Equal(t, "https://orders-x1-team.vercel.app/api/test", ownAddress(c, Deployment{Host: "orders-x1-team.vercel.app"}))
 	c.Environment = checklist.Staging
-	assert.Equal(t, "http://127.0.0.1:1/d/dpl_1/api/test", ownAddress(c, vercel.Deployment{URL: "127.0.0.1:1/d/dpl_1"}))
+	assert.Equal(t, "http://127.0.0.1:1/d/dpl_1/api/test", ownAddress(c, Deployment{Host: "127.0.0.1:1/d/dpl_1"}))
 }
 
 func TestSpreadsheetsTakeNothingForAFormula(t *testing.T) {

@@ -33,7 +33,7 @@ const maxFloorRows = 5
 // floor adds which older deployments lack a key that clients use, and from when
 // on none does.
 func (v investigate) floor(ctx context.Context, sc *checklist.Scope, removed []checklist.Event, used map[checklist.Environment][]string, evidence *checklist.Evidence) error {
-	now, err := v.seen(ctx)
+	now, err := v.hosting.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (v investigate) floor(ctx context.Context, sc *checklist.Scope, removed []c
 	t := checklist.Table{Title: "Do not return to these deployments", Columns: []string{"Target", "Environment", "Deployment", "Made", "Does not know"}}
 	for _, s := range v.Deployed(sc.Environments()) {
 		known := v.known(sc, s, now, used[s.Environment], removed)
-		all, err := v.deploymentsOf(ctx, s)
+		all, err := v.hosting.Made(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func lacking(d vercel.Deployment, known map[keygen.KeyID][]span) []string {
 
 // known returns when each of the keys that clients use had a row at a site. A key
 // that has none now is none that a deployment should know.
-func (v investigate) known(sc *checklist.Scope, s Place, now holding, used []string, removed []checklist.Event) map[keygen.KeyID][]span {
+func (v investigate) known(sc *checklist.Scope, s Place, now Listing, used []string, removed []checklist.Event) map[keygen.KeyID][]span {
 	known := map[keygen.KeyID][]span{}
 	for _, name := range used {
 		id, err := keygen.ParseKeyID(name)
@@ -109,7 +109,7 @@ func (v investigate) known(sc *checklist.Scope, s Place, now holding, used []str
 		if id == sc.Session.Key(checklist.OldKey) {
 			removals = removed
 		}
-		if spans := s.spansOf(s.rowsOf(now, id), removals); len(spans) > 0 {
+		if spans := spansOf(s, now.rowsOf(id, s), removals); len(spans) > 0 {
 			known[id] = spans
 		}
 	}
@@ -118,7 +118,7 @@ func (v investigate) known(sc *checklist.Scope, s Place, now holding, used []str
 
 // spansOf returns when a key had a row at the site: the rows that are there, and
 // those that removals tell of; nothing for a key that has no row now.
-func (s Place) spansOf(rows []vercel.Variable, removals []checklist.Event) []span {
+func spansOf(s Place, rows []vercel.Variable, removals []checklist.Event) []span {
 	if len(rows) == 0 {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"keyturn/checklist"
 	"keyturn/keygen"
@@ -15,7 +16,10 @@ import (
 // A key is in the vault before its fingerprint is in the journal. A crash in
 // between leaves a vault item whose note names the session; Check finds it and
 // nothing is generated twice.
-type generateKey struct{ *Outside }
+type generateKey struct {
+	Store
+	random io.Reader
+}
 
 func (g generateKey) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	plan := checklist.Plan{
@@ -72,14 +76,14 @@ func (g generateKey) Do(ctx context.Context, sc *checklist.Scope) error {
 		}
 		id := sc.Session.Key(checklist.NewKey)
 		err := sc.Effect(ctx, vaultEffect(checklist.VaultGenerate, e, id), func(ctx context.Context) (checklist.Result, error) {
-			secret, err := keygen.Generate(g.Random)
+			secret, err := keygen.Generate(g.random)
 			if err != nil {
 				return checklist.Result{}, err
 			}
 			fingerprint := secret.Fingerprint(sc.Session.Opening.Trail)
 			// Replace: what is there is an archived key or a drill's leftover.
 			_, err = g.Vault.Put(ctx, secretName(e, id), secret, vault.PutOptions{Fingerprint: fingerprint, Note: sc.Mark().String(), Replace: true})
-			return checklist.Result{Note: "fingerprint " + fingerprint.Short()}, unknown(err)
+			return checklist.Result{Note: "fingerprint " + fingerprint.Short()}, lost(err)
 		})
 		if err != nil {
 			return err
@@ -115,14 +119,4 @@ func (g generateKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist
 	}
 	evidence.Summary = fmt.Sprintf("key %s is in the vault, a secret of its own for %s", id, sc.EnvironmentWords())
 	return evidence, nil
-}
-
-// NoteAgeUnknown is the vault's note on a key that was made elsewhere, nobody
-// said when. It is format.
-const NoteAgeUnknown = "age-unknown"
-
-// generatedIn reports whether a session made the secret of a vault's entry.
-func generatedIn(s *checklist.Session, entry vault.Entry) bool {
-	m, ok := checklist.ParseMark(entry.Note)
-	return ok && m.Session == s.ID()
 }

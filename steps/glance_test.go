@@ -23,16 +23,16 @@ func TestAGlanceIsHandedOnOnceAndFresh(t *testing.T) {
 		"of another time": {seen, now.Add(time.Hour), false},
 		"taken back":      {nil, time.Time{}, false},
 	} {
-		g := &glance{}
-		g.show(now, seen)
-		g.show(tc.at, tc.show)
+		g := &LastListing{}
+		g.show(Listing{at: now, variables: seen})
+		g.show(Listing{at: tc.at, variables: tc.show})
 		_, ok := g.take(now)
 		assert.Equal(t, tc.want, ok, name)
 		_, ok = g.take(now)
 		assert.False(t, ok, name+", a second time")
 	}
-	var none *glance
-	none.show(now, seen)
+	var none *LastListing
+	none.show(Listing{at: now, variables: seen})
 	_, ok := none.take(now)
 	assert.False(t, ok)
 }

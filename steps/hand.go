@@ -14,14 +14,24 @@ import (
 	"keyturn/steps/vercel"
 )
 
-// Hand guides the operator through Vercel's dashboard where Keyturn has no
+// Dashboard guides the operator through Vercel's dashboard where Keyturn has no
 // access to the API: each act is spelt out, the operator does it and says so,
 // and the services are then asked what came of it.
-type Hand struct {
-	// Dashboard is the address of the team's or the person's dashboard, such as
+type Dashboard struct {
+	Services
+	// Address is that of the team's or the person's dashboard, such as
 	// https://vercel.com/acme.
-	Dashboard string
+	Address   string
 	Clipboard Clipboard
+	// Pause waits between two looks at something that takes a moment.
+	Pause func(context.Context, time.Duration) error
+}
+
+// NewDashboard returns the dashboard of the services' deployments.
+func NewDashboard(s Services, address string, c Clipboard, pause func(context.Context, time.Duration) error) *Dashboard {
+	d := &Dashboard{s, address, c, pause}
+	d.Deployments = d
+	return d
 }
 
 // Clipboard takes a secret to where the operator pastes it.
@@ -44,7 +54,9 @@ const clipTime = 45 * time.Second
 const clearPatience = 5 * time.Second
 
 // page is a page of a target in the dashboard.
-func (h *Hand) page(t Target, path string) string { return h.Dashboard + "/" + t.Project + "/" + path }
+func (d *Dashboard) page(t Target, path string) string {
+	return d.Address + "/" + t.Project + "/" + path
+}
 
 const (
 	pageVariables   = "settings/environment-variables"
@@ -71,13 +83,13 @@ type act struct {
 
 // perform has an act done: it is journalled as intended, spelt out, and
 // journalled as done once the operator says so.
-func (o *Outside) perform(ctx context.Context, sc *checklist.Scope, a act) error {
-	return sc.Effect(ctx, a.effect, func(ctx context.Context) (checklist.Result, error) { return o.guide(ctx, sc, a) })
+func (d *Dashboard) perform(ctx context.Context, sc *checklist.Scope, a act) error {
+	return sc.Effect(ctx, a.effect, func(ctx context.Context) (checklist.Result, error) { return d.guide(ctx, sc, a) })
 }
 
 // guide asks until the operator says that the act is done. Whatever ends the question ends the value's time on the
 // clipboard too.
-func (o *Outside) guide(ctx context.Context, sc *checklist.Scope, a act) (checklist.Result, error) {
+func (d *Dashboard) guide(ctx context.Context, sc *checklist.Scope, a act) (checklist.Result, error) {
 	forget, copied := func() error { return nil }, false
 	note, suggested, until := "", handDone, time.Time{}
 	if a.value != nil {
@@ -105,7 +117,7 @@ func (o *Outside) guide(ctx context.Context, sc *checklist.Scope, a act) (checkl
 		case answer.Text != handCopy || a.value == nil:
 			return left(fmt.Errorf("%q is none of the choices", answer.Text))
 		}
-		clear, err := o.lay(ctx, a)
+		clear, err := d.copyValue(ctx, a)
 		if clear != nil {
 			copied = true
 			forget = func() error {
@@ -123,19 +135,19 @@ func (o *Outside) guide(ctx context.Context, sc *checklist.Scope, a act) (checkl
 			note, suggested = fmt.Sprintf("The value could not be put on the clipboard: %v.%s", err, checklist.Suffix(" ", checklist.Hint(err))), handCopy
 		default:
 			until = sc.Now().Add(clipTime)
-			note = fmt.Sprintf("Handed to %s. Paste it into Value alone.", o.Hand.Clipboard.Describe())
+			note = fmt.Sprintf("Handed to %s. Paste it into Value alone.", d.Clipboard.Describe())
 			suggested = handDone
 		}
 	}
 }
 
-// lay puts the act's value on the clipboard.
-func (o *Outside) lay(ctx context.Context, a act) (clear func(context.Context) error, err error) {
+// copyValue puts the act's value on the clipboard.
+func (d *Dashboard) copyValue(ctx context.Context, a act) (clear func(context.Context) error, err error) {
 	secret, err := a.value(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return o.Hand.Clipboard.Put(ctx, secret, clipTime)
+	return d.Clipboard.Put(ctx, secret, clipTime)
 }
 
 func (a act) question(note, suggested string, until time.Time) checklist.Question {
@@ -221,11 +233,11 @@ func byHandTable(sc *checklist.Scope, rows []Place, what string) checklist.Table
 
 // guided runs acts one after the other, as one person does, showing how far
 // they have come. What is said to be done already is left out.
-func (o *Outside) guided(ctx context.Context, sc *checklist.Scope, words string, acts []act) error {
+func (d *Dashboard) guided(ctx context.Context, sc *checklist.Scope, words string, acts []act) error {
 	var cells []Place
 	of := map[string][]act{}
 	for _, a := range acts {
-		c := o.placeOf(a)
+		c := d.placeOf(a)
 		if len(of[c.String()]) == 0 {
 			cells = append(cells, c)
 		}
@@ -238,7 +250,7 @@ func (o *Outside) guided(ctx context.Context, sc *checklist.Scope, words string,
 				if a.said(sc) {
 					continue
 				}
-				if err := o.perform(ctx, sc, a); err != nil {
+				if err := d.perform(ctx, sc, a); err != nil {
 					return err
 				}
 			}
@@ -251,9 +263,9 @@ func (o *Outside) guided(ctx context.Context, sc *checklist.Scope, words string,
 	return nil
 }
 
-func (o *Outside) placeOf(a act) Place {
-	i := slices.IndexFunc(o.Targets, func(t Target) bool { return t.Name == a.effect.Target })
-	return Place{Target: o.Targets[i], Environment: a.effect.Environment}
+func (d *Dashboard) placeOf(a act) Place {
+	i := slices.IndexFunc(d.Targets, func(t Target) bool { return t.Name == a.effect.Target })
+	return Place{Target: d.Targets[i], Environment: a.effect.Environment}
 }
 
 // allSaid reports whether all acts are said to be done.

@@ -12,7 +12,7 @@ import (
 // goes over the clipboard. That the value has arrived is seen by the probes
 // behind the next deployment.
 type handAdd struct {
-	*Outside
+	*Dashboard
 	role checklist.Role
 }
 
@@ -40,7 +40,7 @@ func (a handAdd) act(sc *checklist.Scope, r Place) act {
 		effect: effect,
 		title:  fmt.Sprintf("At Vercel: add %s to %s", name, r.Row()),
 		clicks: []string{
-			"Open " + a.Hand.page(r.Target, pageVariables),
+			"Open " + a.page(r.Target, pageVariables),
 			there,
 			"Press Add Environment Variable. " + r.Slot.kind(),
 			"Key: " + name,
@@ -59,7 +59,7 @@ func (a handAdd) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, e
 	plan := checklist.Plan{
 		Summary: fmt.Sprintf("Add %s to %s, by hand", sc.Session.Key(a.role).Variable(), sc.EnvironmentWords()), Risk: checklist.Change,
 		Warnings: []string{
-			a.Hand.Clipboard.Notice(clipTime),
+			a.Clipboard.Notice(clipTime),
 			"Keyturn cannot see the variables: look for rows of the same name before you add one.",
 		},
 	}
@@ -72,17 +72,17 @@ func (a handAdd) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, e
 	return plan, nil
 }
 
-func (a handAdd) planRefill(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+func (a handAdd) PlanRefill(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	return a.Plan(ctx, sc)
 }
 
-func (a handAdd) refill(ctx context.Context, sc *checklist.Scope) error { return a.Do(ctx, sc) }
+func (a handAdd) Refill(ctx context.Context, sc *checklist.Scope) error { return a.Do(ctx, sc) }
 
-func (a handAdd) verifyRefill(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+func (a handAdd) VerifyRefill(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	return a.Verify(ctx, sc)
 }
 
-func (a handAdd) missing(_ context.Context, sc *checklist.Scope) ([]Place, error) {
+func (a handAdd) Missing(_ context.Context, sc *checklist.Scope) ([]Place, error) {
 	var missing []Place
 	for _, r := range a.Rows(sc.Environments()) {
 		if !a.act(sc, r).said(sc) {

@@ -17,7 +17,7 @@ import (
 // probed, and what accepts the compromised key is deleted by hand.
 type handOlder struct {
 	checklist.AskOnly
-	*Outside
+	*Dashboard
 }
 
 // olderAddress is one address that the operator brought, and how it answers.
@@ -37,7 +37,7 @@ func (h handOlder) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan,
 	for _, c := range h.Probed(sc.Environments()) {
 		plan.Actions = append(plan.Actions, checklist.Action{
 			Target: c.Target.Name, Environment: c.Environment,
-			Words: "you bring the addresses that " + h.Hand.page(c.Target, pageDeployments) + " lists; each is asked with " + string(sc.Session.Key(checklist.OldKey)),
+			Words: "you bring the addresses that " + h.page(c.Target, pageDeployments) + " lists; each is asked with " + string(sc.Session.Key(checklist.OldKey)),
 		})
 	}
 	plan.Actions = append(plan.Actions, checklist.Action{Words: "you delete those that accept it, and they are asked again"})
@@ -135,7 +135,7 @@ func (h handOlder) deletion(sc *checklist.Scope, o olderAddress) act {
 		}),
 		title: fmt.Sprintf("At Vercel: delete an older deployment of %s", o.Place),
 		clicks: []string{
-			"Open " + h.Hand.page(o.Target, pageDeployments),
+			"Open " + h.page(o.Target, pageDeployments),
 			"Find " + o.address,
 			"Open its menu (⋯), press Delete, and confirm.",
 		},
@@ -151,7 +151,7 @@ func (h handOlder) bring(ctx context.Context, sc *checklist.Scope, c Place) ([]s
 		a, err := sc.Ask(ctx, checklist.Question{
 			Kind: checklist.Write, Asked: h.asked(c), Optional: true, Default: sc.Answer(h.asked(c)),
 			Title: fmt.Sprintf("Addresses of the older deployments of %s (empty for none)", c),
-			Body: note + "Open " + h.Hand.page(c.Target, pageDeployments) + fmt.Sprintf(
+			Body: note + "Open " + h.page(c.Target, pageDeployments) + fmt.Sprintf(
 				", filter by %s, and copy the address of each Ready deployment but the newest. Separate them by blanks.", c.First().Slot.dashboardName()),
 		})
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 // handRedeploy is redeploy in the dashboard. That the new deployment serves is
 // seen by what the services make of the keys: they change their minds when it
 // does.
-type handRedeploy struct{ *Outside }
+type handRedeploy struct{ *Dashboard }
 
 // A build may take minutes behind the click, and its address a moment more.
 const (
@@ -41,7 +41,7 @@ func (r handRedeploy) acts(sc *checklist.Scope) []act {
 			effect: byHand(sc, row.Redeployment()),
 			title:  "At Vercel: redeploy " + row.Row(),
 			clicks: []string{
-				"Open " + r.Hand.page(row.Target, pageDeployments),
+				"Open " + r.page(row.Target, pageDeployments),
 				choose,
 				which,
 				"Open its menu (⋯) and press Redeploy. Leave the build cache unused, and keep the environment as it is.",
@@ -211,7 +211,7 @@ func (r handRedeploy) wait(ctx context.Context, sc *checklist.Scope, c Place) (r
 		if waited >= servePatience {
 			return rows, checklist.WithHint(fmt.Errorf("%s: %s, %s after you said that it is redeployed", c, wrong, servePatience),
 				"see at %s that a deployment made since is Ready and serves the address, and at %s that the variable is as it should be; then run the item again",
-				r.Hand.page(c.Target, pageDeployments), r.Hand.page(c.Target, pageVariables))
+				r.page(c.Target, pageDeployments), r.page(c.Target, pageVariables))
 		}
 		sc.Report(checklist.Progress{Words: fmt.Sprintf("waiting for %s: %s", c, wrong), Until: sc.Now().Add(servePatience - waited)})
 		if err := r.Pause(ctx, servePause); err != nil {

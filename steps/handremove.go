@@ -12,7 +12,7 @@ import (
 // handRemove is removeKey in the dashboard. What is proved before a removal by
 // the API is proved before this one.
 type handRemove struct {
-	*Outside
+	*Dashboard
 	role checklist.Role
 }
 
@@ -34,7 +34,7 @@ func (r handRemove) act(sc *checklist.Scope, row Place) act {
 		effect: byHand(sc, removalByHand(row, id)),
 		title:  fmt.Sprintf("At Vercel: remove %s from %s", name, row.Row()),
 		clicks: []string{
-			"Open " + r.Hand.page(row.Target, pageVariables) + " and search for " + name,
+			"Open " + r.page(row.Target, pageVariables) + " and search for " + name,
 			fmt.Sprintf("Find the row of %s. No other variable is to be touched.", place),
 			fmt.Sprintf("If it names nothing but %s: open its menu (⋯), press Delete, and confirm.", place),
 			fmt.Sprintf("If it names other environments too: open its menu (⋯), press Edit, take away %s alone, and press Save. The others keep their value.", place),
@@ -77,7 +77,7 @@ func (r handRemove) Check(_ context.Context, sc *checklist.Scope) (bool, error) 
 func (r handRemove) Do(ctx context.Context, sc *checklist.Scope) error {
 	// The proofs of the gate may be hours old; nothing is removed on them alone.
 	if r.role == checklist.OldKey {
-		if err := (removeKey(r)).proveAgain(ctx, sc); err != nil {
+		if err := r.proveAgain(ctx, sc); err != nil {
 			return err
 		}
 	}
@@ -102,7 +102,7 @@ func removedByHand(sc *checklist.Scope, name string, rows []Place, acts []act) (
 // handRemoveCompromised is removeCompromised in the dashboard: every row of an
 // environment, also of branches and custom environments that no slot names. It
 // waits for no other key to be proved.
-type handRemoveCompromised struct{ *Outside }
+type handRemoveCompromised struct{ *Dashboard }
 
 // acts are one for each target and environment: each moment that the key stays
 // is one too many.
@@ -115,7 +115,7 @@ func (r handRemoveCompromised) acts(sc *checklist.Scope) []act {
 			effect: byHand(sc, removalByHand(row, id)),
 			title:  fmt.Sprintf("At Vercel: remove %s from %s of %s", name, row.Environment, row.Target.Name),
 			clicks: []string{
-				"Open " + r.Hand.page(row.Target, pageVariables) + " and search for " + name,
+				"Open " + r.page(row.Target, pageVariables) + " and search for " + name,
 				fmt.Sprintf("Every row that names %s: open its menu (⋯), press Delete, and confirm.", row.Target.reachWords(row.Environment)),
 				"But where such a row also names an environment that is not to be revoked: press Edit, take away those that are, and press Save. Its secret is compromised there too.",
 				"Look under Shared as well: a shared variable of that name has to be unlinked from the project.",
@@ -167,29 +167,4 @@ func (r handRemoveCompromised) Do(ctx context.Context, sc *checklist.Scope) erro
 
 func (r handRemoveCompromised) Verify(_ context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	return removedByHand(sc, sc.Session.Key(checklist.OldKey).Variable(), r.Whole(sc.Environments()), r.acts(sc))
-}
-
-// handDefault is updateDefault where nobody can look at Vercel.
-type handDefault struct {
-	checklist.LookOnly
-	*Outside
-}
-
-func (u handDefault) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
-	return checklist.Plan{Summary: "Keep versioned names", Risk: checklist.Look, Actions: []checklist.Action{
-		{Words: fmt.Sprintf("one request with %s to each service, which must accept it", sc.Session.Key(checklist.NewKey))},
-	}}, nil
-}
-
-func (u handDefault) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	if err := u.acceptedEverywhere(ctx, sc, checklist.NewKey); err != nil {
-		return checklist.Evidence{}, err
-	}
-	var names []string
-	for _, t := range u.Verifiers() {
-		names = append(names, t.Name)
-	}
-	return checklist.Evidence{
-		Summary: fmt.Sprintf("%s keeps its name, and %s accept it; the next rotation goes on from it", sc.Session.Key(checklist.NewKey), strings.Join(names, ", ")),
-	}, nil
 }

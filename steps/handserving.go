@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -19,8 +18,8 @@ import (
 // accepts, with when they were made, zero where that is not known. It is how the
 // keys in service are found where nobody can look at Vercel. With an error about
 // some services, what the others said is returned all the same.
-func (o *Outside) Accepted(ctx context.Context, e checklist.Environment) (map[keygen.KeyID]time.Time, error) {
-	entries, err := o.Vault.List(ctx)
+func (s Services) Accepted(ctx context.Context, e checklist.Environment) (map[keygen.KeyID]time.Time, error) {
+	entries, err := s.Vault.List(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the vault: %w", err)
 	}
@@ -34,7 +33,7 @@ func (o *Outside) Accepted(ctx context.Context, e checklist.Environment) (map[ke
 	accepted := map[keygen.KeyID]time.Time{}
 	err = each(ctx, held, func(ctx context.Context, entry vault.Entry) error {
 		id, _ := keyIn(entry.Name, e)
-		yes, err := o.acceptedBySome(ctx, e, id)
+		yes, err := s.acceptedBySome(ctx, e, id)
 		if yes {
 			mu.Lock()
 			defer mu.Unlock()
@@ -48,23 +47,16 @@ func (o *Outside) Accepted(ctx context.Context, e checklist.Environment) (map[ke
 	return accepted, err
 }
 
-// keyIn reads the key id of a vault item of an environment.
-func keyIn(name vault.Name, e checklist.Environment) (keygen.KeyID, bool) {
-	text, ok := strings.CutPrefix(string(name), string(e)+"/")
-	id, err := keygen.ParseKeyID(text)
-	return id, ok && err == nil
-}
-
 // acceptedBySome asks the services one after the other whether one accepts a
 // key. A service that does not answer leaves it open, which is an error.
-func (o *Outside) acceptedBySome(ctx context.Context, e checklist.Environment, id keygen.KeyID) (bool, error) {
-	secret, _, err := o.Vault.Get(ctx, secretName(e, id))
+func (s Services) acceptedBySome(ctx context.Context, e checklist.Environment, id keygen.KeyID) (bool, error) {
+	secret, _, err := s.Vault.Get(ctx, secretName(e, id))
 	if err != nil {
 		return false, fmt.Errorf("get %s from the vault: %w", secretName(e, id), err)
 	}
 	var unclear []error
-	for _, t := range o.Verifiers() {
-		row, err := o.Prober.Probe(ctx, t.probeTarget(e), probe.Key{ID: id, Secret: secret, Expect: probe.Accepted})
+	for _, t := range s.Verifiers() {
+		row, err := s.Prober.Probe(ctx, t.probeTarget(e), probe.Key{ID: id, Secret: secret, Expect: probe.Accepted})
 		switch {
 		case err != nil:
 			return false, fmt.Errorf("probe %s %s with %s: %w", t.Name, e, id, err)

@@ -14,24 +14,14 @@ import (
 	"keyturn/steps/vercel"
 )
 
-// inventory fingerprints every variable of every target, except the rows of
-// one key: taken with the plan and again afterwards, it proves that nothing
-// else moved.
-func (o *Outside) inventory(ctx context.Context, except keygen.KeyID) (map[string]string, error) {
-	all, err := o.variables(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return o.inventoryOf(all, except), nil
-}
-
-// inventoryOf is inventory of variables that were listed already, by project. What
-// it returns for a target is format: the plan that it is compared with may be one
-// of an earlier version.
-func (o *Outside) inventoryOf(all map[string][]vercel.Variable, except keygen.KeyID) map[string]string {
+// inventory fingerprints every variable of every target, except the rows of one
+// key: taken with the plan and again afterwards, it proves that nothing else moved.
+// What it returns for a target is format: the plan that it is compared with may be
+// one of an earlier version.
+func (a *API) inventory(l Listing, except keygen.KeyID) map[string]string {
 	digests := map[string]string{}
-	for _, t := range o.Targets {
-		others := others(all[t.Project], except)
+	for _, t := range a.Targets {
+		others := others(l.variables[t.Project], except)
 		lines := make([]string, len(others))
 		for i, v := range others {
 			lines[i] = fmt.Sprintf("%s %s %s %v %s %v %d", v.ID, v.Key, v.Type, v.Target, v.GitBranch, v.CustomEnvironmentIDs, v.UpdatedAt)
@@ -47,16 +37,16 @@ func others(variables []vercel.Variable, except keygen.KeyID) []vercel.Variable 
 	return slices.DeleteFunc(slices.Clone(variables), func(v vercel.Variable) bool { return v.Key == except.Variable() })
 }
 
-// compareInventory adds to the evidence what the plan's inventory was and what
-// it is now. Somebody else's change meanwhile is an issue, not a failure: it is
+// CompareInventory implements Hosting: it adds to the evidence what the plan's
+// inventory was and what it is now. Somebody else's change meanwhile is an issue, not a failure: it is
 // named, and the item did what it should.
-func (o *Outside) compareInventory(ctx context.Context, sc *checklist.Scope, except keygen.KeyID, evidence *checklist.Evidence) error {
+func (a *API) CompareInventory(ctx context.Context, sc *checklist.Scope, except keygen.KeyID, evidence *checklist.Evidence) error {
 	if len(plannedInventory(sc)) == 0 {
 		return nil
 	}
-	all, err := o.variables(ctx)
+	now, err := a.variables(ctx, a.Targets)
 	if err == nil {
-		o.compareInventoryWith(sc, all, except, evidence)
+		a.compareInventory(sc, now, except, evidence)
 	}
 	return err
 }
@@ -69,20 +59,19 @@ func plannedInventory(sc *checklist.Scope) map[string]string {
 	return nil
 }
 
-// compareInventoryWith is compareInventory with variables that were listed
-// already, by project.
-func (o *Outside) compareInventoryWith(sc *checklist.Scope, all map[string][]vercel.Variable, except keygen.KeyID, evidence *checklist.Evidence) {
+// compareInventory is CompareInventory with variables that were listed already.
+func (a *API) compareInventory(sc *checklist.Scope, l Listing, except keygen.KeyID, evidence *checklist.Evidence) {
 	before := plannedInventory(sc)
 	if len(before) == 0 {
 		return
 	}
-	now := o.inventoryOf(all, except)
+	now := a.inventory(l, except)
 	table := checklist.Table{Title: "All other variables", Columns: []string{"Target", "Before", "After"}}
-	for _, t := range o.Targets {
+	for _, t := range a.Targets {
 		verdict := "the same"
 		if now[t.Name] != before[t.Name] {
 			verdict = now[t.Name]
-			changed := changedSince(all[t.Project], except, sc.Session.OpenedAt)
+			changed := changedSince(l.variables[t.Project], except, sc.Session.OpenedAt)
 			evidence.Issues = append(evidence.Issues,
 				fmt.Sprintf("other variables of %s changed meanwhile, not by this session%s", t.Name, checklist.Suffix(": ", changed)))
 		}

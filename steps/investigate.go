@@ -3,6 +3,7 @@ package steps
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,7 +12,6 @@ import (
 	"keyturn/checklist"
 	"keyturn/steps/probe"
 	"keyturn/steps/requestlog"
-	"keyturn/steps/vercel"
 )
 
 // investigate puts on the screen what a cause is found from: what was refused
@@ -19,7 +19,10 @@ import (
 // what is wrong with the new key, and which deployments lead back into trouble.
 type investigate struct {
 	checklist.LookOnly
-	*Outside
+	Services
+	Requests
+	InTrouble
+	hosting Hosting
 }
 
 // The limits of what is looked at and shown.
@@ -68,9 +71,10 @@ func (v investigate) Verify(ctx context.Context, sc *checklist.Scope) (checklist
 	if len(events) > 0 {
 		evidence.Tables = append(evidence.Tables, parentTimeLine(parent, events))
 	}
-	if v.Hand != nil {
-		evidence.Issues = append(evidence.Issues, "what was deployed meanwhile can only be seen in the dashboard: "+v.Hand.Dashboard)
-	} else if err := v.deployed(ctx, sc, since, removed, used, &evidence); err != nil {
+	err = v.deployed(ctx, sc, since, removed, used, &evidence)
+	if unseen := (*UnseenError)(nil); errors.As(err, &unseen) {
+		evidence.Issues = append(evidence.Issues, "what was deployed meanwhile can only be seen in the dashboard: "+unseen.Dashboard)
+	} else if err != nil {
 		return evidence, err
 	}
 	evidence.Summary = strings.Join(append(causes, wrong...), "; ")
@@ -79,7 +83,7 @@ func (v investigate) Verify(ctx context.Context, sc *checklist.Scope) (checklist
 
 // deployed adds what was deployed, and what must not be returned to.
 func (v investigate) deployed(ctx context.Context, sc *checklist.Scope, since time.Time, removed []checklist.Event, used map[checklist.Environment][]string, evidence *checklist.Evidence) error {
-	if err := v.deployments(ctx, sc, since, evidence); err != nil {
+	if err := v.listDeployments(ctx, sc, since, evidence); err != nil {
 		return err
 	}
 	return v.floor(ctx, sc, removed, used, evidence)
@@ -211,11 +215,11 @@ func (v investigate) newKey(ctx context.Context, sc *checklist.Scope, evidence *
 	if id == "" {
 		return nil, nil
 	}
-	now, err := v.seen(ctx)
+	now, err := v.hosting.List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sites := slices.DeleteFunc(v.probedSites(sc.Environments()), func(s Place) bool { return !v.mayServe(now, id, s) })
+	sites := slices.DeleteFunc(v.apart(sc.Environments()), func(s Place) bool { return !now.mayServe(id, s) })
 	words := make([]string, len(sites))
 	err = eachIndex(ctx, sites, func(ctx context.Context, i int, s Place) (err error) {
 		words[i], err = v.whatIsWrong(ctx, sc, s)
@@ -242,10 +246,10 @@ func (v investigate) newKey(ctx context.Context, sc *checklist.Scope, evidence *
 // whatIsWrong tries the new key at a site that has a row of it, and says what is
 // wrong with it there; "" for nothing.
 func (v investigate) whatIsWrong(ctx context.Context, sc *checklist.Scope, s Place) (string, error) {
-	suite, err := prove{Outside: v.Outside, newKey: probe.Accepted}.suite(ctx, sc, s)
+	suite, err := prove{Services: v.Services, newKey: probe.Accepted}.suite(ctx, sc, s)
 	if err == nil && !s.IsFirst() {
-		var serving vercel.Deployment
-		serving, err = v.latestReady(ctx, s)
+		var serving Deployment
+		serving, _, err = v.Deployments.Serving(ctx, s)
 		suite.Name, suite.URL, suite.Deployment = s.String(), ownAddress(s, serving), serving.ID
 	}
 	if err != nil {
@@ -299,11 +303,11 @@ func matters(s *checklist.Session, e checklist.Event) bool {
 	return worthTelling(e)
 }
 
-// deployments lists what was deployed since the trouble can have begun.
-func (v investigate) deployments(ctx context.Context, sc *checklist.Scope, since time.Time, evidence *checklist.Evidence) error {
+// listDeployments adds what was deployed since the trouble can have begun.
+func (v investigate) listDeployments(ctx context.Context, sc *checklist.Scope, since time.Time, evidence *checklist.Evidence) error {
 	t := checklist.Table{Title: "Deployments since " + hour(since), Columns: []string{"Target", "Environment", "Deployment", "Made", "State", "By"}}
 	for _, s := range v.Deployed(sc.Environments()) {
-		all, err := v.deploymentsOf(ctx, s)
+		all, err := v.hosting.Made(ctx, s)
 		if err != nil {
 			return err
 		}

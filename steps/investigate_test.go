@@ -67,11 +67,11 @@ func TestLacking(t *testing.T) {
 		{At: at(9), Effect: &checklist.Effect{Target: "payments-api", Environment: checklist.Production}},
 		{At: at(9), Effect: &checklist.Effect{Target: "orders-api", Environment: checklist.Staging}},
 	}
-	now := holding{variables: map[string][]vercel.Variable{"prj_1": variables}}
+	now := Listing{variables: map[string][]vercel.Variable{"prj_1": variables}}
 	known := map[keygen.KeyID][]span{
-		"v1": here.spansOf(here.rowsOf(now, "v1"), removed), "v2": here.spansOf(here.rowsOf(now, "v2"), nil),
+		"v1": spansOf(here, now.rowsOf("v1", here), removed), "v2": spansOf(here, now.rowsOf("v2", here), nil),
 	}
-	assert.Nil(t, here.spansOf(here.rowsOf(now, "v3"), removed), "no row in this slot")
+	assert.Nil(t, spansOf(here, now.rowsOf("v3", here), removed), "no row in this slot")
 	for name, tc := range map[string]struct {
 		hour  int
 		lacks []string
@@ -97,7 +97,7 @@ func TestRowsOfASite(t *testing.T) {
 	c := Place{Target: Target{Project: "p", Name: "orders-api", Slots: map[checklist.Environment][]Slot{checklist.Staging: {
 		{Target: "development"}, {Target: "preview"}, {Target: "preview", Branch: "fix"}, {CustomEnvironment: "qa"},
 	}}}, Environment: checklist.Staging}
-	now := holding{
+	now := Listing{
 		variables: map[string][]vercel.Variable{"p": {
 			{ID: "all", Key: "HMAC_SECRET_V1", Target: []string{"preview", "production"}},
 			{ID: "fix", Key: "HMAC_SECRET_V1", Target: []string{"preview"}, GitBranch: "fix"},
@@ -113,10 +113,10 @@ func TestRowsOfASite(t *testing.T) {
 	}
 	got := map[string][]string{}
 	for _, s := range c.Deployed() {
-		for _, v := range s.rowsOf(now, "v1") {
+		for _, v := range now.rowsOf("v1", s) {
 			got[s.String()] = append(got[s.String()], v.ID)
 		}
-		assert.Empty(t, s.rowsOf(now, "v2"))
+		assert.Empty(t, now.rowsOf("v2", s))
 	}
 	assert.Equal(t, want, got)
 

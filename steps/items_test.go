@@ -28,7 +28,7 @@ func TestTheCatalogAnswersToEveryReleasedStep(t *testing.T) {
 			for _, i := range sk.Items {
 				step, ok := c.Step(i.Step)
 				assert.True(t, ok && step != nil, "%s: %s of %s", name, i.Step, sk.Kind)
-				assert.NotNil(t, stepsOf(o)[i.Step], "%s: %s of %s", name, i.Step, sk.Kind)
+				assert.NotNil(t, stepsOf(o, nil)[i.Step], "%s: %s of %s", name, i.Step, sk.Kind)
 			}
 		}
 		_, ok := c.Step(checklist.StepManual)

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"keyturn/checklist"
-	"keyturn/steps/vercel"
 )
 
 // concurrency bounds how many targets are worked on at a time. Vercel's rate
@@ -34,27 +33,6 @@ func eachIndex[T any](ctx context.Context, all []T, do func(context.Context, int
 	}
 	_ = g.Wait() // the errors are in errs, in the order of all
 	return errors.Join(errs...)
-}
-
-// variables lists the variables of every target, by project. Without the API
-// nothing is known of them.
-func (o *Outside) variables(ctx context.Context) (map[string][]vercel.Variable, error) {
-	if o.Hand != nil {
-		return nil, nil
-	}
-	var mu sync.Mutex
-	all := map[string][]vercel.Variable{}
-	err := each(ctx, o.Targets, func(ctx context.Context, t Target) error {
-		variables, err := o.Vercel.Variables(ctx, t.Project)
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		all[t.Project] = variables
-		return nil
-	})
-	return all, err
 }
 
 // The states of a cell.

@@ -19,7 +19,10 @@ const (
 // nameTrouble asks what fails, since when and for whom. It also takes over the
 // fingerprints of the two keys, so that every later item is about the same keys
 // as the session in trouble.
-type nameTrouble struct{ *Outside }
+type nameTrouble struct {
+	Store
+	InTrouble
+}
 
 // troubleQuestion is one question about the trouble and the fact that keeps its
 // answer.
@@ -139,14 +142,17 @@ func roleInRollback(r checklist.Role) string {
 	return "stays"
 }
 
+// InTrouble knows the session that a rollback is about.
+type InTrouble struct{ Sessions Sessions }
+
 // parent returns the session that a rollback is about; ok is false when the
 // rollback is alone.
-func (o *Outside) parent(ctx context.Context, sc *checklist.Scope) (s *checklist.Session, ok bool, err error) {
+func (t InTrouble) parent(ctx context.Context, sc *checklist.Scope) (s *checklist.Session, ok bool, err error) {
 	id := sc.Session.Opening.Parent
 	if id == "" {
 		return nil, false, nil
 	}
-	s, err = o.Sessions.Session(ctx, id)
+	s, err = t.Sessions.Session(ctx, id)
 	if err != nil {
 		return nil, false, fmt.Errorf("read session %s: %w", id, err)
 	}

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"keyturn/checklist"
 	"keyturn/steps/probe"
@@ -16,7 +15,11 @@ import (
 // newKeyInService proves that the new key is accepted. What was deferred, since
 // the revocation did not wait for it, is done here: what it makes is marked as the
 // items' that should have made it.
-type newKeyInService struct{ *Outside }
+type newKeyInService struct {
+	Services
+	hosting  Hosting
+	generate checklist.Step
+}
 
 // deferred is what is still to be done before the new key can be accepted.
 type deferred struct {
@@ -33,51 +36,21 @@ func (n newKeyInService) deferred(ctx context.Context, sc *checklist.Scope) (d d
 	if d.adding, err = sc.As(checklist.ItemAdd); err != nil {
 		return d, err
 	}
-	generated, err := generateKey(n).Check(ctx, d.generating)
+	generated, err := n.generate.Check(ctx, d.generating)
 	if err != nil {
 		return d, err
 	}
-	added, err := n.adder(checklist.NewKey).Check(ctx, d.adding)
+	added, err := n.hosting.Add(checklist.NewKey).Check(ctx, d.adding)
 	if err != nil {
 		return d, err
 	}
 	d.generate, d.add, d.redeploy = !generated, !added, !added
 	if added {
-		served, err := n.served(ctx, sc)
+		served, err := n.hosting.Served(ctx, sc)
 		d.redeploy = !served
 		return d, err
 	}
 	return d, nil
-}
-
-// served reports whether the deployments that serve were made after the new
-// key's rows. Both times are Vercel's. Where nobody can look, it is the services'
-// answers that count.
-func (n newKeyInService) served(ctx context.Context, sc *checklist.Scope) (bool, error) {
-	if n.Hand != nil {
-		return n.acceptedEverywhere(ctx, sc, checklist.NewKey) == nil, ctx.Err()
-	}
-	existing, err := addKey{n.Outside, checklist.NewKey}.existing(ctx, sc)
-	if err != nil {
-		return false, err
-	}
-	again := redeploy(n)
-	for _, s := range n.Deployed(sc.Environments()) {
-		if d, ok, err := again.made(ctx, sc, s); err != nil {
-			return false, err
-		} else if ok && !d.Serving() {
-			return false, nil // this item's own is under way
-		}
-		serving, err := n.latestReady(ctx, s)
-		if err != nil {
-			return false, err
-		}
-		v := existing[s.Row()]
-		if serving.CreatedAt().Before(time.UnixMilli(v.CreatedAt)) {
-			return false, nil
-		}
-	}
-	return true, nil
 }
 
 func (n newKeyInService) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -92,9 +65,9 @@ func (n newKeyInService) Plan(ctx context.Context, sc *checklist.Scope) (checkli
 		step checklist.Step
 		sc   *checklist.Scope
 	}{
-		{missing.generate, generateKey(n), missing.generating},
-		{missing.add, n.adder(checklist.NewKey), missing.adding},
-		{missing.redeploy, n.deployer(), sc},
+		{missing.generate, n.generate, missing.generating},
+		{missing.add, n.hosting.Add(checklist.NewKey), missing.adding},
+		{missing.redeploy, n.hosting.Redeploy(), sc},
 	}
 	for _, s := range steps {
 		if !s.due {
@@ -130,17 +103,17 @@ func (n newKeyInService) Do(ctx context.Context, sc *checklist.Scope) error {
 		return err
 	}
 	if missing.generate {
-		if err := generateKey(n).Do(ctx, missing.generating); err != nil {
+		if err := n.generate.Do(ctx, missing.generating); err != nil {
 			return err
 		}
 	}
 	if missing.add {
-		if err := n.adder(checklist.NewKey).Do(ctx, missing.adding); err != nil {
+		if err := n.hosting.Add(checklist.NewKey).Do(ctx, missing.adding); err != nil {
 			return err
 		}
 	}
 	if missing.redeploy {
-		return n.deployer().Do(ctx, sc)
+		return n.hosting.Redeploy().Do(ctx, sc)
 	}
 	return nil
 }
@@ -158,7 +131,7 @@ func (n newKeyInService) Verify(ctx context.Context, sc *checklist.Scope) (check
 		if err != nil {
 			return evidence, err
 		}
-		proof, err := prove{Outside: n.Outside, newKey: probe.Accepted, oldKey: old}.Verify(ctx, &one)
+		proof, err := prove{Services: n.Services, newKey: probe.Accepted, oldKey: old}.Verify(ctx, &one)
 		join(&evidence, proof)
 		if err != nil {
 			evidence.Summary = proof.Summary
@@ -252,8 +225,8 @@ func (n newKeyInService) madeUp(ctx context.Context, sc *checklist.Scope) (check
 		item string
 		step checklist.Step
 	}{
-		{checklist.ItemGenerate, generateKey(n)},
-		{checklist.ItemAdd, n.adder(checklist.NewKey)},
+		{checklist.ItemGenerate, n.generate},
+		{checklist.ItemAdd, n.hosting.Add(checklist.NewKey)},
 	} {
 		if sc.Session.State(other.item).Status == checklist.StatusPassed {
 			continue
@@ -269,7 +242,7 @@ func (n newKeyInService) madeUp(ctx context.Context, sc *checklist.Scope) (check
 		}
 		evidence.Summary = "what was deferred is done"
 	}
-	again := n.deployer()
+	again := n.hosting.Redeploy()
 	if made, err := again.Check(ctx, sc); err != nil || !made {
 		return evidence, err
 	}

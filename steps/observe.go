@@ -25,15 +25,16 @@ func ours(variables []vercel.Variable) []vercel.Variable {
 
 // Observe implements checklist.Observer: every row of an HMAC secret in every
 // target of the session, in its environments.
-func (o *Outside) Observe(ctx context.Context, s *checklist.Session) (map[string]string, error) {
-	o = o.of(s)
-	all, err := o.glanced(ctx)
+func (a *API) Observe(ctx context.Context, s *checklist.Session) (map[string]string, error) {
+	bound := *a
+	bound.Targets = a.Of(s)
+	all, err := bound.lastListed(ctx)
 	if err != nil {
 		return nil, err
 	}
 	seen := map[string]string{}
-	for _, t := range o.Targets {
-		for _, v := range ours(all[t.Project]) {
+	for _, t := range bound.Targets {
+		for _, v := range ours(all.variables[t.Project]) {
 			if !t.inEnvironments(v, s.Environments()) {
 				continue
 			}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +20,7 @@ import (
 // accept the compromised one.
 type findOlderDeployments struct {
 	checklist.AskOnly
-	*Outside
+	*API
 }
 
 // leftover is one older deployment and how it answers the compromised key.
@@ -75,7 +74,7 @@ func (f findOlderDeployments) find(ctx context.Context, sc *checklist.Scope) ([]
 			}
 			for _, d := range vercel.Older(deployments, serving) {
 				if d.ReadyState == vercel.StateReady && t.environmentOf(d) == e {
-					all = append(all, leftover{Place: c, deployment: d, address: ownAddress(c, d)})
+					all = append(all, leftover{Place: c, deployment: d, address: ownAddress(c, Deployment{ID: d.ID, Host: d.URL})})
 				}
 			}
 		}
@@ -96,26 +95,16 @@ func (t Target) environmentOf(d vercel.Deployment) checklist.Environment {
 	return t.Owner(Slot{Target: d.Environment(), Branch: d.Branch})
 }
 
-// ownAddress returns where a deployment is reached whatever has its
-// environment's address, with the path that is probed.
-func ownAddress(c Place, d vercel.Deployment) string {
-	scheme := "https"
-	if u, err := url.Parse(c.Target.URLs[c.Environment]); err == nil && u.Scheme != "" {
-		scheme = u.Scheme
-	}
-	return scheme + "://" + d.URL + c.Target.Path
-}
-
 // answerToCompromised asks a service once with the compromised key.
-func (o *Outside) answerToCompromised(ctx context.Context, sc *checklist.Scope, e checklist.Environment, at probe.Target) (answer, error) {
-	secret, held, err := o.compromised(ctx, sc, e)
+func (s Services) answerToCompromised(ctx context.Context, sc *checklist.Scope, e checklist.Environment, at probe.Target) (answer, error) {
+	secret, held, err := s.compromised(ctx, sc, e)
 	switch {
 	case err != nil:
 		return answer{}, err
 	case !held:
 		return answer{notAsked, "not known: the vault cannot give the key"}, nil
 	}
-	row, err := o.Prober.Probe(ctx, at, probe.Key{ID: sc.Session.Key(checklist.OldKey), Secret: secret, Expect: probe.Refused})
+	row, err := s.Prober.Probe(ctx, at, probe.Key{ID: sc.Session.Key(checklist.OldKey), Secret: secret, Expect: probe.Refused})
 	switch {
 	case err != nil:
 		return answer{}, err

@@ -2,10 +2,7 @@ package steps
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"keyturn/checklist"
@@ -17,35 +14,6 @@ import (
 	"keyturn/steps/vercel"
 	"keyturn/vault"
 )
-
-// Target is one Vercel project whose deployments verify signatures.
-type Target struct {
-	Project string // id or name
-	Name    string // for people
-	// URLs is where each environment's service is probed.
-	URLs map[checklist.Environment]string
-	// Path is the part of the URLs that a deployment's own address is followed
-	// by, such as /api/test.
-	Path string
-	// Role is RoleVerifier, RoleSigner or RoleBoth; "" is RoleVerifier.
-	Role string
-	// Slots are where the variable of an environment lives, the one that is
-	// deployed first; of an environment without any, as vercelTargets says.
-	Slots map[checklist.Environment][]Slot
-	// Protected says that Vercel's deployment protection is on, which Bypass
-	// passes; zero where there is none, or the vault does not have it.
-	Protected bool
-	Bypass    keygen.Secret
-}
-
-// Slot is one place for a variable's row: a Vercel target, narrowed to a git
-// branch of previews, or else a custom environment.
-type Slot struct {
-	Target            string // preview, development or production; "" with CustomEnvironment
-	Branch            string // of preview only; "" for all branches
-	CustomEnvironment string // slug
-	Type              string // sensitive or encrypted; "" is vercel.TypeFor of the target
-}
 
 // Outside is everything that the steps of one session reach: one client for
 // each outside system.
@@ -81,7 +49,7 @@ type Outside struct {
 	// Pause waits between two looks at something that takes a moment.
 	Pause func(context.Context, time.Duration) error
 
-	glance *glance // of the catalog that has these clients
+	last *LastListing // of the catalog that has these clients
 }
 
 // Sessions is what a step may know and change of the realm's other sessions.
@@ -101,53 +69,66 @@ type Sessions interface {
 	Abandon(ctx context.Context, id, reason string) error
 }
 
-// secretName is where the vault keeps a key of an environment.
-func secretName(e checklist.Environment, id keygen.KeyID) vault.Name {
-	return vault.Name(string(e) + "/" + string(id))
+// Hand is what an operator needs who works in Vercel's dashboard.
+type Hand struct {
+	// Dashboard is the address of the team's or the person's dashboard, such as
+	// https://vercel.com/acme.
+	Dashboard string
+	Clipboard Clipboard
 }
 
-// vaultEffect is what the journal says of a change to the vault's copy of a key.
-func vaultEffect(code checklist.EffectCode, e checklist.Environment, id keygen.KeyID) checklist.Effect {
-	return checklist.Effect{Code: code, Environment: e, Key: id, Object: string(secretName(e, id))}
+// rooms are the parts of the outside that steps are made of, for the targets of
+// one session.
+type rooms struct {
+	store     Store
+	random    io.Reader
+	requests  Requests
+	services  Services
+	hosting   Hosting
+	papers    Papers
+	messenger Messenger
+	calendars Calendars
+	inTrouble InTrouble
 }
 
-// secret reads a key of the session from the vault.
-func (o *Outside) secret(ctx context.Context, s *checklist.Session, e checklist.Environment, r checklist.Role) (keygen.Secret, error) {
-	secret, _, err := o.Vault.Get(ctx, secretName(e, s.Key(r)))
-	if err != nil {
-		return keygen.Secret{}, fmt.Errorf("get the %s key of %s from the vault: %w", r, e, err)
+func (r rooms) generate() checklist.Step { return generateKey{r.store, r.random} }
+
+func (o *Outside) roomsOf(targets Targets) rooms {
+	store, requests := Store{o.Vault}, o.Requests()
+	services := Services{Store: store, Targets: targets, Prober: o.Prober}
+	hosting := o.hostingOf(services)
+	services.Deployments = hosting
+	return rooms{
+		store: store, random: o.Random, requests: requests, services: services, hosting: hosting,
+		papers:    Papers{requests, o.Documents, o.Paper, o.Sessions},
+		messenger: Messenger{o.Vault, o.Webhook}, calendars: Calendars{o.Documents}, inTrouble: InTrouble{o.Sessions},
 	}
-	if want := s.Fingerprint(e, r); want != "" && secret.Fingerprint(s.Opening.Trail) != want {
-		return keygen.Secret{}, checklist.WithHint(
-			fmt.Errorf("the vault's %s is not the key that this session recorded (%s)", secretName(e, s.Key(r)), want.Short()),
-			"somebody replaced it; find out who before going on")
-	}
-	return secret, nil
 }
 
-// of returns what the steps of a session reach: of the targets, those that the
-// session binds. One that was configured later, or was taken out of the session,
-// is neither looked at nor changed.
-func (o *Outside) of(s *checklist.Session) *Outside {
-	names, bound := s.Setup().TargetNames(), *o
-	bound.Targets = slices.DeleteFunc(slices.Clone(o.Targets), func(t Target) bool { return !slices.Contains(names, t.Name) })
-	return &bound
+// hostingOf returns where the keys of services are deployed: Vercel, by its API or
+// by the operator's hand.
+func (o *Outside) hostingOf(s Services) Hosting {
+	if o.Hand != nil {
+		return NewDashboard(s, o.Hand.Dashboard, o.Hand.Clipboard, o.Pause)
+	}
+	return NewAPI(s, o.Vercel, o.Poll, o.last)
 }
 
-// vercelTargets returns the Vercel targets that make up an environment, the
-// one that is deployed first.
-func vercelTargets(e checklist.Environment) []string {
-	if e == checklist.Production {
-		return []string{vercel.TargetProduction}
-	}
-	return []string{vercel.TargetPreview, vercel.TargetDevelopment}
+// Services returns the services of all targets.
+func (o *Outside) Services() Services { return o.roomsOf(o.Targets).services }
+
+// Hosting returns where the keys of all targets are deployed.
+func (o *Outside) Hosting() Hosting { return o.roomsOf(o.Targets).hosting }
+
+// Requests returns the log of the requests that the services got.
+func (o *Outside) Requests() Requests { return Requests{o.Log} }
+
+// Observe implements checklist.Observer.
+func (o *Outside) Observe(ctx context.Context, s *checklist.Session) (map[string]string, error) {
+	return o.Hosting().Observe(ctx, s)
 }
 
-// unknown marks a lost answer for the engine.
-func unknown(err error) error {
-	var lost *vercel.UnknownOutcomeError
-	if errors.As(err, &lost) || errors.Is(err, vault.ErrTimeout) || errors.Is(err, notify.ErrUnknown) {
-		return fmt.Errorf("%w: %w", checklist.ErrUnknown, err)
-	}
-	return err
+// Measure implements checklist.Meter on the request log of production.
+func (o *Outside) Measure(ctx context.Context, s *checklist.Session, m checklist.Metric) (checklist.Reading, error) {
+	return Meter{o.Requests(), o.Prober.Now}.Measure(ctx, s, m)
 }

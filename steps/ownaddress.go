@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
 	"keyturn/checklist"
 	"keyturn/steps/probe"
-	"keyturn/steps/vercel"
 )
 
 // An environment's address leads to one deployment, and to another one as soon
@@ -20,7 +20,7 @@ import (
 // ownProof is what a site's serving deployment answered at its own address.
 type ownProof struct {
 	Place
-	deployment vercel.Deployment
+	deployment Deployment
 	report     probe.Report
 	door       door
 	why        string // what kept the deployment from judging, for people
@@ -41,10 +41,10 @@ func (o ownProof) unproved() bool { return o.door != open && !o.IsFirst() }
 
 // atOwnAddress asks the deployment that serves a site as suite asked its cell,
 // which was answered with alias.
-func (o *Outside) atOwnAddress(ctx context.Context, sc *checklist.Scope, s Place, suite probe.Suite, alias probe.Report) (ownProof, error) {
+func (sv Services) atOwnAddress(ctx context.Context, sc *checklist.Scope, s Place, suite probe.Suite, alias probe.Report) (ownProof, error) {
 	proof := ownProof{Place: s}
 	var err error
-	if proof.deployment, err = o.latestReady(ctx, s); err != nil {
+	if proof.deployment, _, err = sv.Deployments.Serving(ctx, s); err != nil {
 		return proof, err
 	}
 	suite.URL, suite.Deployment = ownAddress(s, proof.deployment), proof.deployment.ID
@@ -149,11 +149,12 @@ func tellOwn(all []ownProof, evidence *checklist.Evidence) {
 
 // unaskable names the sites that nobody can ask: without the API the own address
 // of a deployment is not known, and the environment's leads to the first.
-func (o *Outside) unaskable(cells []Place) []string {
+func (sv Services) unaskable(cells []Place) []string {
 	var names []string
 	for _, c := range cells {
-		if o.Hand != nil {
-			for _, s := range c.Deployed()[1:] {
+		known := sv.Deployments.Apart(c)
+		for _, s := range c.Deployed()[1:] {
+			if !slices.ContainsFunc(known, func(k Place) bool { return k.Slot == s.Slot }) {
 				names = append(names, s.String())
 			}
 		}
@@ -173,22 +174,23 @@ func (t Target) closedDoor() string {
 
 // addressOf returns where a site alone is asked: the environment's address leads
 // to the first of a cell, and to the others nothing but their deployments' own.
-func (o *Outside) addressOf(ctx context.Context, s Place) (string, error) {
+func (sv Services) addressOf(ctx context.Context, s Place) (string, error) {
 	if s.IsFirst() {
 		return s.Target.URLs[s.Environment], nil
 	}
-	serving, err := o.latestReady(ctx, s)
+	serving, _, err := sv.Deployments.Serving(ctx, s)
 	if err != nil {
 		return "", err
 	}
 	return ownAddress(s, serving), nil
 }
 
-// asked are the sites that can be asked apart: without the API nobody knows the
-// own address of a deployment.
-func (o *Outside) asked(c Place) []Place {
-	if o.Hand != nil {
-		return nil
+// ownAddress returns where a deployment is reached whatever has its
+// environment's address, with the path that is probed.
+func ownAddress(c Place, d Deployment) string {
+	scheme := "https"
+	if u, err := url.Parse(c.Target.URLs[c.Environment]); err == nil && u.Scheme != "" {
+		scheme = u.Scheme
 	}
-	return c.Deployed()
+	return scheme + "://" + d.Host + c.Target.Path
 }

@@ -35,7 +35,7 @@ var findings = []string{
 const longestText = 400
 
 // document gathers what the templates are filled with.
-func (o *Outside) document(ctx context.Context, sc *checklist.Scope, noticed string) (paper.Document, error) {
+func (p Papers) document(ctx context.Context, sc *checklist.Scope, noticed string) (paper.Document, error) {
 	s, setup := sc.Session, sc.Session.Setup()
 	d := paper.Document{
 		Session: paper.Text(s.ID()), Kind: paper.Text(s.Checklist.ID), Title: paper.Text(s.Checklist.Title),
@@ -55,8 +55,8 @@ func (o *Outside) document(ctx context.Context, sc *checklist.Scope, noticed str
 			Approved: paper.Text(strings.Join(v.Approved, ", ")),
 		})
 	}
-	if o.Sessions != nil {
-		events, err := o.Sessions.Events(ctx, s.ID())
+	if p.Sessions != nil {
+		events, err := p.Sessions.Events(ctx, s.ID())
 		if err != nil {
 			return d, fmt.Errorf("read the journal for the time line: %w", err)
 		}
@@ -209,14 +209,14 @@ const mostSenders = 20
 // impact reads what the request log says of the time since the compromise, or
 // since the session was opened. A log that cannot be read keeps nobody from
 // writing: the document says so.
-func (o *Outside) impact(ctx context.Context, sc *checklist.Scope) *paper.Impact {
+func (p Papers) impact(ctx context.Context, sc *checklist.Scope) *paper.Impact {
 	s, old, since := sc.Session, sc.Session.Key(checklist.OldKey), sc.Session.OpenedAt
 	if c := compromise(s); c != nil && !c.Since.IsZero() && c.Since.Before(since) {
 		since = c.Since
 	}
 	result := &paper.Impact{From: since.UTC().Truncate(time.Hour), Until: sc.Now()}
 	for _, e := range s.Environments() {
-		log, err := o.traffic(ctx, e, since, sc.Now())
+		log, err := p.traffic(ctx, e, since, sc.Now())
 		if err != nil {
 			return &paper.Impact{From: result.From, Until: result.Until, Unknown: paper.Text(err.Error())}
 		}
@@ -240,4 +240,19 @@ func (o *Outside) impact(ctx context.Context, sc *checklist.Scope) *paper.Impact
 	slices.SortStableFunc(result.Senders, func(a, b paper.Sender) int { return b.Accepted + b.Refused - a.Accepted - a.Refused })
 	result.Senders = result.Senders[:min(len(result.Senders), mostSenders)]
 	return result
+}
+
+// Papers are the documents that sessions leave, and what they are written from.
+type Papers struct {
+	Requests
+	// Documents is the folder that holds decisions.md, incidents.md, and the folders
+	// post-mortems and calendar.
+	Documents string
+	Paper     paper.Templates // the zero value has the built-in ones
+	Sessions  Journals
+}
+
+// Journals gives a session's events, for a time line.
+type Journals interface {
+	Events(ctx context.Context, id string) ([]checklist.Event, error)
 }

@@ -10,7 +10,10 @@ import (
 )
 
 // notifyWindow announces the rotation, and writes the calendar of its days.
-type notifyWindow struct{ notice }
+type notifyWindow struct {
+	notice
+	Calendars
+}
 
 func (n notifyWindow) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	plan, err := n.notice.Plan(ctx, sc)
@@ -41,43 +44,9 @@ func (n notifyWindow) Verify(ctx context.Context, sc *checklist.Scope) (checklis
 	return evidence, err
 }
 
-// updateDefault records which name the current key goes by.
-type updateDefault struct {
-	checklist.LookOnly
-	*Outside
-}
-
-func (u updateDefault) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
-	return checklist.Plan{Summary: "Keep versioned names", Risk: checklist.Look, Actions: []checklist.Action{
-		{Words: fmt.Sprintf("look that %s is there and HMAC_SECRET_DEFAULT is not served beside it with another value", sc.Session.Key(checklist.NewKey).Variable())},
-	}}, nil
-}
-
-func (u updateDefault) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	evidence := checklist.Evidence{Tables: []checklist.Table{{
-		Title: "Keys at Vercel", Columns: []string{"Target", "Variable", "Serves"},
-	}}}
-	for _, t := range u.Targets {
-		variables, err := u.Vercel.Variables(ctx, t.Project)
-		if err != nil {
-			return evidence, err
-		}
-		current := false
-		for _, v := range ours(variables) {
-			evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{t.Name, v.Key, strings.Join(v.Target, ", ")})
-			current = current || v.Key == sc.Session.Key(checklist.NewKey).Variable()
-		}
-		if !current {
-			return evidence, fmt.Errorf("%s has no %s", t.Name, sc.Session.Key(checklist.NewKey).Variable())
-		}
-	}
-	evidence.Summary = fmt.Sprintf("%s keeps its name; the next rotation goes on from it", sc.Session.Key(checklist.NewKey))
-	return evidence, nil
-}
-
 // scheduleNext fixes the date of the next rotation, and brings the calendar up
 // to date.
-type scheduleNext struct{ *Outside }
+type scheduleNext struct{ Calendars }
 
 func (n scheduleNext) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	return checklist.Plan{Summary: "Schedule the next rotation", Risk: checklist.Look, Actions: []checklist.Action{
@@ -115,7 +84,7 @@ func (n scheduleNext) Verify(_ context.Context, sc *checklist.Scope) (checklist.
 
 // reviewMeeting keeps what the review meeting decided, and tells the team that
 // the rotation is complete.
-type reviewMeeting struct{ *Outside }
+type reviewMeeting struct{ Messenger }
 
 func (m reviewMeeting) Plan(context.Context, *checklist.Scope) (checklist.Plan, error) {
 	return checklist.Plan{Summary: "Keep what the review meeting decided", Risk: checklist.Look, Actions: []checklist.Action{

@@ -162,3 +162,10 @@ func (ts Targets) Verifiers() []Target {
 func (ts Targets) Probed(environments []checklist.Environment) []Place {
 	return slices.DeleteFunc(ts.Whole(environments), func(p Place) bool { return !p.Target.Verifies() })
 }
+
+// Of are those of the targets that a session binds. One that was configured later,
+// or was taken out of the session, is neither looked at nor changed.
+func (ts Targets) Of(s *checklist.Session) Targets {
+	names := s.Setup().TargetNames()
+	return slices.DeleteFunc(slices.Clone(ts), func(t Target) bool { return !slices.Contains(names, t.Name) })
+}

@@ -8,9 +8,7 @@ import (
 	"strings"
 
 	"keyturn/checklist"
-	"keyturn/keygen"
 	"keyturn/steps/probe"
-	"keyturn/vault"
 )
 
 // prove runs the probe suite against every target: the keys as expected, and
@@ -19,7 +17,7 @@ import (
 // deployments that serve its slots.
 type prove struct {
 	checklist.LookOnly
-	*Outside
+	Services
 	newKey, oldKey probe.Expectation
 }
 
@@ -35,7 +33,7 @@ func (p prove) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, err
 			Target: c.Target.Name, Environment: c.Environment,
 			Words: fmt.Sprintf("signed requests to %s: %s, and every forgery refused", c.Target.URLs[c.Environment], strings.Join(words, ", ")),
 		})
-		if sites := p.asked(c); len(sites) > 0 {
+		if sites := p.Deployments.Apart(c); len(sites) > 0 {
 			plan.Actions = append(plan.Actions, checklist.Action{
 				Target: c.Target.Name, Environment: c.Environment,
 				Words: "the same at the own addresses of the deployments that serve " + strings.Join(slotWords(sites), ", "),
@@ -121,7 +119,7 @@ func (p prove) one(ctx context.Context, sc *checklist.Scope, c Place) (found pro
 		return found
 	}
 	var errs []error
-	for _, s := range p.asked(c) {
+	for _, s := range p.Deployments.Apart(c) {
 		own, err := p.atOwnAddress(ctx, sc, s, suite, found.alias)
 		found.own, errs = append(found.own, own), append(errs, err)
 	}
@@ -199,18 +197,16 @@ func provedBy(deployments []string) string {
 }
 
 // suite returns the probe suite for one target in one environment.
-func (o *Outside) suite(ctx context.Context, sc *checklist.Scope, c Place, keys []expectedKey) (probe.Suite, error) {
-	suite := probe.Suite{Prober: o.Prober, Name: c.String(), URL: c.Target.URLs[c.Environment], Bypass: c.Target.Bypass}
-	if o.Hand == nil {
-		// The session's own, or a newer one: a service is deployed by others too.
-		serving, err := o.latestReady(ctx, c.First())
-		if err != nil {
-			return suite, err
-		}
-		suite.Deployment = serving.ID
+func (s Services) suite(ctx context.Context, sc *checklist.Scope, c Place, keys []expectedKey) (probe.Suite, error) {
+	suite := probe.Suite{Prober: s.Prober, Name: c.String(), URL: c.Target.URLs[c.Environment], Bypass: c.Target.Bypass}
+	// The session's own, or a newer one: a service is deployed by others too.
+	serving, _, err := s.Deployments.Serving(ctx, c.First())
+	if err != nil {
+		return suite, err
 	}
+	suite.Deployment = serving.ID
 	for _, k := range keys {
-		secret, err := o.secret(ctx, sc.Session, c.Environment, k.role)
+		secret, err := s.secret(ctx, sc.Session, c.Environment, k.role)
 		if err != nil {
 			return suite, err
 		}
@@ -226,34 +222,12 @@ func (o *Outside) suite(ctx context.Context, sc *checklist.Scope, c Place, keys 
 }
 
 func (p prove) suite(ctx context.Context, sc *checklist.Scope, c Place) (probe.Suite, error) {
-	suite, err := p.Outside.suite(ctx, sc, c, p.expected(sc))
+	suite, err := p.Services.suite(ctx, sc, c, p.expected(sc))
 	if err != nil || p.newKey == "" {
 		return suite, err
 	}
 	suite.WrongEnvironment, err = p.otherEnvironment(ctx, sc, c.Environment)
 	return suite, err
-}
-
-// otherEnvironment returns the secret that the new key has in the other
-// environment, where the session made one: it must not be accepted here. The vault
-// says so where no item has recorded it yet.
-func (o *Outside) otherEnvironment(ctx context.Context, sc *checklist.Scope, here checklist.Environment) (keygen.Secret, error) {
-	for _, e := range sc.Session.Environments() {
-		if e == here {
-			continue
-		}
-		if sc.Session.Fingerprint(e, checklist.NewKey) != "" {
-			return o.secret(ctx, sc.Session, e, checklist.NewKey)
-		}
-		secret, entry, err := o.Vault.Get(ctx, secretName(e, sc.Session.Key(checklist.NewKey)))
-		switch {
-		case err == nil && generatedIn(sc.Session, entry):
-			return secret, nil
-		case err != nil && !errors.Is(err, vault.ErrNotFound) && !errors.Is(err, vault.ErrSealed):
-			return keygen.Secret{}, fmt.Errorf("look for %s in the vault: %w", secretName(e, sc.Session.Key(checklist.NewKey)), err)
-		}
-	}
-	return keygen.Secret{}, nil
 }
 
 func probeTable(r probe.Report) checklist.Table {

@@ -16,10 +16,11 @@ import (
 // and keeps nothing up: it may be the very trouble that is being left.
 type proveOldKey struct {
 	checklist.LookOnly
-	*Outside
+	Services
+	hosting Hosting
 }
 
-func (p proveOldKey) old() prove { return prove{Outside: p.Outside, oldKey: probe.Accepted} }
+func (p proveOldKey) old() prove { return prove{Services: p.Services, oldKey: probe.Accepted} }
 
 func (p proveOldKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	plan, err := p.old().Plan(ctx, sc)
@@ -37,11 +38,11 @@ func (p proveOldKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist
 	if err != nil || sc.Session.Key(checklist.NewKey) == "" {
 		return evidence, err
 	}
-	now, err := p.seen(ctx)
+	now, err := p.hosting.List(ctx)
 	if err != nil {
 		return evidence, err
 	}
-	sites := p.probedSites(sc.Environments())
+	sites := p.apart(sc.Environments())
 	found := make([]newKeyFinding, len(sites))
 	err = eachIndex(ctx, sites, func(ctx context.Context, i int, s Place) (err error) {
 		found[i], err = p.tryNewKey(ctx, sc, s, now)
@@ -58,9 +59,9 @@ type newKeyFinding struct {
 	words    string
 }
 
-func (p proveOldKey) tryNewKey(ctx context.Context, sc *checklist.Scope, s Place, now holding) (newKeyFinding, error) {
+func (p proveOldKey) tryNewKey(ctx context.Context, sc *checklist.Scope, s Place, now Listing) (newKeyFinding, error) {
 	id := sc.Session.Key(checklist.NewKey)
-	if !p.mayServe(now, id, s) {
+	if !now.mayServe(id, s) {
 		return newKeyFinding{words: "has no row"}, nil
 	}
 	secret, err := p.secret(ctx, sc.Session, s.Environment, checklist.NewKey)

@@ -15,7 +15,8 @@ import (
 // accepted by then anchors the proof; revocation waits for none of it.
 type proveRevoked struct {
 	checklist.LookOnly
-	*Outside
+	Services
+	hosting Hosting
 }
 
 func (p proveRevoked) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -61,14 +62,11 @@ func (p proveRevoked) Verify(ctx context.Context, sc *checklist.Scope) (checklis
 
 // stillGone looks whether somebody put the key back, where anybody can look.
 func (p proveRevoked) stillGone(ctx context.Context, sc *checklist.Scope) error {
-	if p.Hand != nil {
-		return nil
-	}
-	rows, err := removeCompromised{p.Outside}.doomed(ctx, sc)
-	if err == nil && len(rows) > 0 {
+	left, err := p.hosting.Left(ctx, sc)
+	if err == nil && left > 0 {
 		removal, _, _ := sc.Session.StepState(checklist.StepRemoveCompromisedKey)
 		err = &redoError{
-			error: fmt.Errorf("%s has %d rows again", sc.Session.Key(checklist.OldKey).Variable(), len(rows)),
+			error: fmt.Errorf("%s has %d rows again", sc.Session.Key(checklist.OldKey).Variable(), left),
 			item:  removal.ID, hint: "somebody put it back: find out who, and do the removal again",
 		}
 	}
@@ -113,7 +111,7 @@ func (p proveRevoked) one(ctx context.Context, sc *checklist.Scope, c Place) (re
 		return r, err
 	}
 	var errs []error
-	for _, s := range p.asked(c) {
+	for _, s := range p.Deployments.Apart(c) {
 		own, err := p.atOwnAddress(ctx, sc, s, suite, r.report)
 		r.own, errs = append(r.own, own), append(errs, err)
 	}

@@ -13,7 +13,7 @@ import (
 // vault's copy there is no rollback.
 type proveVault struct {
 	checklist.LookOnly
-	*Outside
+	Services
 }
 
 func (p proveVault) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"keyturn/checklist"
-	"keyturn/keygen"
-	"keyturn/steps/vercel"
 	"keyturn/vault"
 )
 
@@ -16,8 +13,9 @@ import (
 // still there are left alone and count; a key that was revoked as compromised
 // never comes back.
 type reAddKey struct {
-	*Outside
-	adder adder
+	Store
+	sessions Sessions
+	adder    Adder
 }
 
 // admit refuses a key that must not be in service again. It is asked for before
@@ -25,7 +23,7 @@ type reAddKey struct {
 func (a reAddKey) admit(ctx context.Context, sc *checklist.Scope) error {
 	id := sc.Session.Key(checklist.OldKey)
 	for _, e := range sc.Environments() {
-		by, revoked, err := a.Sessions.Compromised(ctx, id, e)
+		by, revoked, err := a.sessions.Compromised(ctx, id, e)
 		if err != nil {
 			return fmt.Errorf("look whether %s was revoked: %w", id, err)
 		}
@@ -65,7 +63,7 @@ func (a reAddKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan
 	if err := a.admit(ctx, sc); err != nil {
 		return plan, err
 	}
-	refill, err := a.adder.planRefill(ctx, sc)
+	refill, err := a.adder.PlanRefill(ctx, sc)
 	if err != nil {
 		return plan, err
 	}
@@ -92,7 +90,7 @@ func (a reAddKey) Check(ctx context.Context, sc *checklist.Scope) (bool, error) 
 			return false, err
 		}
 	}
-	missing, err := a.adder.missing(ctx, sc)
+	missing, err := a.adder.Missing(ctx, sc)
 	return len(missing) == 0, err
 }
 
@@ -101,7 +99,7 @@ func (a reAddKey) Do(ctx context.Context, sc *checklist.Scope) error {
 		return err
 	}
 	// The service first: it is what people wait for.
-	if err := a.adder.refill(ctx, sc); err != nil {
+	if err := a.adder.Refill(ctx, sc); err != nil {
 		return err
 	}
 	for _, e := range sc.Environments() {
@@ -122,12 +120,12 @@ func (a reAddKey) reinstate(ctx context.Context, sc *checklist.Scope, e checklis
 	effect := vaultEffect(checklist.VaultReinstate, e, sc.Session.Key(checklist.OldKey))
 	return sc.Effect(ctx, effect, func(ctx context.Context) (checklist.Result, error) {
 		_, err := a.Vault.Put(ctx, name, secret, vault.PutOptions{Fingerprint: secret.Fingerprint(sc.Session.Opening.Trail), Note: entry.Note})
-		return checklist.Result{}, unknown(err)
+		return checklist.Result{}, lost(err)
 	})
 }
 
 func (a reAddKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	evidence, err := a.adder.verifyRefill(ctx, sc)
+	evidence, err := a.adder.VerifyRefill(ctx, sc)
 	if err != nil {
 		return evidence, err
 	}
@@ -140,26 +138,4 @@ func (a reAddKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Ev
 		evidence.Facts[checklist.Fact(checklist.FactFingerprint, e, checklist.OldKey)] = string(secret.Fingerprint(sc.Session.Opening.Trail))
 	}
 	return evidence, nil
-}
-
-// seen lists the variables of the targets for a look; nothing where nobody can
-// look.
-func (o *Outside) seen(ctx context.Context) (holding, error) {
-	if o.Hand != nil {
-		return holding{}, nil
-	}
-	return o.behold(ctx, "", o.Targets)
-}
-
-// mayServe reports whether a key has a row with which the site's deployments are
-// made. Where nobody can look, it may.
-func (o *Outside) mayServe(now holding, id keygen.KeyID, s Place) bool {
-	return o.Hand != nil || len(s.rowsOf(now, id)) > 0
-}
-
-// rowsOf are the rows of a key with which the site's deployments are made.
-func (s Place) rowsOf(now holding, id keygen.KeyID) []vercel.Variable {
-	return slices.DeleteFunc(ofKey(now.variables[s.Target.Project], id.Variable()), func(v vercel.Variable) bool {
-		return !s.Slot.gets(v, now.customs[s.Target.Project])
-	})
 }

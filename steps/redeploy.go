@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"keyturn/checklist"
 	"keyturn/steps/vercel"
@@ -15,7 +16,7 @@ import (
 // redeploy builds the serving deployment of each target once more, so that the
 // variables of now reach it. A mark in the new deployment's meta names the
 // session and the item, so that none is made twice.
-type redeploy struct{ *Outside }
+type redeploy struct{ *API }
 
 // deployField is what a request names the place's DeployTarget in.
 func deployField(p Place) string {
@@ -26,11 +27,11 @@ func deployField(p Place) string {
 }
 
 // latestReady returns the deployment that the site's next one repeats.
-func (o *Outside) latestReady(ctx context.Context, s Place) (vercel.Deployment, error) {
+func (a *API) latestReady(ctx context.Context, s Place) (vercel.Deployment, error) {
 	if !s.Shares() {
-		return o.Vercel.LatestReadyOf(ctx, s.Target.Project, s.DeployTarget(), s.Slot.Branch)
+		return a.Vercel.LatestReadyOf(ctx, s.Target.Project, s.DeployTarget(), s.Slot.Branch)
 	}
-	all, err := o.deploymentsOf(ctx, s)
+	all, err := a.Made(ctx, s)
 	if err != nil {
 		return vercel.Deployment{}, err
 	}
@@ -41,24 +42,10 @@ func (o *Outside) latestReady(ctx context.Context, s Place) (vercel.Deployment, 
 	return latest, nil
 }
 
-// deploymentsOf returns the deployments of a site, newest first.
-func (o *Outside) deploymentsOf(ctx context.Context, s Place) ([]vercel.Deployment, error) {
-	all, err := o.Vercel.Deployments(ctx, s.Target.Project, s.DeployTarget())
+// Made implements Hosting.
+func (a *API) Made(ctx context.Context, s Place) ([]vercel.Deployment, error) {
+	all, err := a.Vercel.Deployments(ctx, s.Target.Project, s.DeployTarget())
 	return slices.DeleteFunc(all, func(d vercel.Deployment) bool { return !s.Made(d) }), err
-}
-
-// probedSites are those that can be asked apart from others. Without the API that
-// is the first of each cell: nobody knows the own address of a deployment.
-func (o *Outside) probedSites(environments []checklist.Environment) []Place {
-	var sites []Place
-	for _, c := range o.Probed(environments) {
-		if o.Hand != nil {
-			sites = append(sites, c.First())
-		} else {
-			sites = append(sites, c.Deployed()...)
-		}
-	}
-	return sites
 }
 
 func (r redeploy) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -215,4 +202,45 @@ func (r redeploy) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Ev
 	}
 	evidence.Summary = fmt.Sprintf("%d new deployments serve %s", len(evidence.Tables[0].Rows), sc.EnvironmentWords())
 	return evidence, nil
+}
+
+// Redeployed implements Hosting.
+func (a *API) Redeployed(ctx context.Context, sc *checklist.Scope) (map[string]string, error) {
+	facts := map[string]string{}
+	for _, p := range a.Whole(sc.Environments()) {
+		served, ok, err := redeploy{a}.made(ctx, sc, p.First())
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			facts[p.DeploymentFact()] = served.ID
+		}
+	}
+	return facts, nil
+}
+
+// Served implements Hosting: it compares when the deployments that serve and the
+// new key's rows were made. Both times are Vercel's.
+func (a *API) Served(ctx context.Context, sc *checklist.Scope) (bool, error) {
+	existing, err := addKey{a, checklist.NewKey}.existing(ctx, sc)
+	if err != nil {
+		return false, err
+	}
+	again := redeploy{a}
+	for _, s := range a.Deployed(sc.Environments()) {
+		if d, ok, err := again.made(ctx, sc, s); err != nil {
+			return false, err
+		} else if ok && !d.Serving() {
+			return false, nil // this item's own is under way
+		}
+		serving, err := a.latestReady(ctx, s)
+		if err != nil {
+			return false, err
+		}
+		v := existing[s.Row()]
+		if serving.CreatedAt().Before(time.UnixMilli(v.CreatedAt)) {
+			return false, nil
+		}
+	}
+	return true, nil
 }

@@ -8,12 +8,12 @@ import (
 	"keyturn/steps/vercel"
 )
 
-// whatever admits all rows, for a key that may have been there before.
-func whatever(*checklist.Scope, map[string]vercel.Variable) error { return nil }
+// allowAny admits all rows, for a key that may have been there before.
+func allowAny(*checklist.Scope, map[string]vercel.Variable) error { return nil }
 
-// missing returns the rows that the key lacks. One that was there before the
+// Missing returns the rows that the key lacks. One that was there before the
 // session is as good as one of ours.
-func (a addKey) missing(ctx context.Context, sc *checklist.Scope) ([]Place, error) {
+func (a addKey) Missing(ctx context.Context, sc *checklist.Scope) ([]Place, error) {
 	existing, err := a.existing(ctx, sc)
 	if err != nil {
 		return nil, err
@@ -27,7 +27,7 @@ func (a addKey) missing(ctx context.Context, sc *checklist.Scope) ([]Place, erro
 	return missing, nil
 }
 
-func (a addKey) planRefill(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
+func (a addKey) PlanRefill(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	id := sc.Session.Key(a.role)
 	var plan checklist.Plan
 	existing, err := a.existing(ctx, sc)
@@ -44,15 +44,18 @@ func (a addKey) planRefill(ctx context.Context, sc *checklist.Scope) (checklist.
 		}
 		plan.Actions = append(plan.Actions, action)
 	}
-	plan.Inventory, err = a.inventory(ctx, id)
+	now, err := a.variables(ctx, a.Targets)
+	if err == nil {
+		plan.Inventory = a.inventory(now, id)
+	}
 	return plan, err
 }
 
-func (a addKey) refill(ctx context.Context, sc *checklist.Scope) error {
-	return a.do(ctx, sc, whatever)
+func (a addKey) Refill(ctx context.Context, sc *checklist.Scope) error {
+	return a.do(ctx, sc, allowAny)
 }
 
-func (a addKey) verifyRefill(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
+func (a addKey) VerifyRefill(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	id := sc.Session.Key(a.role)
 	evidence := checklist.Evidence{Tables: []checklist.Table{{
 		Title: id.Variable(), Columns: []string{"Target", "Vercel target", "Row", "Type", "How"},
@@ -75,5 +78,5 @@ func (a addKey) verifyRefill(ctx context.Context, sc *checklist.Scope) (checklis
 		evidence.Tables[0].Rows = append(evidence.Tables[0].Rows, []string{r.Target.Name, r.Slot.String(), v.ID, v.Type, how})
 	}
 	evidence.Summary = fmt.Sprintf("%s has all its rows in %s, %d of them put back; it takes effect with the next deployment", id.Variable(), sc.EnvironmentWords(), added)
-	return evidence, a.compareInventory(ctx, sc, id, &evidence)
+	return evidence, a.CompareInventory(ctx, sc, id, &evidence)
 }

@@ -42,7 +42,7 @@ func (d removal) command() string {
 // doomedRows returns what the environments lose when a key is removed from
 // them, staging before production. A row that serves both is narrowed for the
 // one and deleted for the other.
-func doomedRows(now holding, id keygen.KeyID, environments []checklist.Environment, targets []Target) ([]removal, error) {
+func doomedRows(now Listing, id keygen.KeyID, environments []checklist.Environment, targets []Target) ([]removal, error) {
 	var all []removal
 	left := map[string][]string{} // Vercel targets that a row has left, by its id
 	for _, e := range environments {
@@ -86,19 +86,19 @@ func lostBy(rows []removal, c Place) []removal {
 // removeRows takes rows of one key from one environment of one target: it
 // narrows those that serve another one too, and deletes all others with one
 // request.
-func (o *Outside) removeRows(ctx context.Context, sc *checklist.Scope, rows []removal) error {
+func (a *API) removeRows(ctx context.Context, sc *checklist.Scope, rows []removal) error {
 	var whole []removal
 	for _, d := range rows {
 		if len(d.keep) == 0 {
 			whole = append(whole, d)
-		} else if err := o.narrow(ctx, sc, d); err != nil {
+		} else if err := a.narrow(ctx, sc, d); err != nil {
 			return err
 		}
 	}
 	if len(whole) == 0 {
 		return nil
 	}
-	return o.deleteRows(ctx, sc, whole)
+	return a.deleteRows(ctx, sc, whole)
 }
 
 // loss is what the journal says of rows of one key in one environment of one
@@ -121,15 +121,15 @@ func loss(code checklist.EffectCode, rows ...removal) checklist.Effect {
 }
 
 // deleteRows deletes rows of one key in one environment of one target.
-func (o *Outside) deleteRows(ctx context.Context, sc *checklist.Scope, rows []removal) error {
+func (a *API) deleteRows(ctx context.Context, sc *checklist.Scope, rows []removal) error {
 	var ids []string
 	for _, d := range rows {
 		ids = append(ids, d.variable.ID)
 	}
 	return sc.Effect(ctx, loss(checklist.VariableDelete, rows...), func(ctx context.Context) (checklist.Result, error) {
-		deleted, err := o.Vercel.DeleteVariables(ctx, rows[0].Target.Project, ids)
+		deleted, err := a.Vercel.DeleteVariables(ctx, rows[0].Target.Project, ids)
 		if lost := (*vercel.UnknownOutcomeError)(nil); errors.As(err, &lost) {
-			return o.findLostRemoval(ctx, rows[0].Target, ids, err)
+			return a.findLostRemoval(ctx, rows[0].Target, ids, err)
 		}
 		if err != nil {
 			return checklist.Result{}, err
@@ -146,8 +146,8 @@ func (o *Outside) deleteRows(ctx context.Context, sc *checklist.Scope, rows []re
 }
 
 // findLostRemoval looks whether a deletion whose answer was lost has taken place.
-func (o *Outside) findLostRemoval(ctx context.Context, t Target, ids []string, cause error) (checklist.Result, error) {
-	variables, err := o.Vercel.Variables(ctx, t.Project)
+func (a *API) findLostRemoval(ctx context.Context, t Target, ids []string, cause error) (checklist.Result, error) {
+	variables, err := a.Vercel.Variables(ctx, t.Project)
 	if err != nil {
 		return checklist.Result{}, errors.Join(unknown(cause), err)
 	}
@@ -168,14 +168,14 @@ func (o *Outside) findLostRemoval(ctx context.Context, t Target, ids []string, c
 
 // narrow takes an environment's targets from a row that also serves others, and
 // lists again to see that it serves those and nothing else.
-func (o *Outside) narrow(ctx context.Context, sc *checklist.Scope, d removal) error {
+func (a *API) narrow(ctx context.Context, sc *checklist.Scope, d removal) error {
 	return sc.Effect(ctx, loss(checklist.VariableNarrow, d), func(ctx context.Context) (checklist.Result, error) {
-		cause := o.Vercel.NarrowVariable(ctx, d.Target.Project, d.variable, d.keep)
+		cause := a.Vercel.NarrowVariable(ctx, d.Target.Project, d.variable, d.keep)
 		lost := (*vercel.UnknownOutcomeError)(nil)
 		if cause != nil && !errors.As(cause, &lost) {
 			return checklist.Result{}, cause
 		}
-		variables, err := o.Vercel.Variables(ctx, d.Target.Project)
+		variables, err := a.Vercel.Variables(ctx, d.Target.Project)
 		if err != nil {
 			return checklist.Result{}, errors.Join(unknown(cause), err)
 		}

@@ -14,12 +14,12 @@ import (
 // branch and custom environment. A row that also serves an environment outside the
 // session loses what is the session's. Unlike removeKey it waits for no other key
 // to be proved. It revokes nothing before the next deployment.
-type removeCompromised struct{ *Outside }
+type removeCompromised struct{ *API }
 
 // doomed lists what the session's environments lose of the key.
 func (r removeCompromised) doomed(ctx context.Context, sc *checklist.Scope) ([]removal, error) {
 	id := sc.Session.Key(checklist.OldKey)
-	now, err := r.behold(ctx, id.Variable(), r.Targets)
+	now, err := r.list(ctx, id.Variable(), r.Targets)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func (r removeCompromised) doomed(ctx context.Context, sc *checklist.Scope) ([]r
 
 // compromisedRows returns every row of a key that is in one of the environments,
 // with what it keeps elsewhere.
-func compromisedRows(now holding, id keygen.KeyID, environments []checklist.Environment, targets []Target) ([]removal, error) {
+func compromisedRows(now Listing, id keygen.KeyID, environments []checklist.Environment, targets []Target) ([]removal, error) {
 	var rows []removal
 	for _, t := range targets {
 		for _, v := range ofKey(now.variables[t.Project], id.Variable()) {
@@ -60,7 +60,7 @@ func (r removeCompromised) Plan(ctx context.Context, sc *checklist.Scope) (check
 		Risk:    checklist.Irreversible, Confirm: string(id),
 		Warnings: []string{"Nothing is revoked before the redeploy: running deployments go on accepting the key."},
 	}
-	now, err := r.behold(ctx, id.Variable(), r.Targets)
+	now, err := r.list(ctx, id.Variable(), r.Targets)
 	if err != nil {
 		return plan, err
 	}
@@ -83,7 +83,7 @@ func (r removeCompromised) Plan(ctx context.Context, sc *checklist.Scope) (check
 		shared = []string{fmt.Sprintf("Whether a shared variable of the team gives the key to the projects is not known: %v", err)}
 	}
 	plan.Warnings = append(plan.Warnings, shared...)
-	plan.Inventory = r.inventoryOf(now.variables, id)
+	plan.Inventory = r.inventory(now, id)
 	return plan, ctx.Err()
 }
 
@@ -122,5 +122,11 @@ func (r removeCompromised) Verify(ctx context.Context, sc *checklist.Scope) (che
 			evidence.Issues = append(evidence.Issues, fmt.Sprintf("the compromised secret stays in service elsewhere: %s", e))
 		}
 	}
-	return evidence, r.compareInventory(ctx, sc, id, &evidence)
+	return evidence, r.CompareInventory(ctx, sc, id, &evidence)
+}
+
+// Left implements Hosting.
+func (a *API) Left(ctx context.Context, sc *checklist.Scope) (int, error) {
+	rows, err := removeCompromised{a}.doomed(ctx, sc)
+	return len(rows), err
 }

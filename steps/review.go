@@ -60,7 +60,7 @@ func (e Exported) Evidence(command string) checklist.Evidence {
 // review verifies the last record and lists its open issues.
 type review struct {
 	checklist.LookOnly
-	*Outside
+	trail Trail
 }
 
 func (r review) Plan(context.Context, *checklist.Scope) (checklist.Plan, error) {
@@ -70,7 +70,7 @@ func (r review) Plan(context.Context, *checklist.Scope) (checklist.Plan, error) 
 }
 
 func (r review) Verify(ctx context.Context, _ *checklist.Scope) (checklist.Evidence, error) {
-	last, ok, err := r.Trail.Review(ctx)
+	last, ok, err := r.trail.Review(ctx)
 	if err != nil {
 		return checklist.Evidence{}, checklist.WithHint(fmt.Errorf("verify the last record: %w", err),
 			"run keyturn verify on the trail; a record that does not verify was changed after it was signed")
@@ -91,7 +91,7 @@ func (r review) Verify(ctx context.Context, _ *checklist.Scope) (checklist.Evide
 
 // exportRecord signs the record and appends it to the trail. The record pins
 // the journal up to the moment of the export.
-type exportRecord struct{ *Outside }
+type exportRecord struct{ trail Trail }
 
 func (x exportRecord) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	return checklist.Plan{Summary: "Sign the record and append it to the trail", Risk: checklist.Change, Actions: []checklist.Action{
@@ -100,26 +100,26 @@ func (x exportRecord) Plan(_ context.Context, sc *checklist.Scope) (checklist.Pl
 }
 
 func (x exportRecord) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
-	_, ok, err := x.Trail.Exported(ctx, sc.Session.ID())
+	_, ok, err := x.trail.Exported(ctx, sc.Session.ID())
 	return ok, err
 }
 
 func (x exportRecord) Do(ctx context.Context, sc *checklist.Scope) error {
 	return sc.Effect(ctx, checklist.Effect{Code: checklist.RecordExport}, func(ctx context.Context) (checklist.Result, error) {
-		exported, err := x.Trail.Export(ctx, sc.Session)
+		exported, err := x.trail.Export(ctx, sc.Session)
 		return checklist.Result{ID: exported.Dir}, err
 	})
 }
 
 func (x exportRecord) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
-	exported, ok, err := x.Trail.Exported(ctx, sc.Session.ID())
+	exported, ok, err := x.trail.Exported(ctx, sc.Session.ID())
 	if err != nil {
 		return checklist.Evidence{}, err
 	}
 	if !ok {
 		return checklist.Evidence{}, fmt.Errorf("the trail has no record of %s", sc.Session.ID())
 	}
-	if _, _, err := x.Trail.Review(ctx); err != nil {
+	if _, _, err := x.trail.Review(ctx); err != nil {
 		return checklist.Evidence{}, fmt.Errorf("verify the record just written: %w", err)
 	}
 	evidence := exported.Evidence("keyturn")

@@ -2,20 +2,26 @@ package steps
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"time"
 
 	"keyturn/checklist"
+	"keyturn/keygen"
 	"keyturn/steps/vercel"
 )
 
-// Serving returns a target's rows by the environment whose slots they fill. A
+// filled returns a target's rows by the environment whose slots they fill. A
 // row that fills slots of both is in both.
-func (o *Outside) Serving(ctx context.Context, t Target) (map[checklist.Environment][]vercel.Variable, error) {
-	rows, err := o.Vercel.Variables(ctx, t.Project)
+func (a *API) filled(ctx context.Context, t Target) (map[checklist.Environment][]vercel.Variable, error) {
+	rows, err := a.Vercel.Variables(ctx, t.Project)
 	if err != nil {
 		return nil, err
 	}
-	known, err := o.customsOf(ctx, t, rows)
+	known, err := CustomsOf(ctx, a.Vercel, t, rows)
+	if err == nil {
+		err = t.lacksCustoms(known)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -26,4 +32,25 @@ func (o *Outside) Serving(ctx context.Context, t Target) (map[checklist.Environm
 		})
 	}
 	return serving, nil
+}
+
+// InService implements Hosting: a key is in service since its first row was made.
+func (a *API) InService(ctx context.Context) (map[checklist.Environment]map[keygen.KeyID]time.Time, error) {
+	at := map[checklist.Environment]map[keygen.KeyID]time.Time{checklist.Staging: {}, checklist.Production: {}}
+	for _, t := range a.Targets {
+		filled, err := a.filled(ctx, t)
+		if err != nil {
+			return at, fmt.Errorf("look at the keys of %s: %w", t.Name, err)
+		}
+		for e, rows := range filled {
+			for _, v := range rows {
+				id, ok := keygen.ParseVariable(v.Key)
+				created := time.UnixMilli(v.CreatedAt).UTC()
+				if since, seen := at[e][id]; ok && (!seen || created.Before(since)) {
+					at[e][id] = created
+				}
+			}
+		}
+	}
+	return at, nil
 }

@@ -1,10 +1,8 @@
 package steps
 
 import (
-	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"keyturn/checklist"
 	"keyturn/steps/vercel"
@@ -104,34 +102,6 @@ func (c Customs) Slug(id string) string {
 	return id
 }
 
-// CustomsOf returns the ids of a target's custom environments, by slug. Vercel is
-// asked only where it matters: a slot names one, or a row is in one. A slot may
-// name one that is not among them.
-func (o *Outside) CustomsOf(ctx context.Context, t Target, rows []vercel.Variable) (map[string]string, error) {
-	inOne := slices.ContainsFunc(rows, func(v vercel.Variable) bool { return len(v.CustomEnvironmentIDs) > 0 })
-	if !inOne && len(t.namedCustoms()) == 0 {
-		return nil, nil
-	}
-	all, err := o.Vercel.CustomEnvironments(ctx, t.Project)
-	if err != nil {
-		return nil, err
-	}
-	found := map[string]string{}
-	for _, c := range all {
-		found[c.Slug] = c.ID
-	}
-	return found, nil
-}
-
-// customsOf is CustomsOf that refuses slots whose custom environment is not there.
-func (o *Outside) customsOf(ctx context.Context, t Target, rows []vercel.Variable) (Customs, error) {
-	found, err := o.CustomsOf(ctx, t, rows)
-	if err != nil {
-		return nil, err
-	}
-	return found, t.lacksCustoms(found)
-}
-
 // lacksCustoms refuses slots whose custom environment is not there: they cannot be
 // filled.
 func (t Target) lacksCustoms(known Customs) error {
@@ -155,63 +125,4 @@ func (t Target) namedCustoms() []string {
 		}
 	}
 	return slugs
-}
-
-// holding is what the targets' variables were when they were listed.
-type holding struct {
-	variables map[string][]vercel.Variable // by project
-	customs   map[string]Customs           // by project
-	at        time.Time                    // when the list was complete
-}
-
-// hold lists the variables of the targets, and the custom environments that the
-// rows of a key or the slots name. It refuses slots that cannot be filled.
-func (o *Outside) hold(ctx context.Context, key string, targets []Target) (holding, error) {
-	all, err := o.behold(ctx, key, targets)
-	for _, t := range targets {
-		if err == nil {
-			err = t.lacksCustoms(all.customs[t.Project])
-		}
-	}
-	return all, err
-}
-
-// behold is hold for a look, and for what waits for no configuration to be put
-// right.
-func (o *Outside) behold(ctx context.Context, key string, targets []Target) (holding, error) {
-	o.glance.show(time.Time{}, nil) // what was seen before is of no use any more
-	found := make([]holding, len(targets))
-	err := eachIndex(ctx, targets, func(ctx context.Context, i int, t Target) error {
-		variables, err := o.Vercel.Variables(ctx, t.Project)
-		if err != nil {
-			return err
-		}
-		known, err := o.CustomsOf(ctx, t, ofKey(variables, key))
-		found[i] = holding{variables: map[string][]vercel.Variable{t.Project: variables}, customs: map[string]Customs{t.Project: known}}
-		return err
-	})
-	all := holding{map[string][]vercel.Variable{}, map[string]Customs{}, o.Vercel.Now()}
-	if err != nil {
-		return all, err
-	}
-	for i, t := range targets {
-		all.variables[t.Project], all.customs[t.Project] = found[i].variables[t.Project], found[i].customs[t.Project]
-	}
-	return all, nil
-}
-
-// ofKey returns the rows of a key.
-func ofKey(variables []vercel.Variable, key string) []vercel.Variable {
-	return slices.DeleteFunc(slices.Clone(variables), func(v vercel.Variable) bool { return v.Key != key })
-}
-
-// untilFalse asks about targets, several at a time, until the answer for one is
-// no: most questions of the kind "is all done" need not look everywhere.
-func untilFalse(ctx context.Context, targets []Target, ask func(context.Context, []Target) (bool, error)) (bool, error) {
-	for some := range slices.Chunk(targets, concurrency) {
-		if yes, err := ask(ctx, some); !yes || err != nil {
-			return false, err
-		}
-	}
-	return true, nil
 }

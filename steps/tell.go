@@ -33,10 +33,18 @@ func (a audience) String() string {
 	return string(a)
 }
 
+// Messenger sends messages, by the webhook that the vault keeps or by the operator.
+type Messenger struct {
+	Vault vault.Vault
+	// Webhook has the details of the team's webhook, whose address is in the vault;
+	// the zero value has the defaults.
+	Webhook notify.Options
+}
+
 // notice is a message to people, as a step: posted to the team's webhook where
 // there is one, else by the operator.
 type notice struct {
-	*Outside
+	Messenger
 	to      audience
 	message func(*checklist.Scope) notify.Message
 }
@@ -94,17 +102,17 @@ func toldWords(sc *checklist.Scope, to audience) string {
 }
 
 // tell sends a message, or lets the operator send it.
-func (o *Outside) tell(ctx context.Context, sc *checklist.Scope, to audience, m notify.Message) error {
-	hook, err := o.webhook(ctx, sc)
+func (ms Messenger) tell(ctx context.Context, sc *checklist.Scope, to audience, m notify.Message) error {
+	hook, err := ms.webhook(ctx, sc)
 	if hook == nil {
 		note := ""
 		if err != nil { // nobody waits for a webhook to be mended
 			note = "The webhook cannot be used: " + err.Error() + ".\n\n"
 		}
-		return o.byHand(ctx, sc, to, note, m)
+		return ms.byHand(ctx, sc, to, note, m)
 	}
 	if postEffect(sc, to).Among(sc.Pending()) {
-		if arrived, err := o.lookInChannel(ctx, sc, m); err != nil || arrived {
+		if arrived, err := ms.lookInChannel(ctx, sc, m); err != nil || arrived {
 			return err
 		}
 	}
@@ -119,34 +127,42 @@ func (o *Outside) tell(ctx context.Context, sc *checklist.Scope, to audience, m 
 	case err != nil:
 		return err
 	case a.Text == sendByHand:
-		return o.byHand(ctx, sc, to, "", m)
+		return ms.byHand(ctx, sc, to, "", m)
 	case a.Text != sendPost:
 		return fmt.Errorf("%q is none of the choices", a.Text)
 	}
-	return o.post(ctx, sc, hook, to, m)
+	return ms.post(ctx, sc, hook, to, m)
 }
 
 // post posts a message. Where its answer is lost, the operator looks in the
 // channel; it is not posted again before they have said that it is not there.
-func (o *Outside) post(ctx context.Context, sc *checklist.Scope, hook *notify.Slack, to audience, m notify.Message) error {
+func (ms Messenger) post(ctx context.Context, sc *checklist.Scope, hook *notify.Slack, to audience, m notify.Message) error {
 	for {
 		err := sc.Effect(ctx, postEffect(sc, to), func(ctx context.Context) (checklist.Result, error) {
-			return checklist.Result{}, unknown(hook.Post(ctx, m))
+			return checklist.Result{}, lostMessage(hook.Post(ctx, m))
 		})
 		switch {
 		case err == nil, ctx.Err() != nil:
 			return err
 		case !errors.Is(err, checklist.ErrUnknown):
-			return o.byHand(ctx, sc, to, "Slack did not take it: "+err.Error()+".\n\n", m)
+			return ms.byHand(ctx, sc, to, "Slack did not take it: "+err.Error()+".\n\n", m)
 		}
-		if arrived, err := o.lookInChannel(ctx, sc, m); err != nil || arrived {
+		if arrived, err := ms.lookInChannel(ctx, sc, m); err != nil || arrived {
 			return err
 		}
 	}
 }
 
+// lostMessage marks an answer that Slack did not give for the engine.
+func lostMessage(err error) error {
+	if errors.Is(err, notify.ErrUnknown) {
+		return fmt.Errorf("%w: %w", checklist.ErrUnknown, err)
+	}
+	return err
+}
+
 // lookInChannel asks whether a message arrived whose answer was lost.
-func (o *Outside) lookInChannel(ctx context.Context, sc *checklist.Scope, m notify.Message) (arrived bool, err error) {
+func (ms Messenger) lookInChannel(ctx context.Context, sc *checklist.Scope, m notify.Message) (arrived bool, err error) {
 	a, err := sc.Ask(ctx, checklist.Question{
 		Kind: checklist.Choose, Asked: checklist.Asked{ID: "arrived"}, Title: "Is the message in the channel?",
 		Body: "It was sent to Slack, and the answer was lost. Look in the channel for:\n\n" + m.String(),
@@ -165,7 +181,7 @@ func (o *Outside) lookInChannel(ctx context.Context, sc *checklist.Scope, m noti
 func askedPosted() checklist.Asked { return checklist.Asked{ID: "posted"} }
 
 // byHand lets the operator send a message and say so.
-func (o *Outside) byHand(ctx context.Context, sc *checklist.Scope, to audience, note string, m notify.Message) error {
+func (ms Messenger) byHand(ctx context.Context, sc *checklist.Scope, to audience, note string, m notify.Message) error {
 	a, err := sc.Ask(ctx, checklist.Question{
 		Kind: checklist.Confirm, Asked: askedPosted(), Default: checklist.No,
 		Title: fmt.Sprintf("Have you posted this to %s?", to),
@@ -182,15 +198,15 @@ func (o *Outside) byHand(ctx context.Context, sc *checklist.Scope, to audience, 
 
 // webhook returns the team's webhook, and nil where the vault keeps none or it
 // cannot be used.
-func (o *Outside) webhook(ctx context.Context, sc *checklist.Scope) (*notify.Slack, error) {
-	address, _, err := o.Vault.Get(ctx, webhookItem)
+func (m Messenger) webhook(ctx context.Context, sc *checklist.Scope) (*notify.Slack, error) {
+	address, _, err := m.Vault.Get(ctx, webhookItem)
 	if errors.Is(err, vault.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	options := o.Webhook
+	options := m.Webhook
 	options.LoopbackOnly = sc.Session.Opening.Sandbox
 	options.OnWait = func(_ context.Context, reason string, d time.Duration) {
 		sc.Report(checklist.Progress{Words: "waiting to post: " + reason, Until: sc.Now().Add(d)})

@@ -13,10 +13,13 @@ import (
 	"keyturn/steps/requestlog"
 )
 
+// Requests is the log of the requests that the services got.
+type Requests struct{ Log requestlog.Source }
+
 // traffic reads an environment's request log without Keyturn's own probes,
 // which use every key on purpose.
-func (o *Outside) traffic(ctx context.Context, e checklist.Environment, since, until time.Time) (requestlog.Log, error) {
-	log, err := o.Log.Read(ctx, string(e), since, until)
+func (rq Requests) traffic(ctx context.Context, e checklist.Environment, since, until time.Time) (requestlog.Log, error) {
+	log, err := rq.Log.Read(ctx, string(e), since, until)
 	if err != nil {
 		return log, fmt.Errorf("read the request log of %s: %w", e, err)
 	}
@@ -59,18 +62,24 @@ func passedAt(sc *checklist.Scope, itemID string) (time.Time, error) {
 // day is how far back usage is counted.
 const day = 24 * time.Hour
 
+// Meter measures on the request log.
+type Meter struct {
+	Requests
+	Now func() time.Time
+}
+
 // Measure implements checklist.Meter on the request log of production.
-func (o *Outside) Measure(ctx context.Context, s *checklist.Session, m checklist.Metric) (checklist.Reading, error) {
-	now := o.Prober.Now().UTC()
-	log, err := o.traffic(ctx, checklist.Production, now.Add(-day), now)
+func (m Meter) Measure(ctx context.Context, s *checklist.Session, metric checklist.Metric) (checklist.Reading, error) {
+	now := m.Now().UTC()
+	log, err := m.traffic(ctx, checklist.Production, now.Add(-day), now)
 	if err != nil {
 		return checklist.Reading{}, err
 	}
 	if err := speaks(log, now); err != nil {
 		return checklist.Reading{}, err
 	}
-	reading := checklist.Reading{Metric: m, At: now}
-	switch m {
+	reading := checklist.Reading{Metric: metric, At: now}
+	switch metric {
 	case checklist.OldKeyRequests:
 		stragglers := requestlog.Stragglers(log, s.Key(checklist.OldKey))
 		for _, st := range stragglers {
@@ -84,7 +93,7 @@ func (o *Outside) Measure(ctx context.Context, s *checklist.Session, m checklist
 			reading.Detail = "most often " + failures.Causes[0].Name
 		}
 	default:
-		return reading, fmt.Errorf("metric %q is not known", m)
+		return reading, fmt.Errorf("metric %q is not known", metric)
 	}
 	return reading, nil
 }
@@ -185,7 +194,7 @@ func bar(part, whole int) string {
 // say that they have been told to move.
 type updateClients struct {
 	checklist.AskOnly
-	*Outside
+	Requests
 }
 
 // clientsOf returns the environment whose clients have to move: production,
@@ -244,7 +253,7 @@ func (u updateClients) Verify(ctx context.Context, sc *checklist.Scope) (checkli
 // monitor takes readings during the dual-key days, and passes once they are over.
 type monitor struct {
 	checklist.LookOnly
-	*Outside
+	Requests
 }
 
 func (m monitor) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -299,7 +308,7 @@ const usageWindow = time.Hour
 // verifyUsage proves that nobody used the old key since it was removed.
 type verifyUsage struct {
 	checklist.LookOnly
-	*Outside
+	Requests
 }
 
 func (v verifyUsage) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -344,7 +353,7 @@ func (v verifyUsage) Verify(ctx context.Context, sc *checklist.Scope) (checklist
 // confirmNoErrors reads a day of requests without the old key.
 type confirmNoErrors struct {
 	checklist.LookOnly
-	*Outside
+	Requests
 }
 
 func (c confirmNoErrors) Plan(context.Context, *checklist.Scope) (checklist.Plan, error) {

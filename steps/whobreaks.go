@@ -3,7 +3,6 @@ package steps
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"keyturn/keygen"
 	"keyturn/steps/probe"
 	"keyturn/steps/requestlog"
-	"keyturn/vault"
 )
 
 // breakWindow is how far back "now" reaches when requests are counted.
@@ -31,13 +29,13 @@ type Breakage struct {
 
 // WhoBreaks counts the requests that sign with a key now. A log that cannot be
 // read is a problem and no error: nobody waits for a log while a key is abused.
-func (o *Outside) WhoBreaks(ctx context.Context, id keygen.KeyID, environments []checklist.Environment, now time.Time) Breakage {
+func (r Requests) WhoBreaks(ctx context.Context, id keygen.KeyID, environments []checklist.Environment, now time.Time) Breakage {
 	b := Breakage{Table: checklist.Table{
 		Title: fmt.Sprintf("Requests with %s", id), Columns: []string{"Environment", "Sender", "An hour", "Share"},
 	}}
 	for _, e := range environments {
 		since := now.Add(-breakWindow).Truncate(time.Hour)
-		log, err := o.traffic(ctx, e, since, now)
+		log, err := r.traffic(ctx, e, since, now)
 		if err == nil {
 			err = speaks(log, now)
 		}
@@ -81,7 +79,8 @@ func hourly(total int, hours float64) string {
 // vault's copy of it is the one in service.
 type seeWhoBreaks struct {
 	checklist.LookOnly
-	*Outside
+	Services
+	Requests
 }
 
 func (w seeWhoBreaks) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -146,16 +145,6 @@ func (w seeWhoBreaks) compareCopy(ctx context.Context, sc *checklist.Scope, e ch
 		evidence.Facts[seenFact(e)] = yes
 	}
 	return nil
-}
-
-// compromised returns the vault's copy of the compromised key; held is false
-// when the vault has none that it can give.
-func (o *Outside) compromised(ctx context.Context, sc *checklist.Scope, e checklist.Environment) (secret keygen.Secret, held bool, err error) {
-	secret, err = o.secret(ctx, sc.Session, e, checklist.OldKey)
-	if errors.Is(err, vault.ErrNotFound) || errors.Is(err, vault.ErrSealed) {
-		return keygen.Secret{}, false, nil
-	}
-	return secret, err == nil, err
 }
 
 // seenFact names the fact that the vault's copy of the compromised key was

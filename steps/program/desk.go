@@ -288,31 +288,12 @@ func keyOf(name vault.Name) (checklist.Environment, keygen.KeyID, bool) {
 	return e, id, err == nil && (e == checklist.Staging || e == checklist.Production)
 }
 
-// served returns since when each key is at Vercel, by environment.
+// served returns since when each key is in service, by environment.
 func (p *Program) served(ctx context.Context) (served, error) {
-	at := served{checklist.Staging: {}, checklist.Production: {}}
 	if p.watched != nil {
-		return at, nil
+		return served{checklist.Staging: {}, checklist.Production: {}}, nil
 	}
-	if p.byHand() {
-		return p.acceptedKeys(ctx)
-	}
-	for _, t := range p.outside.Targets {
-		serving, err := p.outside.Serving(ctx, t)
-		if err != nil {
-			return at, fmt.Errorf("look at the keys of %s: %w", t.Name, err)
-		}
-		for e, rows := range serving {
-			for _, v := range rows {
-				id, ok := keygen.ParseVariable(v.Key)
-				created := time.UnixMilli(v.CreatedAt).UTC()
-				if since, seen := at[e][id]; ok && (!seen || created.Before(since)) {
-					at[e][id] = created
-				}
-			}
-		}
-	}
-	return at, nil
+	return p.outside.Hosting().InService(ctx)
 }
 
 // Begin opens a new session of a checklist.

@@ -213,7 +213,7 @@ func (d *doctor) target(ctx context.Context, api *vercel.Client, t steps.Target,
 			return
 		}
 	}
-	if k.customs, err = (&steps.Outside{Vercel: api}).CustomsOf(ctx, t, ours(k.variables)); err != nil {
+	if k.customs, err = steps.CustomsOf(ctx, api, t, ours(k.variables)); err != nil {
 		d.add(what, "", err)
 		return
 	}

@@ -2,12 +2,10 @@ package program
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
 
-	"keyturn/checklist"
 	"keyturn/keygen"
 	"keyturn/steps"
 	"keyturn/steps/clipboard"
@@ -51,19 +49,4 @@ func (n noClipboard) Notice(time.Duration) string {
 
 func (n noClipboard) Put(context.Context, keygen.Secret, time.Duration) (func(context.Context) error, error) {
 	return nil, n.why
-}
-
-// acceptedKeys is served where nobody can look at Vercel: the keys of the vault
-// that a service accepts, since they were made.
-func (p *Program) acceptedKeys(ctx context.Context) (served, error) {
-	at := served{}
-	var errs []error
-	for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {
-		keys, err := p.outside.Accepted(ctx, e)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("ask which keys are in service in %s: %w", e, err))
-		}
-		at[e] = keys
-	}
-	return at, errors.Join(errs...)
 }

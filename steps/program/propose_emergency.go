@@ -119,7 +119,7 @@ func chooseWhere(ctx context.Context, id keygen.KeyID, at served, op checklist.O
 
 // chooseOrder shows who breaks, and asks what comes first.
 func (p *Program) chooseOrder(ctx context.Context, o checklist.Opening, op checklist.Operator) (grace bool, err error) {
-	broken := p.outside.WhoBreaks(ctx, o.Old, o.Environments, p.clock())
+	broken := p.outside.Requests().WhoBreaks(ctx, o.Old, o.Environments, p.clock())
 	a, err := op.Ask(ctx, checklist.Question{
 		Kind: checklist.Choose, Title: fmt.Sprintf("Revoke %s now?", o.Old), Default: checklist.ChoiceNow,
 		Body: "Whoever signs with it is refused once it is revoked.\n" + strings.Join(broken.Words, "\n"),

@@ -1,0 +1,73 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"keyturn/checklist"
+	"keyturn/keygen"
+	"keyturn/steps/vercel"
+)
+
+func (d *Dashboard) Add(role checklist.Role) Adder             { return handAdd{d, role} }
+func (d *Dashboard) Remove(role checklist.Role) checklist.Step { return handRemove{d, role} }
+func (d *Dashboard) Revoke() checklist.Step                    { return handRemoveCompromised{d} }
+func (d *Dashboard) Redeploy() checklist.Step                  { return handRedeploy{d} }
+func (d *Dashboard) Older() checklist.Step                     { return handOlder{Dashboard: d} }
+func (d *Dashboard) KeepName() checklist.Step                  { return handDefault{Services: d.Services} }
+
+// Serving implements Deployments: nobody can see it.
+func (d *Dashboard) Serving(context.Context, Place) (Deployment, bool, error) {
+	return Deployment{}, false, nil
+}
+
+// Apart implements Deployments: nobody knows the own address of a deployment.
+func (d *Dashboard) Apart(Place) []Place { return nil }
+
+// List implements Hosting: any key may have rows anywhere.
+func (d *Dashboard) List(context.Context) (Listing, error) { return Listing{unseen: true}, nil }
+
+// Made implements Hosting.
+func (d *Dashboard) Made(context.Context, Place) ([]vercel.Deployment, error) {
+	return nil, &UnseenError{d.Address}
+}
+
+// Left implements Hosting. The operator has said that nothing is left.
+func (d *Dashboard) Left(context.Context, *checklist.Scope) (int, error) { return 0, nil }
+
+// Served implements Hosting: it is the services' answers that count.
+func (d *Dashboard) Served(ctx context.Context, sc *checklist.Scope) (bool, error) {
+	return d.acceptedEverywhere(ctx, sc, checklist.NewKey) == nil, ctx.Err()
+}
+
+// Redeployed implements Hosting.
+func (d *Dashboard) Redeployed(context.Context, *checklist.Scope) (map[string]string, error) {
+	return nil, nil
+}
+
+// CompareInventory implements Hosting: there is no inventory to compare.
+func (d *Dashboard) CompareInventory(context.Context, *checklist.Scope, keygen.KeyID, *checklist.Evidence) error {
+	return nil
+}
+
+// Observe implements checklist.Observer: nothing can be observed.
+func (d *Dashboard) Observe(context.Context, *checklist.Session) (map[string]string, error) {
+	return map[string]string{}, nil
+}
+
+// InService implements Hosting: the keys of the vault that a service accepts, since
+// they were made.
+func (d *Dashboard) InService(ctx context.Context) (map[checklist.Environment]map[keygen.KeyID]time.Time, error) {
+	at := map[checklist.Environment]map[keygen.KeyID]time.Time{}
+	var errs []error
+	for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {
+		keys, err := d.Accepted(ctx, e)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("ask which keys are in service in %s: %w", e, err))
+		}
+		at[e] = keys
+	}
+	return at, errors.Join(errs...)
+}
