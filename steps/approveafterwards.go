@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"keyturn/checklist"
+	"keyturn/checklist/record"
 )
 
 // approveAfterwards gets the consent that an emergency did not wait for, and puts
 // it beside the record, which is signed already.
 type approveAfterwards struct {
-	trail    Trail
-	sessions Journals
+	trail    LateTrail
+	sessions Journal
 }
 
 func (a approveAfterwards) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -61,7 +62,7 @@ func (a approveAfterwards) Do(ctx context.Context, sc *checklist.Scope) error {
 }
 
 // signed returns approvals with the texts that were signed, which the journal has.
-func (a approveAfterwards) signed(ctx context.Context, sc *checklist.Scope, approvals []checklist.Approval) ([]Signed, error) {
+func (a approveAfterwards) signed(ctx context.Context, sc *checklist.Scope, approvals []checklist.Approval) ([]record.Late, error) {
 	events, err := a.sessions.Events(ctx, sc.Session.ID())
 	if err != nil {
 		return nil, fmt.Errorf("read the request that was signed: %w", err)
@@ -72,9 +73,9 @@ func (a approveAfterwards) signed(ctx context.Context, sc *checklist.Scope, appr
 			texts[e.Request.ID] = e.Request.Text
 		}
 	}
-	var all []Signed
+	var all []record.Late
 	for _, o := range approvals {
-		all = append(all, Signed{Request: texts[o.Request], Signature: o.Signature})
+		all = append(all, record.Late{Request: texts[o.Request], Signature: o.Signature})
 	}
 	return all, nil
 }
@@ -92,4 +93,22 @@ func (a approveAfterwards) Verify(ctx context.Context, sc *checklist.Scope) (che
 	}
 	return checklist.Evidence{Summary: fmt.Sprintf("approved afterwards by %s (required: %d); the record verifies with it",
 		strings.Join(by, " and "), sc.Session.Required())}, nil
+}
+
+// LateTrail keeps what second persons sign beside a record that is signed already.
+type LateTrail interface {
+	// Exported returns the record of a session; ok is false when there is none.
+	Exported(ctx context.Context, session string) (exported record.Pinned, ok bool, err error)
+	// ApproveLate puts the consent of second persons beside the record of a session.
+	// It replaces what is there.
+	ApproveLate(ctx context.Context, session string, all []record.Late) error
+	// ApprovedLate verifies the record of a session with the consent beside it, and
+	// returns who gave it. ok is true when as many people agreed as the session
+	// requires, and all that is there verifies.
+	ApprovedLate(ctx context.Context, session string) (by []string, ok bool, err error)
+}
+
+// Journal gives a session's events.
+type Journal interface {
+	Events(ctx context.Context, id string) ([]checklist.Event, error)
 }

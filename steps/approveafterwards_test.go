@@ -14,6 +14,7 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/checklist/checklisttest"
+	"keyturn/checklist/record"
 	"keyturn/steps"
 	"keyturn/steps/approval"
 )
@@ -22,10 +23,10 @@ import (
 type lateTrail struct {
 	steps.Trail
 	people   people
-	record   steps.Exported
+	record   record.Pinned
 	required int
 	err      error // of the next ApproveLate
-	beside   []steps.Signed
+	beside   []record.Late
 }
 
 func newLateTrail(p people, required int) *lateTrail {
@@ -33,16 +34,16 @@ func newLateTrail(p people, required int) *lateTrail {
 		sum := sha256.Sum256([]byte(text))
 		return hex.EncodeToString(sum[:])
 	}
-	return &lateTrail{people: p, required: required, record: steps.Exported{
-		Dir: "trail/000007", Seq: 7, Digest: digest("record"), Events: 40, Journal: digest("event 40"),
+	return &lateTrail{people: p, required: required, record: record.Pinned{
+		Exported: record.Exported{Dir: "trail/000007", Seq: 7, Digest: digest("record")}, Events: 40, Journal: digest("event 40"),
 	}}
 }
 
-func (l *lateTrail) Exported(context.Context, string) (steps.Exported, bool, error) {
+func (l *lateTrail) Exported(context.Context, string) (record.Pinned, bool, error) {
 	return l.record, true, nil
 }
 
-func (l *lateTrail) ApproveLate(_ context.Context, _ string, all []steps.Signed) error {
+func (l *lateTrail) ApproveLate(_ context.Context, _ string, all []record.Late) error {
 	if err := l.err; err != nil {
 		l.err = nil
 		return err
@@ -152,7 +153,7 @@ func TestApprovalOfAnotherRecord(t *testing.T) {
 	s, trail := newLateStage(t, 1, func(p people) steps.Second { return signing(p.grace) })
 	other := trail.record
 	other.Digest = trailID
-	s.config.Approver.(*steps.Approver).Exported = func(context.Context, string) (steps.Exported, bool, error) { return other, true, nil }
+	s.config.Approver.(*steps.Approver).Exported = func(context.Context, string) (record.Pinned, bool, error) { return other, true, nil }
 	require.ErrorContains(t, s.engine.Run(t.Context(), late, checklisttest.NewScript(t)), "the trail does not have the record")
 	assert.Empty(t, s.engine.Session().Requests)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"keyturn/checklist"
+	"keyturn/checklist/record"
 	"keyturn/keygen/sshsig"
 	"keyturn/steps/approval"
 )
@@ -30,8 +31,8 @@ type Approver struct {
 	Requester string                        // principal of the operator, who also signs the record
 	Key       func(context.Context) (sshsig.Key, error)
 	// Exported finds the record of a session that is approved afterwards: see
-	// Trail. It may be nil where no session ends before its approval.
-	Exported func(ctx context.Context, session string) (Exported, bool, error)
+	// LateTrail. It may be nil where no session ends before its approval.
+	Exported func(ctx context.Context, session string) (record.Pinned, bool, error)
 	// Others returns the realm's sessions, to say which one an answer belongs to
 	// that fits no request of its own session. It may be nil.
 	Others func(context.Context) ([]*checklist.Session, error)

@@ -80,9 +80,13 @@ func (a audit) Do(ctx context.Context, sc *checklist.Scope) error {
 	}
 	effect := checklist.Effect{Code: checklist.AuditExport, Key: id, Object: a.folder(sc)}
 	return sc.Effect(ctx, effect, func(context.Context) (checklist.Result, error) {
-		return checklist.Result{Note: fmt.Sprintf("%d rows", len(rows))}, errors.Join(
-			replaceFile(filepath.Join(a.folder(sc), auditCSV), table),
-			replaceFile(filepath.Join(a.folder(sc), auditJSONL), lines))
+		result := checklist.Result{Note: fmt.Sprintf("%d rows", len(rows))}
+		if err := durable.MkdirAll(a.folder(sc)); err != nil {
+			return result, err
+		}
+		return result, errors.Join(
+			durable.WriteFile(filepath.Join(a.folder(sc), auditCSV), table),
+			durable.WriteFile(filepath.Join(a.folder(sc), auditJSONL), lines))
 	})
 }
 
@@ -125,7 +129,7 @@ func askedSilent(e checklist.Environment) checklist.Asked {
 // accept asks whether to go on with a log that proves nothing, such as that of
 // a staging service that nobody uses.
 func (a audit) accept(ctx context.Context, sc *checklist.Scope, e checklist.Environment, log requestlog.Log) error {
-	silent := speaks(log, sc.Now())
+	silent := requireFresh(log, sc.Now())
 	if silent == nil {
 		return nil
 	}
@@ -279,13 +283,4 @@ func auditTable(id keygen.KeyID, rows []auditRow) (table checklist.Table, total 
 		})
 	}
 	return table, total
-}
-
-// replaceFile writes a file that only its owner can read, so that a crash
-// leaves the old one or the new one.
-func replaceFile(path string, text []byte) error {
-	if err := durable.MkdirAll(filepath.Dir(path)); err != nil {
-		return err
-	}
-	return durable.WriteFile(path, text)
 }

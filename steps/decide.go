@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"keyturn/checklist"
+	"keyturn/checklist/record"
 	"keyturn/steps/probe"
 	"keyturn/steps/requestlog"
 	"keyturn/vault"
@@ -357,5 +358,5 @@ func (d decide) verifyAbandoned(ctx context.Context, sc *checklist.Scope, facts 
 
 // Exports knows which sessions have a record.
 type Exports interface {
-	Exported(ctx context.Context, session string) (exported Exported, ok bool, err error)
+	Exported(ctx context.Context, session string) (exported record.Pinned, ok bool, err error)
 }

@@ -61,7 +61,7 @@ func (v investigate) Verify(ctx context.Context, sc *checklist.Scope) (checklist
 		if events, err = v.Sessions.Events(ctx, parent.ID()); err != nil {
 			return evidence, fmt.Errorf("read the time line of %s: %w", parent.ID(), err)
 		}
-		removed = removals(parent, events)
+		removed = removalsOf(parent, events)
 	}
 	used, causes := v.failures(ctx, sc, since, &evidence)
 	wrong, err := v.newKey(ctx, sc, &evidence)

@@ -109,14 +109,3 @@ func CustomsOf(ctx context.Context, api *vercel.Client, t Target, rows []vercel.
 func ofKey(variables []vercel.Variable, key string) []vercel.Variable {
 	return slices.DeleteFunc(slices.Clone(variables), func(v vercel.Variable) bool { return v.Key != key })
 }
-
-// untilFalse asks about targets, several at a time, until the answer for one is
-// no: most questions of the kind "is all done" need not look everywhere.
-func untilFalse(ctx context.Context, targets []Target, ask func(context.Context, []Target) (bool, error)) (bool, error) {
-	for some := range slices.Chunk(targets, concurrency) {
-		if yes, err := ask(ctx, some); !yes || err != nil {
-			return false, err
-		}
-	}
-	return true, nil
-}

@@ -35,7 +35,7 @@ func (a *API) Observe(ctx context.Context, s *checklist.Session) (map[string]str
 	seen := map[string]string{}
 	for _, t := range bound.Targets {
 		for _, v := range ours(all.variables[t.Project]) {
-			if !t.inEnvironments(v, s.Environments()) {
+			if !inEnvironments(t, v, s.Environments()) {
 				continue
 			}
 			seen[checklist.VariableSubject(t.Name, v.Key, v.ID)] = rowState(v)
@@ -58,13 +58,27 @@ func rowState(v vercel.Variable) string {
 }
 
 // inEnvironments reports whether a row serves one of the environments.
-func (t Target) inEnvironments(v vercel.Variable, environments []checklist.Environment) bool {
+func inEnvironments(t Target, v vercel.Variable, environments []checklist.Environment) bool {
 	for _, e := range environments {
 		takes, _ := t.Divide(v, nil, e)
 		custom := slices.ContainsFunc(t.SlotsOf(e), func(s Slot) bool { return s.CustomEnvironment != "" })
 		if len(takes.Targets) > 0 || custom && len(v.CustomEnvironmentIDs) > 0 {
 			return true
 		}
+	}
+	return false
+}
+
+// Concerns reports whether an effect of any session is about a subject of
+// Observe: a row of the same target and the same key.
+func Concerns(e checklist.Effect, subject string) bool {
+	target, variable, _, ok := checklist.ParseVariable(subject)
+	if !ok || e.Target != target || e.Key == "" || e.Key.Variable() != variable {
+		return false
+	}
+	switch e.Code {
+	case checklist.VariableCreate, checklist.VariableDelete, checklist.VariableNarrow:
+		return true
 	}
 	return false
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"keyturn/checklist"
-	"keyturn/keygen"
 	"keyturn/steps/notify"
 	"keyturn/steps/paper"
 	"keyturn/steps/probe"
@@ -52,21 +51,10 @@ type Outside struct {
 	last *LastListing // of the catalog that has these clients
 }
 
-// Sessions is what a step may know and change of the realm's other sessions.
-type Sessions interface {
-	// Session returns a snapshot of a session.
-	Session(ctx context.Context, id string) (*checklist.Session, error)
-	// Events returns a session's events, for a time line.
-	Events(ctx context.Context, id string) ([]checklist.Event, error)
-	// Compromised returns the session that revoked a key of an environment as
-	// compromised; ok is false when none has.
-	Compromised(ctx context.Context, id keygen.KeyID, e checklist.Environment) (session string, ok bool, err error)
-	// RolledBack writes into a session that another put its old key back: items
-	// from itemID on are open again ("" for none), and the outside looks as seen
-	// says.
-	RolledBack(ctx context.Context, id, itemID, by string, seen map[string]string) error
-	// Abandon ends a session with a reason.
-	Abandon(ctx context.Context, id, reason string) error
+// Trail is where the signed records of finished sessions are kept.
+type Trail interface {
+	PaperTrail
+	LateTrail
 }
 
 // Hand is what an operator needs who works in Vercel's dashboard.

@@ -53,21 +53,21 @@ func (sv Services) atOwnAddress(ctx context.Context, sc *checklist.Scope, s Plac
 	if proof.report, err = suite.Run(ctx, nil); err != nil {
 		return proof, err
 	}
-	proof.door, proof.why = shut(proof.report, alias)
+	proof.door, proof.why = blockedBy(proof.report, alias)
 	if proof.door == open && proof.report.Failed() {
 		return proof, failure(sc, fmt.Sprintf("%s (%s at %s)", s, proof.deployment.ID, suite.URL), s.Environment, proof.report)
 	}
 	return proof, nil
 }
 
-// shut says whether something answered in the place of a deployment at its own
+// blockedBy says whether something answered in the place of a deployment at its own
 // address, and what it was, for people. Vercel protects these addresses by default, and
 // not that of production.
 //
 // Not every gate says that it is one. But where each judgement at the environment's
 // address names the deployment it is of, refusals of everything that name none are
 // none of the service's.
-func shut(own, alias probe.Report) (is door, why string) {
+func blockedBy(own, alias probe.Report) (is door, why string) {
 	accepted := slices.ContainsFunc(own.Rows, func(row probe.Row) bool { return row.Got == probe.GotAccepted })
 	stranger := !accepted && len(own.Deployments()) == 0 && namesItself(alias)
 	for _, row := range own.Rows {
@@ -138,7 +138,7 @@ func tellOwn(all []ownProof, evidence *checklist.Evidence) {
 		evidence.Tables = append(evidence.Tables, t)
 	}
 	for _, t := range protected {
-		evidence.Issues = append(evidence.Issues, t.closedDoor())
+		evidence.Issues = append(evidence.Issues, closedDoor(t))
 	}
 	if len(unproved) > 0 {
 		evidence.Summary += "; not proved: " + strings.Join(unproved, ", ")
@@ -164,7 +164,7 @@ func (sv Services) unaskable(cells []Place) []string {
 
 // closedDoor says, the same for every environment, how a target's deployments can
 // be asked at their own addresses.
-func (t Target) closedDoor() string {
+func closedDoor(t Target) string {
 	words := fmt.Sprintf("something in front of the deployments of %s, such as Vercel's deployment protection, answers in their place at their own addresses, so that nothing was proved there: ", t.Name)
 	if !t.Bypass.IsZero() {
 		return words + fmt.Sprintf("the bypass secret did not pass it; make one in the project's settings (Deployment Protection, Protection Bypass for Automation) and store it with keyturn login bypass %s", t.Project)

@@ -168,7 +168,7 @@ func (p prove) evidence(sc *checklist.Scope, cells []Place, proofs []proof) chec
 			evidence.Facts[checklist.Fact(before, e, k.role)] = ""
 			evidence.Facts[checklist.Fact(now, e, k.role)] = ""
 			if asked && whole {
-				evidence.Facts[checklist.Fact(now, e, k.role)] = provedBy(proved[e])
+				evidence.Facts[checklist.Fact(now, e, k.role)] = proofWords(proved[e])
 			}
 		}
 	}
@@ -187,9 +187,9 @@ func (p prove) evidence(sc *checklist.Scope, cells []Place, proofs []proof) chec
 // yes is the value of a fact that says nothing but that it holds.
 const yes = "yes"
 
-// provedBy is the value of a fact that deployments proved: their ids, separated by
+// proofWords is the value of a fact that deployments proved: their ids, separated by
 // commas.
-func provedBy(deployments []string) string {
+func proofWords(deployments []string) string {
 	if len(deployments) == 0 { // a service need not say which one it is
 		return yes
 	}

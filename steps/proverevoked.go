@@ -234,7 +234,7 @@ func (p proveRevoked) evidence(sc *checklist.Scope, cells []Place, found []revoc
 		evidence.Facts[checklist.Fact(checklist.FactAccepted, c.Environment, checklist.OldKey)] = ""
 		evidence.Facts[checklist.Fact(checklist.FactRefused, c.Environment, checklist.OldKey)] = ""
 		if deployments, ok := proved[c.Environment]; ok {
-			evidence.Facts[checklist.Fact(checklist.FactRefused, c.Environment, checklist.OldKey)] = provedBy(deployments)
+			evidence.Facts[checklist.Fact(checklist.FactRefused, c.Environment, checklist.OldKey)] = proofWords(deployments)
 		}
 	}
 	return evidence

@@ -5,28 +5,19 @@ import (
 	"fmt"
 
 	"keyturn/checklist"
+	"keyturn/checklist/record"
 )
 
-// Trail is where the signed records of finished sessions are kept.
-type Trail interface {
+// PaperTrail is where the signed records of finished sessions are kept.
+type PaperTrail interface {
 	// Review verifies the last record and returns it in words, with its open
 	// issues. An empty trail has no record: ok is false.
 	Review(ctx context.Context) (last Reviewed, ok bool, err error)
 	// Exported returns the record of a session; ok is false when there is none.
-	Exported(ctx context.Context, session string) (exported Exported, ok bool, err error)
+	Exported(ctx context.Context, session string) (exported record.Pinned, ok bool, err error)
 	// Export signs and appends the record of a session.
-	Export(ctx context.Context, s *checklist.Session) (Exported, error)
-	// ApproveLate puts the consent of second persons beside the record of a session.
-	// It replaces what is there.
-	ApproveLate(ctx context.Context, session string, all []Signed) error
-	// ApprovedLate verifies the record of a session with the consent beside it, and
-	// returns who gave it. ok is true when as many people agreed as the session
-	// requires, and all that is there verifies.
-	ApprovedLate(ctx context.Context, session string) (by []string, ok bool, err error)
+	Export(ctx context.Context, s *checklist.Session) (record.Pinned, error)
 }
-
-// Signed is the text of a request for approval, and a signature over it.
-type Signed struct{ Request, Signature string }
 
 // Reviewed is a record that has been verified.
 type Reviewed struct {
@@ -35,32 +26,10 @@ type Reviewed struct {
 	Issues []string
 }
 
-// Exported is a record that has been written.
-type Exported struct {
-	Dir    string
-	Head   string // the trail's head line
-	Digest string // SHA-256 of record.json in hex
-	Seq    int    // its place in the trail
-	// Events and Journal are the number of events that the record pins, and the
-	// SHA-256 of the last of them in hex.
-	Events  int
-	Journal string
-}
-
-// Evidence says where the record is and how it is verified, by a command that
-// begins as given.
-func (e Exported) Evidence(command string) checklist.Evidence {
-	return checklist.Evidence{
-		Summary:  "The record is signed: " + e.Dir,
-		Tables:   []checklist.Table{{Title: "Head line, for a ticket or a chat: it shows a cut trail", Columns: []string{"Head"}, Rows: [][]string{{e.Head}}}},
-		Commands: []string{command + " verify " + ShellWord(e.Dir)},
-	}
-}
-
 // review verifies the last record and lists its open issues.
 type review struct {
 	checklist.LookOnly
-	trail Trail
+	trail PaperTrail
 }
 
 func (r review) Plan(context.Context, *checklist.Scope) (checklist.Plan, error) {
@@ -91,7 +60,7 @@ func (r review) Verify(ctx context.Context, _ *checklist.Scope) (checklist.Evide
 
 // exportRecord signs the record and appends it to the trail. The record pins
 // the journal up to the moment of the export.
-type exportRecord struct{ trail Trail }
+type exportRecord struct{ trail PaperTrail }
 
 func (x exportRecord) Plan(_ context.Context, sc *checklist.Scope) (checklist.Plan, error) {
 	return checklist.Plan{Summary: "Sign the record and append it to the trail", Risk: checklist.Change, Actions: []checklist.Action{

@@ -17,6 +17,7 @@ import (
 	"keyturn/checklist"
 	"keyturn/keygen/sshsig"
 	"keyturn/steps/approval"
+	"keyturn/vault/durable"
 )
 
 // SandboxSecond signs with a key of its own, once the operator says so: in the
@@ -213,4 +214,13 @@ func readShort(path string) (string, error) {
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, maxAnswer))
 	return string(text), err
+}
+
+// replaceFile writes a file that only its owner can read, so that a crash
+// leaves the old one or the new one.
+func replaceFile(path string, text []byte) error {
+	if err := durable.MkdirAll(filepath.Dir(path)); err != nil {
+		return err
+	}
+	return durable.WriteFile(path, text)
 }

@@ -33,8 +33,8 @@ func (rq Requests) traffic(ctx context.Context, e checklist.Environment, since, 
 	return log, nil
 }
 
-// speaks returns an error for a log that proves nothing about now.
-func speaks(log requestlog.Log, now time.Time) error {
+// requireFresh returns an error for a log that proves nothing about now.
+func requireFresh(log requestlog.Log, now time.Time) error {
 	fresh := requestlog.FreshnessOf(log, now)
 	if !fresh.Stale && !fresh.Empty {
 		return nil
@@ -75,7 +75,7 @@ func (m Meter) Measure(ctx context.Context, s *checklist.Session, metric checkli
 	if err != nil {
 		return checklist.Reading{}, err
 	}
-	if err := speaks(log, now); err != nil {
+	if err := requireFresh(log, now); err != nil {
 		return checklist.Reading{}, err
 	}
 	reading := checklist.Reading{Metric: metric, At: now}
@@ -276,7 +276,7 @@ func (m monitor) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evi
 	if err != nil {
 		return checklist.Evidence{}, err
 	}
-	if err := speaks(log, now); err != nil {
+	if err := requireFresh(log, now); err != nil {
 		return checklist.Evidence{}, err
 	}
 	old, recent := sc.Session.Key(checklist.OldKey), requestlog.Usage(log.Since(now.Add(-day)))
@@ -374,7 +374,7 @@ func (c confirmNoErrors) Verify(ctx context.Context, sc *checklist.Scope) (check
 		Summary: fmt.Sprintf("%d signatures were refused in 24 hours, at most %d in one hour", failures.Total, failures.Worst.Count),
 		Tables:  usageTables(log, sc.Session.Key(checklist.OldKey)),
 	}
-	if err := speaks(log, now); err != nil {
+	if err := requireFresh(log, now); err != nil {
 		return evidence, err
 	}
 	if failures.Alert() {

@@ -13,6 +13,7 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/checklist/checklisttest"
+	"keyturn/checklist/record"
 	"keyturn/keygen/sshsig"
 	"keyturn/steps"
 	"keyturn/steps/approval"
@@ -228,8 +229,8 @@ func TestHowLongARequestCanBeAnswered(t *testing.T) {
 			s := a.engine.Session()
 			s.Checklist.Limit = tc.limit
 			approver := a.config.Approver.(*steps.Approver)
-			approver.Exported = func(context.Context, string) (steps.Exported, bool, error) {
-				return steps.Exported{Seq: 1, Digest: tc.consent.Record, Events: 1, Journal: strings.Repeat("1", 64)}, true, nil
+			approver.Exported = func(context.Context, string) (record.Pinned, bool, error) {
+				return record.Pinned{Exported: record.Exported{Seq: 1, Digest: tc.consent.Record}, Events: 1, Journal: strings.Repeat("1", 64)}, true, nil
 			}
 			r, err := approver.Request(t.Context(), s, tc.consent)
 			require.NoError(t, err)

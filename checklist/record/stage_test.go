@@ -216,8 +216,8 @@ func (s *stage) approver() *steps.Approver {
 		Second: s, Requester: alice, Clock: s.clock, Random: s.random,
 		Roster: func() (sshsig.Roster, error) { return roster(s.t), nil },
 		Key:    func(context.Context) (sshsig.Key, error) { return mustKey(s.t, alice), nil },
-		Exported: func(context.Context, string) (steps.Exported, bool, error) {
-			return steps.Exported{Seq: s.exported.Seq, Digest: s.exported.Digest, Events: mustRecord(s.t, s.exported).Journal.Events, Journal: mustRecord(s.t, s.exported).Journal.HeadSHA256}, true, nil
+		Exported: func(context.Context, string) (record.Pinned, bool, error) {
+			return record.Pinned{Exported: s.exported, Events: mustRecord(s.t, s.exported).Journal.Events, Journal: mustRecord(s.t, s.exported).Journal.HeadSHA256}, true, nil
 		},
 	}
 }

@@ -89,7 +89,7 @@ func (t *trail) whole() (*record.Trail, error) {
 		return nil, err
 	}
 	if again.problem != nil {
-		return nil, checklist.WithHint(again.problem, "put back a copy of the trail in which nothing was changed; keyturn verify %s says where it was", steps.ShellWord(t.dir()))
+		return nil, checklist.WithHint(again.problem, "put back a copy of the trail in which nothing was changed; keyturn verify %s says where it was", checklist.ShellWord(t.dir()))
 	}
 	t.folder, t.records, t.problem = again.folder, again.records, nil
 	return t.records, nil
@@ -173,26 +173,20 @@ func (t *trail) Review(ctx context.Context) (steps.Reviewed, bool, error) {
 }
 
 // Exported implements steps.Trail.
-func (t *trail) Exported(_ context.Context, session string) (steps.Exported, bool, error) {
+func (t *trail) Exported(_ context.Context, session string) (record.Pinned, bool, error) {
 	records, e, ok, err := t.holding(session)
 	if err != nil || !ok {
-		return steps.Exported{}, false, err
+		return record.Pinned{}, false, err
 	}
 	r, err := records.Record(e.Seq)
 	if err != nil {
-		return steps.Exported{}, false, err
+		return record.Pinned{}, false, err
 	}
-	return steps.Exported{
-		Dir: e.Dir, Head: e.Head, Digest: e.Digest, Seq: e.Seq, Events: r.Journal.Events, Journal: r.Journal.HeadSHA256,
-	}, true, nil
+	return record.Pinned{Exported: e, Events: r.Journal.Events, Journal: r.Journal.HeadSHA256}, true, nil
 }
 
 // ApproveLate implements steps.Trail.
-func (t *trail) ApproveLate(ctx context.Context, session string, all []steps.Signed) error {
-	var late []record.Late
-	for _, signed := range all {
-		late = append(late, record.Late(signed))
-	}
+func (t *trail) ApproveLate(ctx context.Context, session string, all []record.Late) error {
 	records, _, ok, err := t.holding(session)
 	if err == nil && !ok {
 		err = fmt.Errorf("the trail has no record of %s", session)
@@ -200,7 +194,7 @@ func (t *trail) ApproveLate(ctx context.Context, session string, all []steps.Sig
 	if err != nil {
 		return err
 	}
-	return records.ApproveLate(ctx, session, late)
+	return records.ApproveLate(ctx, session, all)
 }
 
 // ApprovedLate implements steps.Trail. An approval that does not verify is none:
@@ -230,25 +224,25 @@ func (t *trail) ApprovedLate(ctx context.Context, session string) (by []string, 
 }
 
 // Export implements steps.Trail.
-func (t *trail) Export(ctx context.Context, s *checklist.Session) (steps.Exported, error) {
+func (t *trail) Export(ctx context.Context, s *checklist.Session) (record.Pinned, error) {
 	key, err := t.program.signingKey(ctx, operatorKey)
 	if err != nil {
-		return steps.Exported{}, err
+		return record.Pinned{}, err
 	}
 	lines, err := os.ReadFile(t.program.RosterPath())
 	if errors.Is(err, fs.ErrNotExist) {
-		return steps.Exported{}, checklist.WithHint(fmt.Errorf("read the roster: %w", err), "keyturn doctor prints the line that lets you sign")
+		return record.Pinned{}, checklist.WithHint(fmt.Errorf("read the roster: %w", err), "keyturn doctor prints the line that lets you sign")
 	}
 	if err != nil {
-		return steps.Exported{}, fmt.Errorf("read the roster: %w", err)
+		return record.Pinned{}, fmt.Errorf("read the roster: %w", err)
 	}
 	text, err := t.journal.Bytes()
 	if err != nil {
-		return steps.Exported{}, err
+		return record.Pinned{}, err
 	}
 	roster, err := sshsig.ParseRoster(t.program.RosterPath(), lines)
 	if err != nil {
-		return steps.Exported{}, err
+		return record.Pinned{}, err
 	}
 	required := 0
 	if slices.Contains(s.Environments(), checklist.Production) {
@@ -256,11 +250,11 @@ func (t *trail) Export(ctx context.Context, s *checklist.Session) (steps.Exporte
 	}
 	records, err := t.whole()
 	if err != nil {
-		return steps.Exported{}, err
+		return record.Pinned{}, err
 	}
 	exported, err := records.Append(ctx, record.Draft{
 		Journal: text, Signer: t.program.operator, Policy: record.PolicyOf(lines, required),
 		CreatedAt: t.program.clock(), Tool: "keyturn " + Version, Roster: roster, Requests: approval.Texts{},
 	}, key)
-	return steps.Exported{Dir: exported.Dir, Head: exported.Head, Digest: exported.Digest}, err
+	return record.Pinned{Exported: exported}, err
 }

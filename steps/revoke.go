@@ -16,19 +16,19 @@ import (
 // to be proved. It revokes nothing before the next deployment.
 type removeCompromised struct{ *API }
 
-// doomed lists what the session's environments lose of the key.
-func (r removeCompromised) doomed(ctx context.Context, sc *checklist.Scope) ([]removal, error) {
+// removals lists what the session's environments lose of the key.
+func (r removeCompromised) removals(ctx context.Context, sc *checklist.Scope) ([]removal, error) {
 	id := sc.Session.Key(checklist.OldKey)
 	now, err := r.list(ctx, id.Variable(), r.Targets)
 	if err != nil {
 		return nil, err
 	}
-	return compromisedRows(now, id, sc.Environments(), r.Targets)
+	return revocationsFrom(now, id, sc.Environments(), r.Targets)
 }
 
-// compromisedRows returns every row of a key that is in one of the environments,
+// revocationsFrom returns every row of a key that is in one of the environments,
 // with what it keeps elsewhere.
-func compromisedRows(now Listing, id keygen.KeyID, environments []checklist.Environment, targets []Target) ([]removal, error) {
+func revocationsFrom(now Listing, id keygen.KeyID, environments []checklist.Environment, targets []Target) ([]removal, error) {
 	var rows []removal
 	for _, t := range targets {
 		for _, v := range ofKey(now.variables[t.Project], id.Variable()) {
@@ -64,7 +64,7 @@ func (r removeCompromised) Plan(ctx context.Context, sc *checklist.Scope) (check
 	if err != nil {
 		return plan, err
 	}
-	rows, err := compromisedRows(now, id, sc.Environments(), r.Targets)
+	rows, err := revocationsFrom(now, id, sc.Environments(), r.Targets)
 	if err != nil {
 		return plan, err
 	}
@@ -88,12 +88,12 @@ func (r removeCompromised) Plan(ctx context.Context, sc *checklist.Scope) (check
 }
 
 func (r removeCompromised) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
-	rows, err := r.doomed(ctx, sc)
+	rows, err := r.removals(ctx, sc)
 	return len(rows) == 0, err
 }
 
 func (r removeCompromised) Do(ctx context.Context, sc *checklist.Scope) error {
-	rows, err := r.doomed(ctx, sc)
+	rows, err := r.removals(ctx, sc)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (r removeCompromised) Do(ctx context.Context, sc *checklist.Scope) error {
 
 func (r removeCompromised) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	id := sc.Session.Key(checklist.OldKey)
-	rows, err := r.doomed(ctx, sc)
+	rows, err := r.removals(ctx, sc)
 	if err != nil {
 		return checklist.Evidence{}, err
 	}
@@ -127,6 +127,6 @@ func (r removeCompromised) Verify(ctx context.Context, sc *checklist.Scope) (che
 
 // Left implements Hosting.
 func (a *API) Left(ctx context.Context, sc *checklist.Scope) (int, error) {
-	rows, err := removeCompromised{a}.doomed(ctx, sc)
+	rows, err := removeCompromised{a}.removals(ctx, sc)
 	return len(rows), err
 }

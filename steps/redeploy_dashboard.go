@@ -29,7 +29,7 @@ const (
 func (r handRedeploy) acts(sc *checklist.Scope) []act {
 	var acts []act
 	for _, row := range r.Deployed(sc.Environments()) {
-		choose := "Filter by the environment " + row.Slot.dashboardName() + "."
+		choose := "Filter by the environment " + dashboardName(row.Slot) + "."
 		if row.Slot.Branch != "" {
 			choose = "Filter by the branch " + row.Slot.Branch + "."
 		}

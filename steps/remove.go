@@ -15,14 +15,14 @@ type removeKey struct {
 	role checklist.Role
 }
 
-// doomed lists what the item's environments lose, of some targets.
-func (r removeKey) doomed(ctx context.Context, sc *checklist.Scope, targets []Target) ([]removal, error) {
+// removals lists what the item's environments lose, of some targets.
+func (r removeKey) removals(ctx context.Context, sc *checklist.Scope, targets []Target) ([]removal, error) {
 	id := sc.Session.Key(r.role)
 	now, err := r.listToFill(ctx, id.Variable(), targets)
 	if err != nil {
 		return nil, err
 	}
-	return doomedRows(now, id, sc.Environments(), targets)
+	return removalsFrom(now, id, sc.Environments(), targets)
 }
 
 func (r removeKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -39,7 +39,7 @@ func (r removeKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Pla
 	if err != nil {
 		return plan, err
 	}
-	rows, err := doomedRows(now, id, sc.Environments(), r.Targets)
+	rows, err := removalsFrom(now, id, sc.Environments(), r.Targets)
 	if err != nil {
 		return plan, err
 	}
@@ -58,13 +58,13 @@ func (r removeKey) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Pla
 // Check stops at the first target that still has a row.
 func (r removeKey) Check(ctx context.Context, sc *checklist.Scope) (bool, error) {
 	return untilFalse(ctx, r.Targets, func(ctx context.Context, some []Target) (bool, error) {
-		rows, err := r.doomed(ctx, sc, some)
+		rows, err := r.removals(ctx, sc, some)
 		return len(rows) == 0, err
 	})
 }
 
 func (r removeKey) Do(ctx context.Context, sc *checklist.Scope) error {
-	rows, err := r.doomed(ctx, sc, r.Targets)
+	rows, err := r.removals(ctx, sc, r.Targets)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (r removeKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist.E
 	if err != nil {
 		return checklist.Evidence{}, err
 	}
-	rows, err := doomedRows(now, id, sc.Environments(), r.Targets)
+	rows, err := removalsFrom(now, id, sc.Environments(), r.Targets)
 	if err != nil {
 		return checklist.Evidence{}, err
 	}

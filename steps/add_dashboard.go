@@ -28,7 +28,7 @@ func (a handAdd) acts(sc *checklist.Scope) []act {
 func (a handAdd) act(sc *checklist.Scope, r Place) act {
 	name := sc.Session.Key(a.role).Variable()
 	effect := byHand(sc, r.Creation(sc.Session.Key(a.role)))
-	has := fmt.Sprintf("If %s is there for %s", name, r.Slot.dashboardName())
+	has := fmt.Sprintf("If %s is there for %s", name, dashboardName(r.Slot))
 	there := has + ": stop (esc), it is not ours."
 	switch {
 	case a.role != checklist.NewKey:
@@ -42,10 +42,10 @@ func (a handAdd) act(sc *checklist.Scope, r Place) act {
 		clicks: []string{
 			"Open " + a.page(r.Target, pageVariables),
 			there,
-			"Press Add Environment Variable. " + r.Slot.kind(),
+			"Press Add Environment Variable. " + kindWords(r.Slot),
 			"Key: " + name,
 			fmt.Sprintf("Value: copy it here, the secret of %s, and paste it there.", r.Environment),
-			"Environments: " + r.Slot.place() + ". Then press Save.",
+			"Environments: " + placeWords(r.Slot) + ". Then press Save.",
 		},
 		done: "It is saved",
 		also: checklist.ItemNewKeyInService,

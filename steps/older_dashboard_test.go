@@ -65,11 +65,11 @@ func FuzzParseAddresses(f *testing.F) {
 func TestReachWords(t *testing.T) {
 	t.Parallel()
 	plain := Target{}
-	assert.Equal(t, "Production", plain.reachWords(checklist.Production))
-	assert.Equal(t, "Preview, Development, a branch or a custom environment", plain.reachWords(checklist.Staging))
+	assert.Equal(t, "Production", reachWords(plain, checklist.Production))
+	assert.Equal(t, "Preview, Development, a branch or a custom environment", reachWords(plain, checklist.Staging))
 	eu := Target{Slots: map[checklist.Environment][]Slot{checklist.Production: {{Target: "production"}, {CustomEnvironment: "eu"}}}}
-	assert.Equal(t, "Production or eu", eu.reachWords(checklist.Production))
-	assert.Equal(t, "Preview, Development, a branch or a custom environment other than eu", eu.reachWords(checklist.Staging))
+	assert.Equal(t, "Production or eu", reachWords(eu, checklist.Production))
+	assert.Equal(t, "Preview, Development, a branch or a custom environment other than eu", reachWords(eu, checklist.Staging))
 }
 
 func TestTrusts(t *testing.T) {
@@ -79,6 +79,6 @@ func TestTrusts(t *testing.T) {
 		"https://orders-api-abc.vercel.app": true, "https://staging.example.com": true,
 		"http://orders-api-abc.vercel.app": false, "https://vercel.app.example.org": false, "https://example.com": false, "http://staging.example.com": false, "://": false,
 	} {
-		assert.Equal(t, want, target.trusts(address), address)
+		assert.Equal(t, want, trusts(target, address), address)
 	}
 }

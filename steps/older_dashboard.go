@@ -152,7 +152,7 @@ func (h handOlder) bring(ctx context.Context, sc *checklist.Scope, c Place) ([]s
 			Kind: checklist.Write, Asked: h.asked(c), Optional: true, Default: sc.Answer(h.asked(c)),
 			Title: fmt.Sprintf("Addresses of the older deployments of %s (empty for none)", c),
 			Body: note + "Open " + h.page(c.Target, pageDeployments) + fmt.Sprintf(
-				", filter by %s, and copy the address of each Ready deployment but the newest. Separate them by blanks.", c.First().Slot.dashboardName()),
+				", filter by %s, and copy the address of each Ready deployment but the newest. Separate them by blanks.", dashboardName(c.First().Slot)),
 		})
 		if err != nil {
 			return nil, err
@@ -196,10 +196,10 @@ func (h handOlder) answers(ctx context.Context, sc *checklist.Scope, brought map
 	err := eachIndex(ctx, all, func(ctx context.Context, i int, o olderAddress) (err error) {
 		sc.Report(checklist.Progress{Words: "probing " + o.address, Total: len(all)})
 		at := probe.Target{URL: o.address + o.Target.Path}
-		if o.Target.trusts(o.address) {
+		if trusts(o.Target, o.address) {
 			at.Bypass = o.Target.Bypass
 		}
-		all[i].answer, err = h.answerToCompromised(ctx, sc, o.Environment, at)
+		all[i].answer, err = answerToCompromised(ctx, h.Services, sc, o.Environment, at)
 		return err
 	})
 	return all, err
@@ -208,7 +208,7 @@ func (h handOlder) answers(ctx context.Context, sc *checklist.Scope, brought map
 // trusts reports whether the secret that passes the target's protection may go to
 // an address that somebody typed: to Vercel's own, and to those that are
 // configured.
-func (t Target) trusts(address string) bool {
+func trusts(t Target, address string) bool {
 	u, err := url.Parse(address)
 	if err != nil {
 		return false

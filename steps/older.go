@@ -73,7 +73,7 @@ func (f findOlderDeployments) find(ctx context.Context, sc *checklist.Scope) ([]
 				return nil, err
 			}
 			for _, d := range vercel.Older(deployments, serving) {
-				if d.ReadyState == vercel.StateReady && t.environmentOf(d) == e {
+				if d.ReadyState == vercel.StateReady && environmentOf(t, d) == e {
 					all = append(all, leftover{Place: c, deployment: d, address: ownAddress(c, Deployment{ID: d.ID, Host: d.URL})})
 				}
 			}
@@ -81,14 +81,14 @@ func (f findOlderDeployments) find(ctx context.Context, sc *checklist.Scope) ([]
 	}
 	err := eachIndex(ctx, all, func(ctx context.Context, i int, l leftover) (err error) {
 		sc.Report(checklist.Progress{Words: "probing " + l.address, Total: len(all)})
-		all[i].answer, err = f.answerToCompromised(ctx, sc, l.Environment, probe.Target{URL: l.address, Bypass: l.Target.Bypass})
+		all[i].answer, err = answerToCompromised(ctx, f.Services, sc, l.Environment, probe.Target{URL: l.address, Bypass: l.Target.Bypass})
 		return err
 	})
 	return all, err
 }
 
 // environmentOf returns the environment that a deployment belongs to.
-func (t Target) environmentOf(d vercel.Deployment) checklist.Environment {
+func environmentOf(t Target, d vercel.Deployment) checklist.Environment {
 	if d.CustomEnvironment != "" {
 		return t.Owner(Slot{CustomEnvironment: d.CustomEnvironment})
 	}
@@ -96,7 +96,7 @@ func (t Target) environmentOf(d vercel.Deployment) checklist.Environment {
 }
 
 // answerToCompromised asks a service once with the compromised key.
-func (s Services) answerToCompromised(ctx context.Context, sc *checklist.Scope, e checklist.Environment, at probe.Target) (answer, error) {
+func answerToCompromised(ctx context.Context, s Services, sc *checklist.Scope, e checklist.Environment, at probe.Target) (answer, error) {
 	secret, held, err := s.compromised(ctx, sc, e)
 	switch {
 	case err != nil:

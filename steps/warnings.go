@@ -20,16 +20,16 @@ func (a *API) awkward(ctx context.Context, sc *checklist.Scope, now Listing, id 
 	for _, t := range a.Targets {
 		rows := ofKey(now.variables[t.Project], id.Variable())
 		for _, v := range rows {
-			words = append(words, t.aboutRow(sc, v, now.customs[t.Project], removing)...)
+			words = append(words, aboutRow(t, sc, v, now.customs[t.Project], removing)...)
 		}
-		words = append(words, t.duplicates(rows, now.customs[t.Project])...)
+		words = append(words, duplicates(t, rows, now.customs[t.Project])...)
 	}
 	shared, err := a.aboutShared(ctx, id, removing)
 	return append(words, shared...), err
 }
 
 // aboutRow explains one row.
-func (t Target) aboutRow(sc *checklist.Scope, v vercel.Variable, known Customs, removing bool) []string {
+func aboutRow(t Target, sc *checklist.Scope, v vercel.Variable, known Customs, removing bool) []string {
 	var words []string
 	name := fmt.Sprintf("Row %s of %s in %s", v.ID, v.Key, t.Name)
 	var owners []string
@@ -74,7 +74,7 @@ func (t Target) aboutRow(sc *checklist.Scope, v vercel.Variable, known Customs, 
 
 // duplicates explains rows of one key that would give one deployment two
 // values.
-func (t Target) duplicates(rows []vercel.Variable, known Customs) []string {
+func duplicates(t Target, rows []vercel.Variable, known Customs) []string {
 	var words []string
 	first := map[string]vercel.Variable{}
 	for _, v := range rows {

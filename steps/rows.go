@@ -39,10 +39,10 @@ func (d removal) command() string {
 	return fmt.Sprintf("PATCH /v9/projects/%s/env/%s {\"target\":[\"%s\"]}", d.Target.Project, d.variable.ID, strings.Join(d.keep, `","`))
 }
 
-// doomedRows returns what the environments lose when a key is removed from
+// removalsFrom returns what the environments lose when a key is removed from
 // them, staging before production. A row that serves both is narrowed for the
 // one and deleted for the other.
-func doomedRows(now Listing, id keygen.KeyID, environments []checklist.Environment, targets []Target) ([]removal, error) {
+func removalsFrom(now Listing, id keygen.KeyID, environments []checklist.Environment, targets []Target) ([]removal, error) {
 	var all []removal
 	left := map[string][]string{} // Vercel targets that a row has left, by its id
 	for _, e := range environments {

@@ -75,7 +75,7 @@ func TestCompromisedRows(t *testing.T) {
 				variables: map[string][]vercel.Variable{"p": {{ID: "x", Key: "DATABASE_URL", Target: []string{"preview"}}, tc.row}},
 				customs:   map[string]Customs{"p": {"qa": "env_qa", "eu": "env_eu"}},
 			}
-			rows, err := compromisedRows(now, "v1", tc.in, []Target{{Project: "p", Name: "orders-api", Slots: tc.slots}})
+			rows, err := revocationsFrom(now, "v1", tc.in, []Target{{Project: "p", Name: "orders-api", Slots: tc.slots}})
 			if tc.err != "" {
 				require.ErrorContains(t, err, tc.err)
 				assert.Contains(t, checklist.Hint(err), "split the row at Vercel")

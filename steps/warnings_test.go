@@ -20,7 +20,7 @@ func TestDuplicatesAreExplained(t *testing.T) {
 		{ID: "c", Key: "HMAC_SECRET_V1", Target: []string{"preview"}, GitBranch: "fix"}, // of a branch: none
 		{ID: "d", Key: "HMAC_SECRET_V1", CustomEnvironmentIDs: []string{"env_qa"}},
 	}
-	words := Target{Name: "orders-api"}.duplicates(rows, nil)
+	words := duplicates(Target{Name: "orders-api"}, rows, nil)
 	require.Len(t, words, 1)
 	assert.Contains(t, words[0], "orders-api has HMAC_SECRET_V1 twice for preview, rows a and b")
 	assert.Contains(t, words[0], "Remove the one that is not wanted")
@@ -63,7 +63,7 @@ func TestDoomedRows(t *testing.T) {
 				variables: map[string][]vercel.Variable{"p": {other, tc.row}},
 				customs:   map[string]Customs{"p": {"qa": "env_qa", "eu": "env_eu"}},
 			}
-			rows, err := doomedRows(now, keygen.KeyID("v1"), tc.in, []Target{target})
+			rows, err := removalsFrom(now, keygen.KeyID("v1"), tc.in, []Target{target})
 			if tc.err != "" {
 				require.ErrorContains(t, err, tc.err)
 				assert.Contains(t, checklist.Hint(err), "split the row")

@@ -134,8 +134,8 @@ func spansOf(s Place, rows []vercel.Variable, removals []checklist.Event) []span
 	return spans
 }
 
-// removals returns the events with which a session removed its old key.
-func removals(parent *checklist.Session, events []checklist.Event) []checklist.Event {
+// removalsOf returns the events with which a session removed its old key.
+func removalsOf(parent *checklist.Session, events []checklist.Event) []checklist.Event {
 	return slices.DeleteFunc(slices.Clone(events), func(e checklist.Event) bool {
 		if e.Kind != checklist.Done || e.Effect.Key != parent.Key(checklist.OldKey) {
 			return true

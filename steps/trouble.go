@@ -178,3 +178,20 @@ func (n nameTrouble) fingerprint(ctx context.Context, sc *checklist.Scope, paren
 	}
 	return f, nil
 }
+
+// Sessions is what a step may know and change of the realm's other sessions.
+type Sessions interface {
+	// Session returns a snapshot of a session.
+	Session(ctx context.Context, id string) (*checklist.Session, error)
+	// Events returns a session's events, for a time line.
+	Events(ctx context.Context, id string) ([]checklist.Event, error)
+	// Compromised returns the session that revoked a key of an environment as
+	// compromised; ok is false when none has.
+	Compromised(ctx context.Context, id keygen.KeyID, e checklist.Environment) (session string, ok bool, err error)
+	// RolledBack writes into a session that another put its old key back: items
+	// from itemID on are open again ("" for none), and the outside looks as seen
+	// says.
+	RolledBack(ctx context.Context, id, itemID, by string, seen map[string]string) error
+	// Abandon ends a session with a reason.
+	Abandon(ctx context.Context, id, reason string) error
+}

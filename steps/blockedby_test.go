@@ -38,7 +38,7 @@ func TestShut(t *testing.T) {
 		"refusals by whomever":                    {report(row(probe.GotRefused, probe.OK, "")), unnamed, hidden, "nothing tells the service from something in front of it, since it accepts no request and does not name its deployment"},
 		"a service that is away":                  {report(row(probe.GotNoAnswer, probe.Inconclusive, ""), notSent), named, open, ""},
 	} {
-		is, why := shut(tc.own, tc.alias)
+		is, why := blockedBy(tc.own, tc.alias)
 		assert.Equal(t, tc.door, is, name)
 		assert.Equal(t, tc.why, why, name)
 	}

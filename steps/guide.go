@@ -188,8 +188,8 @@ func byHand(sc *checklist.Scope, e checklist.Effect) checklist.Effect {
 	return e
 }
 
-// place says where a slot is, as the dashboard's form names it.
-func (s Slot) place() string {
+// placeWords says where a slot is, as the dashboard's form names it.
+func placeWords(s Slot) string {
 	switch {
 	case s.CustomEnvironment != "":
 		return fmt.Sprintf("the custom environment %s alone", s.CustomEnvironment)
@@ -198,11 +198,11 @@ func (s Slot) place() string {
 	case s.Target == vercel.TargetPreview:
 		return "Preview alone, all its branches"
 	}
-	return s.dashboardName() + " alone"
+	return dashboardName(s) + " alone"
 }
 
 // dashboardName is what the dashboard calls the slot's environment.
-func (s Slot) dashboardName() string {
+func dashboardName(s Slot) string {
 	switch {
 	case s.CustomEnvironment != "":
 		return s.CustomEnvironment
@@ -212,9 +212,9 @@ func (s Slot) dashboardName() string {
 	return strings.ToUpper(s.Target[:1]) + s.Target[1:]
 }
 
-// kind says which type to choose. The dashboard has called a variable that
+// kindWords says which type to choose. The dashboard has called a variable that
 // cannot be read back sensitive, and calls it a secret now.
-func (s Slot) kind() string {
+func kindWords(s Slot) string {
 	if s.VariableType() == vercel.TypeSensitive {
 		return `Type: Secret (once "Sensitive").`
 	}
