@@ -147,7 +147,7 @@ func (a addKey) do(ctx context.Context, sc *checklist.Scope, admit func(*checkli
 // to be trusted.
 func (a addKey) fill(ctx context.Context, sc *checklist.Scope, c Place, existing map[string]vercel.Variable, known Customs) error {
 	for _, s := range c.Target.SlotsOf(c.Environment) {
-		r := Place{c.Target, c.Environment, s}
+		r := Place{Target: c.Target, Environment: c.Environment, Slot: s}
 		there, ok := existing[r.Row()]
 		if ok && !oursBefore(sc, there) {
 			continue

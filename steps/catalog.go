@@ -56,8 +56,8 @@ func (b bound) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evide
 // format: each that was ever released is answered to.
 func stepsOf(o *Outside, targets Targets) map[string]checklist.Step {
 	r := o.roomsOf(targets)
-	toTeam := func(message func(*checklist.Scope) notify.Message) notice {
-		return notice{r.messenger, toTeam, message}
+	tellTeam := func(message func(*checklist.Scope) notify.Message) notice {
+		return notice{Messenger: r.messenger, to: toTeam, message: message}
 	}
 	return map[string]checklist.Step{
 		checklist.StepManual: checklist.Manual{},
@@ -65,7 +65,7 @@ func stepsOf(o *Outside, targets Targets) map[string]checklist.Step {
 		checklist.StepReview:       review{trail: o.Trail},
 		checklist.StepGenerateKey:  r.generate(),
 		checklist.StepProveVault:   proveVault{Services: r.services},
-		checklist.StepNotifyWindow: notifyWindow{toTeam(windowMessage), r.calendars},
+		checklist.StepNotifyWindow: notifyWindow{notice: tellTeam(windowMessage), Calendars: r.calendars},
 
 		checklist.StepAddNewKey:    r.hosting.Add(checklist.NewKey),
 		checklist.StepRedeploy:     r.hosting.Redeploy(),
@@ -85,36 +85,38 @@ func stepsOf(o *Outside, targets Targets) map[string]checklist.Step {
 
 		checklist.StepUpdateDefault: r.hosting.KeepName(),
 		checklist.StepDocument:      decisions(r.papers, issuesEncountered),
-		checklist.StepArchiveOldKey: archiveOldKey{r.store},
-		checklist.StepScheduleNext:  scheduleNext{r.calendars},
-		checklist.StepReviewMeeting: reviewMeeting{r.messenger},
-		checklist.StepExportRecord:  exportRecord{o.Trail},
+		checklist.StepArchiveOldKey: archiveOldKey{Store: r.store},
+		checklist.StepScheduleNext:  scheduleNext{Calendars: r.calendars},
+		checklist.StepReviewMeeting: reviewMeeting{Messenger: r.messenger},
+		checklist.StepExportRecord:  exportRecord{trail: o.Trail},
 
 		checklist.StepUpdateTestAgent: updateTestAgent{Services: r.services, Requests: r.requests, pause: o.Pause},
-		checklist.StepTriggerAlerts:   triggerAlerts{r.services, r.requests},
-		checklist.StepDiscardNewKey:   discardNewKey{r.store},
-		checklist.StepDocumentDrill:   documentDrill{decisions(r.papers, issuesOfDrill)},
+		checklist.StepTriggerAlerts:   triggerAlerts{Services: r.services, Requests: r.requests},
+		checklist.StepDiscardNewKey:   discardNewKey{Store: r.store},
+		checklist.StepDocumentDrill:   documentDrill{filing: decisions(r.papers, issuesOfDrill)},
 
-		checklist.StepNotifyEmergency: notice{r.messenger, toSecurity, emergencyMessage},
-		checklist.StepNotifyRollback:  toTeam(rollbackMessage),
+		checklist.StepNotifyEmergency: notice{Messenger: r.messenger, to: toSecurity, message: emergencyMessage},
+		checklist.StepNotifyRollback:  tellTeam(rollbackMessage),
 		checklist.StepIncidentLog:     incidentLog(r.papers),
 		checklist.StepPostMortem:      postMortem(r.papers),
 
 		checklist.StepDeclare:               declare{},
 		checklist.StepSeeWhoBreaks:          seeWhoBreaks{Services: r.services, Requests: r.requests},
-		checklist.StepAddBackupKey:          addBackupKey{r.store, r.hosting.Add(checklist.BackupKey)},
+		checklist.StepAddBackupKey:          addBackupKey{Store: r.store, adder: r.hosting.Add(checklist.BackupKey)},
 		checklist.StepRemoveCompromisedKey:  r.hosting.Revoke(),
 		checklist.StepProveRevoked:          proveRevoked{Services: r.services, hosting: r.hosting},
-		checklist.StepNewKeyInService:       newKeyInService{r.services, r.hosting, r.generate()},
+		checklist.StepNewKeyInService:       newKeyInService{Services: r.services, hosting: r.hosting, generate: r.generate()},
 		checklist.StepFindOlderDeployments:  r.hosting.Older(),
 		checklist.StepAudit:                 audit{log: o.Log, files: o.SessionFiles},
-		checklist.StepDisposeCompromisedKey: disposeCompromised{r.store},
-		checklist.StepApproveAfterwards:     approveAfterwards{o.Trail, o.Sessions},
+		checklist.StepDisposeCompromisedKey: disposeCompromised{Store: r.store},
+		checklist.StepApproveAfterwards:     approveAfterwards{trail: o.Trail, sessions: o.Sessions},
 
-		checklist.StepNameTrouble: nameTrouble{r.store, r.inTrouble},
-		checklist.StepReAddOldKey: reAddKey{r.store, o.Sessions, r.hosting.Add(checklist.OldKey)},
+		checklist.StepNameTrouble: nameTrouble{Store: r.store, InTrouble: r.inTrouble},
+		checklist.StepReAddOldKey: reAddKey{Store: r.store, sessions: o.Sessions, adder: r.hosting.Add(checklist.OldKey)},
 		checklist.StepProveOldKey: proveOldKey{Services: r.services, hosting: r.hosting},
 		checklist.StepInvestigate: investigate{Services: r.services, Requests: r.requests, InTrouble: r.inTrouble, hosting: r.hosting},
-		checklist.StepDecide:      decide{r.services, r.requests, r.inTrouble, o.Trail, r.hosting, o.Return},
+		checklist.StepDecide: decide{
+			Services: r.services, Requests: r.requests, InTrouble: r.inTrouble, trail: o.Trail, hosting: r.hosting, command: o.Return,
+		},
 	}
 }

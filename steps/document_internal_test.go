@@ -5,27 +5,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"keyturn/checklist"
 	"keyturn/checklist/checklisttest"
 )
-
-// folded returns the session of a journal that begins with an opening, and the
-// journal.
-func folded(t *testing.T, o checklist.Opening, events ...checklist.Event) (*checklist.Session, []checklist.Event) {
-	t.Helper()
-	all := append([]checklist.Event{{At: checklisttest.Morning(), By: o.Operator, Kind: checklist.Opened, Opening: &o}}, events...)
-	for i := range all {
-		all[i].Seq = i + 1
-		if all[i].At.IsZero() {
-			all[i].At = checklisttest.Morning().Add(time.Duration(i) * time.Minute)
-		}
-	}
-	s, err := checklist.Fold(all)
-	require.NoError(t, err)
-	return s, all
-}
 
 // A day is the operator's: at three in the morning UTC it is still the day before
 // in New York.
@@ -42,9 +25,9 @@ func TestNextRotationIsADayOfTheOperator(t *testing.T) {
 	} {
 		o := checklisttest.Opening(checklist.Quarterly(7))
 		o.UTCOffset = tc.offset
-		s, _ := folded(t, o)
+		s, _ := checklisttest.Folded(t, o)
 		assert.True(t, NextRotation(s).IsZero(), "the new key is not in service yet")
-		s, _ = folded(t, o, checklist.Event{At: added, Kind: checklist.Passed, Item: checklist.ItemAddProduction, Evidence: &checklist.Evidence{}})
+		s, _ = checklisttest.Folded(t, o, checklist.Event{At: added, Kind: checklist.Passed, Item: checklist.ItemAddProduction, Evidence: &checklist.Evidence{}})
 		next := NextRotation(s)
 		assert.Equal(t, tc.want, next.Format("2006-01-02"), name)
 		assert.Equal(t, time.UTC, next.Location(), name)
@@ -58,33 +41,12 @@ func TestNextRotationIsADayOfTheOperator(t *testing.T) {
 // A milestone was reached after as many whole seconds, wherever that is shown.
 func TestATimeToRefusalIsOneEverywhere(t *testing.T) {
 	t.Parallel()
-	s, _ := folded(t, checklisttest.Opening(checklist.Emergency(false)), checklist.Event{
+	s, _ := checklisttest.Folded(t, checklisttest.Opening(checklist.Emergency(false)), checklist.Event{
 		At: checklisttest.Morning().Add(52*time.Second + 700*time.Millisecond), Kind: checklist.Passed, Item: checklist.ItemProveRevoked, Evidence: &checklist.Evidence{},
 	})
 	m, paper := s.Milestones()[0], reached(s)[0]
 	assert.Equal(t, 52*time.Second, m.After)
 	assert.Equal(t, []time.Duration{m.After, m.Late}, []time.Duration{paper.After, paper.Late})
-}
-
-// Whether a session knows of a rollback is what its event says, and no text.
-func TestASessionKnowsWhichRollbackItWasToldOf(t *testing.T) {
-	t.Parallel()
-	o := checklisttest.Opening(checklist.Rollback())
-	o.Session = "rollback-1"
-	rollback, _ := folded(t, o)
-	sc := &checklist.Scope{Session: rollback}
-	rotation := checklisttest.Opening(checklist.Quarterly(7))
-	for name, tc := range map[string]struct {
-		event checklist.Event
-		want  bool
-	}{
-		"of this one":              {checklist.Event{Kind: checklist.RolledBack, Session: "rollback-1"}, true},
-		"of another":               {checklist.Event{Kind: checklist.RolledBack, Session: "rollback-2", Text: "by rollback-1"}, false},
-		"of one that a note names": {checklist.Event{Kind: checklist.PassedOver, Item: "notify", Text: "by rollback-1"}, false},
-	} {
-		parent, _ := folded(t, rotation, tc.event)
-		assert.Equal(t, tc.want, told(parent, sc), name)
-	}
 }
 
 // A time line tells what came of things, and what was done otherwise.
@@ -98,7 +60,7 @@ func TestTimeLine(t *testing.T) {
 	override := checklist.Consent{Item: checklist.ItemAddProduction, Deviation: checklist.Overridden, Gate: "day", Reason: "in a hurry"}
 	turned := checklisttest.Morning().Add(time.Hour)
 	tell := func(e checklist.Event) string {
-		s, events := folded(t, o,
+		s, events := checklisttest.Folded(t, o,
 			checklist.Event{Kind: checklist.Requested, Item: checklist.ItemAddProduction, Request: &checklist.Request{ID: "r1", Consent: override}}, e)
 		line := timeLine(s, events)
 		if len(line) < 3 {
@@ -147,6 +109,6 @@ func TestTimeLine(t *testing.T) {
 	} {
 		assert.Empty(t, tell(e), e.Kind)
 	}
-	s, events := folded(t, o, checklist.Event{Kind: checklist.Requested, Item: checklist.ItemAddProduction, Request: &checklist.Request{ID: "r1", Consent: override}})
+	s, events := checklisttest.Folded(t, o, checklist.Event{Kind: checklist.Requested, Item: checklist.ItemAddProduction, Request: &checklist.Request{ID: "r1", Consent: override}})
 	assert.Equal(t, "a second person was asked to agree: gate day overridden for Add new key to production: in a hurry", s.EventWords(events[1]))
 }

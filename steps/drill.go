@@ -90,7 +90,7 @@ func (u updateTestAgent) Verify(ctx context.Context, sc *checklist.Scope) (check
 // whyRefused probes with the test key, and returns what is wrong with it.
 func (u updateTestAgent) whyRefused(ctx context.Context, sc *checklist.Scope) error {
 	for _, c := range u.Probed(sc.Environments()) {
-		suite, err := u.suite(ctx, sc, c, []expectedKey{{probe.Key{ID: keygen.Test, Expect: probe.Accepted}, checklist.NewKey}})
+		suite, err := u.suite(ctx, sc, c, []expectedKey{{Key: probe.Key{ID: keygen.Test, Expect: probe.Accepted}, role: checklist.NewKey}})
 		if err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func (t triggerAlerts) Check(ctx context.Context, sc *checklist.Scope) (bool, er
 
 func (t triggerAlerts) Do(ctx context.Context, sc *checklist.Scope) error {
 	c := Place{Target: t.Verifiers()[0], Environment: checklist.Staging}
-	suite, err := t.suite(ctx, sc, c, []expectedKey{{probe.Key{ID: keygen.Test, Expect: probe.Accepted}, checklist.NewKey}})
+	suite, err := t.suite(ctx, sc, c, []expectedKey{{Key: probe.Key{ID: keygen.Test, Expect: probe.Accepted}, role: checklist.NewKey}})
 	if err != nil {
 		return err
 	}

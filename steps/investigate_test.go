@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"keyturn/checklist"
+	"keyturn/checklist/checklisttest"
 	"keyturn/keygen"
 	"keyturn/steps/requestlog"
 	"keyturn/steps/vercel"
@@ -134,4 +135,25 @@ func TestRowsOfASite(t *testing.T) {
 	assert.Equal(t, map[string][]string{
 		"orders-api staging": {"staging", "other"}, "orders-api staging preview:fix": {"fix"}, "orders-api staging custom:qa": {"qa"},
 	}, held)
+}
+
+// Whether a session knows of a rollback is what its event says, and no text.
+func TestASessionKnowsWhichRollbackItWasToldOf(t *testing.T) {
+	t.Parallel()
+	o := checklisttest.Opening(checklist.Rollback())
+	o.Session = "rollback-1"
+	back, _ := checklisttest.Folded(t, o)
+	sc := &checklist.Scope{Session: back}
+	rotation := checklisttest.Opening(checklist.Quarterly(7))
+	for name, tc := range map[string]struct {
+		event checklist.Event
+		want  bool
+	}{
+		"of this one":              {checklist.Event{Kind: checklist.RolledBack, Session: "rollback-1"}, true},
+		"of another":               {checklist.Event{Kind: checklist.RolledBack, Session: "rollback-2", Text: "by rollback-1"}, false},
+		"of one that a note names": {checklist.Event{Kind: checklist.PassedOver, Item: "notify", Text: "by rollback-1"}, false},
+	} {
+		parent, _ := checklisttest.Folded(t, rotation, tc.event)
+		assert.Equal(t, tc.want, told(parent, sc), name)
+	}
 }

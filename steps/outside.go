@@ -79,17 +79,17 @@ type rooms struct {
 	inTrouble InTrouble
 }
 
-func (r rooms) generate() checklist.Step { return generateKey{r.store, r.random} }
+func (r rooms) generate() checklist.Step { return generateKey{Store: r.store, random: r.random} }
 
 func (o *Outside) roomsOf(targets Targets) rooms {
-	store, requests := Store{o.Vault}, o.Requests()
+	store, requests := Store{Vault: o.Vault}, o.Requests()
 	services := Services{Store: store, Targets: targets, Prober: o.Prober}
 	hosting := o.hostingOf(services)
 	services.Deployments = hosting
 	return rooms{
 		store: store, random: o.Random, requests: requests, services: services, hosting: hosting,
-		papers:    Papers{requests, o.Documents, o.Paper, o.Sessions},
-		messenger: Messenger{o.Vault, o.Webhook}, calendars: Calendars{o.Documents}, inTrouble: InTrouble{o.Sessions},
+		papers:    Papers{Requests: requests, Documents: o.Documents, Paper: o.Paper, Sessions: o.Sessions},
+		messenger: Messenger{Vault: o.Vault, Webhook: o.Webhook}, calendars: Calendars{Documents: o.Documents}, inTrouble: InTrouble{Sessions: o.Sessions},
 	}
 }
 
@@ -109,7 +109,7 @@ func (o *Outside) Services() Services { return o.roomsOf(o.Targets).services }
 func (o *Outside) Hosting() Hosting { return o.roomsOf(o.Targets).hosting }
 
 // Requests returns the log of the requests that the services got.
-func (o *Outside) Requests() Requests { return Requests{o.Log} }
+func (o *Outside) Requests() Requests { return Requests{Log: o.Log} }
 
 // Observe implements checklist.Observer.
 func (o *Outside) Observe(ctx context.Context, s *checklist.Session) (map[string]string, error) {
@@ -118,5 +118,5 @@ func (o *Outside) Observe(ctx context.Context, s *checklist.Session) (map[string
 
 // Measure implements checklist.Meter on the request log of production.
 func (o *Outside) Measure(ctx context.Context, s *checklist.Session, m checklist.Metric) (checklist.Reading, error) {
-	return Meter{o.Requests(), o.Prober.Now}.Measure(ctx, s, m)
+	return Meter{Requests: o.Requests(), Now: o.Prober.Now}.Measure(ctx, s, m)
 }

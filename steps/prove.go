@@ -66,20 +66,20 @@ func (p prove) expected(sc *checklist.Scope) []expectedKey {
 	return keys
 }
 
-// proof is what was found out about one cell.
-type proof struct {
+// finding is what was found out about one cell.
+type finding struct {
 	alias probe.Report // at the environment's address
 	own   []ownProof
 	err   error
 }
 
 // whole reports whether all of the cell was proved.
-func (p proof) whole() bool {
+func (p finding) whole() bool {
 	return p.err == nil && len(p.alias.Rows) > 0 && !slices.ContainsFunc(p.own, ownProof.unproved)
 }
 
 // deployments are those that answered.
-func (p proof) deployments() []string {
+func (p finding) deployments() []string {
 	ids := p.alias.Deployments()
 	for _, o := range p.own {
 		for _, id := range o.report.Deployments() {
@@ -93,7 +93,7 @@ func (p proof) deployments() []string {
 
 func (p prove) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evidence, error) {
 	cells := p.Probed(sc.Environments())
-	proofs := make([]proof, len(cells))
+	proofs := make([]finding, len(cells))
 	board := newBoard(sc, cells)
 	err := eachIndex(ctx, cells, func(ctx context.Context, i int, c Place) error {
 		return board.work(c, "probing", func() error {
@@ -106,10 +106,10 @@ func (p prove) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evide
 
 // one asks the service of one cell. Its deployments are left alone where it does
 // not answer as it must at its environment's address, and all asked else.
-func (p prove) one(ctx context.Context, sc *checklist.Scope, c Place) (found proof) {
+func (p prove) one(ctx context.Context, sc *checklist.Scope, c Place) (found finding) {
 	suite, err := p.suite(ctx, sc, c)
 	if err != nil {
-		return proof{err: err}
+		return finding{err: err}
 	}
 	found.alias, found.err = suite.Run(ctx, nil)
 	if found.err == nil && found.alias.Failed() {
@@ -130,7 +130,7 @@ func (p prove) one(ctx context.Context, sc *checklist.Scope, c Place) (found pro
 // evidence is what the proofs come to. A key counts as accepted or refused in an
 // environment only if it was in every slot of every target; whatever was proved
 // before ends with one that failed.
-func (p prove) evidence(sc *checklist.Scope, cells []Place, proofs []proof) checklist.Evidence {
+func (p prove) evidence(sc *checklist.Scope, cells []Place, proofs []finding) checklist.Evidence {
 	evidence := checklist.Evidence{Facts: map[string]string{}}
 	proved := map[checklist.Environment][]string{} // by which deployments
 	var own []ownProof

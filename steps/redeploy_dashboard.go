@@ -118,7 +118,7 @@ func (r handRedeploy) due(ctx context.Context, sc *checklist.Scope, e checklist.
 			expected[checklist.OldKey] = probe.Refused
 		}
 	}
-	if decided(sc) == checklist.Abandon {
+	if sc.Answer(checklist.AskedDecision()) == checklist.Abandon {
 		expected[checklist.NewKey] = probe.Refused
 	}
 	var keys []dueKey
@@ -225,7 +225,7 @@ func (r handRedeploy) wait(ctx context.Context, sc *checklist.Scope, c Place) (r
 func (r handRedeploy) lookInto(ctx context.Context, sc *checklist.Scope, c Place, keys []dueKey) error {
 	var expected []expectedKey
 	for _, k := range keys {
-		expected = append(expected, expectedKey{k.Key, k.role})
+		expected = append(expected, expectedKey{Key: k.Key, role: k.role})
 	}
 	suite, err := r.suite(ctx, sc, c, expected)
 	if err != nil {

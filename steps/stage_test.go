@@ -77,9 +77,9 @@ func (s *stage) begin(t testing.TB, c checklist.Checklist) {
 	t.Helper()
 	o := checklisttest.Opening(c)
 	o.Setup.Targets = nil
-	for _, target := range s.outside.Targets {
+	for _, t := range s.outside.Targets {
 		o.Setup.Targets = append(o.Setup.Targets, checklist.Target{
-			Name: target.Name, Platform: checklist.PlatformVercel, Project: target.Project, Role: steps.RoleVerifier,
+			Name: t.Name, Platform: checklist.PlatformVercel, Project: t.Project, Role: steps.RoleVerifier,
 		})
 	}
 	o.Trail, o.TrailHead = trailID, strings.Repeat("0", 64)

@@ -57,13 +57,13 @@ func TestDoomedRows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tc.row.ID, tc.row.Key = "r", "HMAC_SECRET_V1"
-			target := Target{Project: "p", Name: "orders-api", Slots: tc.slots}
+			api := Target{Project: "p", Name: "orders-api", Slots: tc.slots}
 			other := vercel.Variable{ID: "x", Key: "DATABASE_URL", Target: []string{"preview", "production"}}
 			now := Listing{
 				variables: map[string][]vercel.Variable{"p": {other, tc.row}},
 				customs:   map[string]Customs{"p": {"qa": "env_qa", "eu": "env_eu"}},
 			}
-			rows, err := removalsFrom(now, keygen.KeyID("v1"), tc.in, []Target{target})
+			rows, err := removalsFrom(now, keygen.KeyID("v1"), tc.in, []Target{api})
 			if tc.err != "" {
 				require.ErrorContains(t, err, tc.err)
 				assert.Contains(t, checklist.Hint(err), "split the row")

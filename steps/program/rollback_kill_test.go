@@ -36,7 +36,7 @@ func inTrouble(t testing.TB) (state string) {
 	state = t.TempDir()
 	p, err := program.Open(t.Context(), options(state))
 	require.NoError(t, err)
-	r, _ := rollback(p, program.RemovalTrouble, "")
+	r, _ := rollBack(p, program.RemovalTrouble, "")
 	require.NoError(t, errors.Join(r.IntoTrouble(t.Context()), p.Close()))
 	return state
 }

@@ -62,7 +62,7 @@ func requireNoRows(t *testing.T, p *program.Program, id keygen.KeyID) {
 func TestAKeyThatIsRevokedMeanwhileIsNotPutBack(t *testing.T) {
 	t.Parallel()
 	p := open(t, program.Options{})
-	r, _ := rollback(p, program.RemovalTrouble, checklist.Resume)
+	r, _ := rollBack(p, program.RemovalTrouble, checklist.Resume)
 	stop := errors.New("an emergency comes first")
 	r.BetweenItems = func(item string) error {
 		if item == "name-trouble" {
@@ -89,7 +89,7 @@ func TestAKeyThatIsRevokedMeanwhileIsNotPutBack(t *testing.T) {
 func TestASealedKeyIsNotPutBack(t *testing.T) {
 	t.Parallel()
 	p := open(t, program.Options{})
-	r, _ := rollback(p, program.RemovalTrouble, checklist.Resume)
+	r, _ := rollBack(p, program.RemovalTrouble, checklist.Resume)
 	require.NoError(t, r.IntoTrouble(t.Context()))
 	_, err := p.Vault().Seal(t.Context(), "production/v1", "found in a public repository")
 	require.NoError(t, err)
@@ -104,7 +104,7 @@ func TestASealedKeyIsNotPutBack(t *testing.T) {
 func TestAKeyThatIsLostIsNotPutBack(t *testing.T) {
 	t.Parallel()
 	p := open(t, program.Options{})
-	r, _ := rollback(p, program.RemovalTrouble, checklist.Resume)
+	r, _ := rollBack(p, program.RemovalTrouble, checklist.Resume)
 	require.NoError(t, r.IntoTrouble(t.Context()))
 	require.NoError(t, p.Vault().Delete(t.Context(), "production/v1"))
 	_, err := r.RollBack(t.Context())

@@ -39,7 +39,7 @@ func decides(decision string) func(checklist.Question) (string, bool) {
 }
 
 // rollback returns a rehearsal of a rollback, with an operator that remembers.
-func rollback(p *program.Program, trouble program.Trouble, decision string) (*program.RollbackRehearsal, *programtest.Operator) {
+func rollBack(p *program.Program, trouble program.Trouble, decision string) (*program.RollbackRehearsal, *programtest.Operator) {
 	op := &programtest.Operator{Answer: decides(decision)}
 	return &program.RollbackRehearsal{Program: p, Trouble: trouble, Decision: decision, Operator: op, Say: op.Say}, op
 }
@@ -222,7 +222,7 @@ func TestRollback(t *testing.T) {
 			t.Run(string(trouble)+" "+decision, func(t *testing.T) {
 				t.Parallel()
 				p := open(t, program.Options{})
-				r, op := rollback(p, trouble, decision)
+				r, op := rollBack(p, trouble, decision)
 				verified := false
 				r.BetweenItems = func(item string) error {
 					if item == "verify-old" {
@@ -275,7 +275,7 @@ func TestRollbackWithEachFault(t *testing.T) {
 			t.Run(string(f.Name)+" "+decision, func(t *testing.T) {
 				t.Parallel()
 				p := open(t, program.Options{})
-				r, op := rollback(p, program.RemovalTrouble, decision)
+				r, op := rollBack(p, program.RemovalTrouble, decision)
 				r.Fault = f.Name
 				_, err := r.Run(t.Context())
 				require.NoError(t, err, "%s", checklist.Hint(err))
@@ -290,7 +290,7 @@ func TestRollbackWithEachFault(t *testing.T) {
 func TestARotationBeginsAfterOneThatWasGivenUp(t *testing.T) {
 	t.Parallel()
 	p := open(t, program.Options{})
-	r, _ := rollback(p, program.ProductionTrouble, checklist.Abandon)
+	r, _ := rollBack(p, program.ProductionTrouble, checklist.Abandon)
 	_, err := r.Run(t.Context())
 	require.NoError(t, err)
 	s := rehearse(t, p, "quarterly", &programtest.Operator{Answer: noDrift})
@@ -316,7 +316,7 @@ func TestInvestigate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := open(t, program.Options{})
-			r, _ := rollback(p, tc.trouble, checklist.Abandon)
+			r, _ := rollBack(p, tc.trouble, checklist.Abandon)
 			s, err := r.Run(t.Context())
 			require.NoError(t, err)
 			found := s.State("investigate").Evidence
@@ -344,7 +344,7 @@ func TestInvestigate(t *testing.T) {
 func TestRollbackFloor(t *testing.T) {
 	t.Parallel()
 	p := open(t, program.Options{})
-	r, _ := rollback(p, program.RemovalTrouble, checklist.Abandon)
+	r, _ := rollBack(p, program.RemovalTrouble, checklist.Abandon)
 	s, err := r.Run(t.Context())
 	require.NoError(t, err)
 	parent, _ := session(t, p, "quarterly")
@@ -406,7 +406,7 @@ func TestRollbackOfTheOnlyKey(t *testing.T) {
 func TestARollbackDoesNotWriteBesideAnotherDriver(t *testing.T) {
 	t.Parallel()
 	p := open(t, program.Options{})
-	r, _ := rollback(p, program.RemovalTrouble, checklist.Resume)
+	r, _ := rollBack(p, program.RemovalTrouble, checklist.Resume)
 	var held *checklist.Engine
 	r.BetweenItems = func(item string) error {
 		if item != "investigate" {
@@ -434,7 +434,7 @@ func TestARollbackDoesNotWriteBesideAnotherDriver(t *testing.T) {
 func TestByteFlipOfARollback(t *testing.T) {
 	t.Parallel()
 	p := open(t, program.Options{})
-	r, _ := rollback(p, program.RemovalTrouble, checklist.Abandon)
+	r, _ := rollBack(p, program.RemovalTrouble, checklist.Abandon)
 	s, err := r.Run(t.Context())
 	require.NoError(t, err)
 	name := "000002-" + s.ID() // the first is that of the rotation, which was given up
