@@ -213,7 +213,7 @@ func backupFailure(sc *checklist.Scope, c Place, report probe.Report) error {
 	var stored *StoredValueError
 	if errors.As(err, &stored) {
 		item, _, _ := sc.Session.Checklist.Item(checklist.ItemBackupKey)
-		stored.Item, stored.hint = checklist.ItemBackupKey, fmt.Sprintf("%s — do %q again, which replaces the value", report.Diagnosis.Fix, item.Title)
+		stored.Item, stored.Fix = checklist.ItemBackupKey, fmt.Sprintf("%s — do %q again, which replaces the value", report.Diagnosis.Fix, item.Title)
 	}
 	return err
 }

@@ -252,7 +252,7 @@ type StoredValueError struct {
 	// Item is the id of the one that stored the value; "" where the checklist has
 	// none.
 	Item string
-	hint string
+	Fix  string // what to do next
 }
 
 var _ checklist.Redoer = (*StoredValueError)(nil)
@@ -260,7 +260,7 @@ var _ checklist.Redoer = (*StoredValueError)(nil)
 func (e *StoredValueError) Error() string { return e.Where + ": " + e.Words }
 
 // Hint says what to do next.
-func (e *StoredValueError) Hint() string { return e.hint }
+func (e *StoredValueError) Hint() string { return e.Fix }
 
 // Redo implements checklist.Redoer.
 func (e *StoredValueError) Redo() string { return e.Item }
@@ -273,6 +273,9 @@ type redoError struct {
 }
 
 var _ checklist.Redoer = (*redoError)(nil)
+
+// redo returns an error whose cause is put right when an item is done again.
+func redo(err error, item, hint string) error { return &redoError{err, item, hint} }
 
 func (e *redoError) Unwrap() error { return e.error }
 func (e *redoError) Hint() string  { return e.hint }
@@ -294,7 +297,7 @@ func failure(sc *checklist.Scope, where string, e checklist.Environment, r probe
 				hint += " where this session put it; any other row is removed at Vercel first"
 			}
 		}
-		return &StoredValueError{Where: where, Words: d.Words, Item: item.ID, hint: orRollBack(sc, hint)}
+		return &StoredValueError{Where: where, Words: d.Words, Item: item.ID, Fix: orRollBack(sc, hint)}
 	}
 	for _, row := range r.Rows {
 		if row.Verdict == probe.OK {

@@ -65,10 +65,8 @@ func (p proveRevoked) stillGone(ctx context.Context, sc *checklist.Scope) error 
 	left, err := p.hosting.Left(ctx, sc)
 	if err == nil && left > 0 {
 		removal, _, _ := sc.Session.StepState(checklist.StepRemoveCompromisedKey)
-		err = &redoError{
-			error: fmt.Errorf("%s has %d rows again", sc.Session.Key(checklist.OldKey).Variable(), left),
-			item:  removal.ID, hint: "somebody put it back: find out who, and do the removal again",
-		}
+		err = redo(fmt.Errorf("%s has %d rows again", sc.Session.Key(checklist.OldKey).Variable(), left),
+			removal.ID, "somebody put it back: find out who, and do the removal again")
 	}
 	return err
 }
