@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"keyturn/checklist"
 	"keyturn/steps/probe"
 )
 
@@ -42,4 +43,14 @@ func TestShut(t *testing.T) {
 		assert.Equal(t, tc.door, is, name)
 		assert.Equal(t, tc.why, why, name)
 	}
+}
+
+func TestOwnAddressOfADeployment(t *testing.T) {
+	t.Parallel()
+	c := Place{Target: Target{Path: "/api/test", URLs: map[checklist.Environment]string{
+		checklist.Staging: "http://127.0.0.1:1/p/orders/staging/api/test", checklist.Production: "https://orders.example.com/api/test",
+	}}, Environment: checklist.Production}
+	assert.Equal(t, "https://orders-x1-team.vercel.app/api/test", ownAddress(c, Deployment{Host: "orders-x1-team.vercel.app"}))
+	c.Environment = checklist.Staging
+	assert.Equal(t, "http://127.0.0.1:1/d/dpl_1/api/test", ownAddress(c, Deployment{Host: "127.0.0.1:1/d/dpl_1"}))
 }

@@ -57,22 +57,17 @@ func TestLacking(t *testing.T) {
 	t.Parallel()
 	at := func(hour int) time.Time { return time.Date(2026, 12, 2, hour, 0, 0, 0, time.UTC) }
 	here := Place{Target: Target{Project: "prj_1", Name: "orders-api"}, Environment: checklist.Production}.First()
-	variables := []vercel.Variable{
-		{ID: "a", Key: "HMAC_SECRET_V1", Target: []string{"production"}, CreatedAt: at(10).UnixMilli()}, // put back
-		{ID: "b", Key: "HMAC_SECRET_V2", Target: []string{"production"}, CreatedAt: at(4).UnixMilli()},
-		{ID: "c", Key: "HMAC_SECRET_V3", Target: []string{"preview"}, CreatedAt: at(4).UnixMilli()},
-		{ID: "d", Key: "HMAC_SECRET_V3", Target: []string{"production"}, GitBranch: "x", CreatedAt: at(4).UnixMilli()},
-	}
+	back := []vercel.Variable{{ID: "a", Key: "HMAC_SECRET_V1", Target: []string{"production"}, CreatedAt: at(10).UnixMilli()}}
+	added := []vercel.Variable{{ID: "b", Key: "HMAC_SECRET_V2", Target: []string{"production"}, CreatedAt: at(4).UnixMilli()}}
 	removed := []checklist.Event{
 		{At: at(8), Effect: &checklist.Effect{Target: "orders-api", Environment: checklist.Production}},
 		{At: at(9), Effect: &checklist.Effect{Target: "payments-api", Environment: checklist.Production}},
 		{At: at(9), Effect: &checklist.Effect{Target: "orders-api", Environment: checklist.Staging}},
 	}
-	now := Listing{variables: map[string][]vercel.Variable{"prj_1": variables}}
 	known := map[keygen.KeyID][]span{
-		"v1": spansOf(here, now.rowsOf("v1", here), removed), "v2": spansOf(here, now.rowsOf("v2", here), nil),
+		"v1": spansOf(here, back, removed), "v2": spansOf(here, added, nil),
 	}
-	assert.Nil(t, spansOf(here, now.rowsOf("v3", here), removed), "no row in this slot")
+	assert.Nil(t, spansOf(here, nil, removed), "no row in this slot")
 	for name, tc := range map[string]struct {
 		hour  int
 		lacks []string
@@ -89,52 +84,6 @@ func TestLacking(t *testing.T) {
 			assert.Equal(t, tc.lacks, lacking(vercel.Deployment{Created: at(tc.hour).UnixMilli()}, known))
 		})
 	}
-}
-
-// A deployment of a branch is made with the rows of all branches and with its own,
-// and one of a custom environment with those that name it.
-func TestRowsOfASite(t *testing.T) {
-	t.Parallel()
-	c := Place{Target: Target{Project: "p", Name: "orders-api", Slots: map[checklist.Environment][]Slot{checklist.Staging: {
-		{Target: "development"}, {Target: "preview"}, {Target: "preview", Branch: "fix"}, {CustomEnvironment: "qa"},
-	}}}, Environment: checklist.Staging}
-	now := Listing{
-		variables: map[string][]vercel.Variable{"p": {
-			{ID: "all", Key: "HMAC_SECRET_V1", Target: []string{"preview", "production"}},
-			{ID: "fix", Key: "HMAC_SECRET_V1", Target: []string{"preview"}, GitBranch: "fix"},
-			{ID: "other", Key: "HMAC_SECRET_V1", Target: []string{"preview"}, GitBranch: "other"},
-			{ID: "qa", Key: "HMAC_SECRET_V1", CustomEnvironmentIDs: []string{"env_qa"}},
-			{ID: "eu", Key: "HMAC_SECRET_V1", CustomEnvironmentIDs: []string{"env_eu"}},
-			{ID: "dev", Key: "HMAC_SECRET_V1", Target: []string{"development"}},
-		}},
-		customs: map[string]Customs{"p": {"qa": "env_qa", "eu": "env_eu"}},
-	}
-	want := map[string][]string{
-		"orders-api staging": {"all"}, "orders-api staging preview:fix": {"all", "fix"}, "orders-api staging custom:qa": {"qa"},
-	}
-	got := map[string][]string{}
-	for _, s := range c.Deployed() {
-		for _, v := range now.rowsOf("v1", s) {
-			got[s.String()] = append(got[s.String()], v.ID)
-		}
-		assert.Empty(t, now.rowsOf("v2", s))
-	}
-	assert.Equal(t, want, got)
-
-	held := map[string][]string{}
-	for _, d := range []vercel.Deployment{
-		{ID: "staging", Branch: "staging"}, {ID: "fix", Branch: "fix"}, {ID: "other", Branch: "other"},
-		{ID: "qa", CustomEnvironment: "qa", Branch: "fix"}, {ID: "eu", CustomEnvironment: "eu"}, {ID: "live", Target: "production"},
-	} {
-		for _, s := range c.Deployed() {
-			if s.Made(d) {
-				held[s.String()] = append(held[s.String()], d.ID)
-			}
-		}
-	}
-	assert.Equal(t, map[string][]string{
-		"orders-api staging": {"staging", "other"}, "orders-api staging preview:fix": {"fix"}, "orders-api staging custom:qa": {"qa"},
-	}, held)
 }
 
 // Whether a session knows of a rollback is what its event says, and no text.
