@@ -17,6 +17,7 @@ import (
 	"keyturn/checklist/record"
 	"keyturn/steps"
 	"keyturn/steps/approval"
+	"keyturn/steps/consent"
 )
 
 // lateTrail is a trail with one record, and what is put beside it.
@@ -73,7 +74,7 @@ func (l *lateTrail) ApprovedLate(context.Context, string) (by []string, ok bool,
 
 const late = "approve-afterwards"
 
-func newLateStage(t *testing.T, required int, second func(people) steps.Second) (*stage, *lateTrail) {
+func newLateStage(t *testing.T, required int, second func(people) consent.Second) (*stage, *lateTrail) {
 	t.Helper()
 	s, p := newEmergency(t, late), newPeople(t)
 	trail := newLateTrail(p, required)
@@ -86,7 +87,7 @@ func newLateStage(t *testing.T, required int, second func(people) steps.Second) 
 
 func TestApprovalAfterwards(t *testing.T) {
 	t.Parallel()
-	s, trail := newLateStage(t, 1, func(p people) steps.Second { return signing(p.grace) })
+	s, trail := newLateStage(t, 1, func(p people) consent.Second { return signing(p.grace) })
 	evidence := s.run(t, late)
 	assert.Equal(t, "approved afterwards by "+grace+" (required: 1); the record verifies with it", evidence.Summary)
 	fields, err := approval.Fields(trail.beside[0].Request)
@@ -107,7 +108,7 @@ func TestApprovalAfterwardsBySeveralPeople(t *testing.T) {
 
 	t.Run("of one text", func(t *testing.T) {
 		t.Parallel()
-		s, trail := newLateStage(t, 2, func(p people) steps.Second { return signing(p.grace, p.linus) })
+		s, trail := newLateStage(t, 2, func(p people) consent.Second { return signing(p.grace, p.linus) })
 		evidence := s.run(t, late)
 		assert.Contains(t, evidence.Summary, "approved afterwards by "+grace+" and "+linus+" (required: 2)")
 		require.Len(t, trail.beside, 2)
@@ -121,7 +122,7 @@ func TestApprovalAfterwardsBySeveralPeople(t *testing.T) {
 	}{"hours apart": {20 * time.Hour, 1}, "a day apart": {23 * time.Hour, 2}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, trail := newLateStage(t, 2, func(p people) steps.Second { return signing(p.ada, p.grace, p.ada, p.linus) })
+			s, trail := newLateStage(t, 2, func(p people) consent.Second { return signing(p.ada, p.grace, p.ada, p.linus) })
 			refused := "nobody approves their own request"
 			require.ErrorContains(t, s.engine.Run(t.Context(), late, checklisttest.NewScript(t)), refused)
 			s.after(t, 2*time.Hour)
@@ -139,7 +140,7 @@ func TestApprovalAfterwardsBySeveralPeople(t *testing.T) {
 // A signature that was given is not asked for again, whatever ends in between.
 func TestAnApprovalAfterwardsIsNotLost(t *testing.T) {
 	t.Parallel()
-	s, trail := newLateStage(t, 1, func(p people) steps.Second { return signing(p.grace) })
+	s, trail := newLateStage(t, 1, func(p people) consent.Second { return signing(p.grace) })
 	trail.err = errors.New("the disk is full")
 	require.ErrorContains(t, s.engine.Run(t.Context(), late, checklisttest.NewScript(t)), "the disk is full")
 	s.reopen(t)
@@ -150,10 +151,10 @@ func TestAnApprovalAfterwardsIsNotLost(t *testing.T) {
 // What is approved is the record that the trail has.
 func TestApprovalOfAnotherRecord(t *testing.T) {
 	t.Parallel()
-	s, trail := newLateStage(t, 1, func(p people) steps.Second { return signing(p.grace) })
+	s, trail := newLateStage(t, 1, func(p people) consent.Second { return signing(p.grace) })
 	other := trail.record
 	other.Digest = trailID
-	s.config.Approver.(*steps.Approver).Exported = func(context.Context, string) (record.Pinned, bool, error) { return other, true, nil }
+	s.config.Approver.(*consent.Approver).Exported = func(context.Context, string) (record.Pinned, bool, error) { return other, true, nil }
 	require.ErrorContains(t, s.engine.Run(t.Context(), late, checklisttest.NewScript(t)), "the trail does not have the record")
 	assert.Empty(t, s.engine.Session().Requests)
 }

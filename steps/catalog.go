@@ -4,8 +4,18 @@ import (
 	"context"
 
 	"keyturn/checklist"
+	"keyturn/steps/consent"
+	"keyturn/steps/drill"
+	"keyturn/steps/emergency"
+	"keyturn/steps/hosting"
+	"keyturn/steps/keys"
 	"keyturn/steps/notify"
+	"keyturn/steps/paperwork"
 	"keyturn/steps/probe"
+	"keyturn/steps/proof"
+	"keyturn/steps/rollback"
+	"keyturn/steps/target"
+	"keyturn/steps/traffic"
 )
 
 // Catalog maps the names that items use to the steps that do them.
@@ -20,7 +30,7 @@ func (c Catalog) Step(name string) (checklist.Step, bool) {
 // NewCatalog returns every step, acting through o, which is the catalog's alone
 // from then on. A step acts on no target but those that its session binds.
 func NewCatalog(o *Outside) Catalog {
-	o.last = &LastListing{}
+	o.last = &hosting.LastListing{}
 	c := Catalog{}
 	for name := range stepsOf(o, o.Targets) {
 		c[name] = bound{o, name}
@@ -54,69 +64,69 @@ func (b bound) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evide
 
 // stepsOf returns every step by its name, for a session's targets. The names are
 // format: each that was ever released is answered to.
-func stepsOf(o *Outside, targets Targets) map[string]checklist.Step {
+func stepsOf(o *Outside, targets target.Targets) map[string]checklist.Step {
 	r := o.roomsOf(targets)
-	tellTeam := func(message func(*checklist.Scope) notify.Message) notice {
-		return notice{Messenger: r.messenger, to: toTeam, message: message}
+	tellTeam := func(message func(*checklist.Scope) notify.Message) paperwork.Notice {
+		return paperwork.Notice{Messenger: r.messenger, To: paperwork.ToTeam, Message: message}
 	}
 	return map[string]checklist.Step{
 		checklist.StepManual: checklist.Manual{},
 
-		checklist.StepReview:       review{trail: o.Trail},
+		checklist.StepReview:       paperwork.Review{Trail: o.Trail},
 		checklist.StepGenerateKey:  r.generate(),
-		checklist.StepProveVault:   proveVault{Services: r.services},
-		checklist.StepNotifyWindow: notifyWindow{notice: tellTeam(windowMessage), Calendars: r.calendars},
+		checklist.StepProveVault:   proof.ProveVault{Services: r.services},
+		checklist.StepNotifyWindow: paperwork.NotifyWindow{Notice: tellTeam(paperwork.WindowMessage), Calendars: r.calendars},
 
 		checklist.StepAddNewKey:    r.hosting.Add(checklist.NewKey),
 		checklist.StepRedeploy:     r.hosting.Redeploy(),
 		checklist.StepRemoveOldKey: r.hosting.Remove(checklist.OldKey),
 		checklist.StepRemoveNewKey: r.hosting.Remove(checklist.NewKey),
 
-		checklist.StepProveBothKeys:      prove{Services: r.services, newKey: probe.Accepted, oldKey: probe.Accepted},
-		checklist.StepProveNewKey:        prove{Services: r.services, newKey: probe.Accepted},
-		checklist.StepProveNewOnly:       prove{Services: r.services, newKey: probe.Accepted, oldKey: probe.Refused},
-		checklist.StepProveNewKeyRefused: prove{Services: r.services, newKey: probe.Refused, oldKey: probe.Accepted},
+		checklist.StepProveBothKeys:      proof.Prove{Services: r.services, NewKey: probe.Accepted, OldKey: probe.Accepted},
+		checklist.StepProveNewKey:        proof.Prove{Services: r.services, NewKey: probe.Accepted},
+		checklist.StepProveNewOnly:       proof.Prove{Services: r.services, NewKey: probe.Accepted, OldKey: probe.Refused},
+		checklist.StepProveNewKeyRefused: proof.Prove{Services: r.services, NewKey: probe.Refused, OldKey: probe.Accepted},
 
-		checklist.StepApprove:         approve{},
-		checklist.StepUpdateClients:   updateClients{Requests: r.requests},
-		checklist.StepMonitor:         monitor{Requests: r.requests},
-		checklist.StepVerifyUsage:     verifyUsage{Requests: r.requests},
-		checklist.StepConfirmNoErrors: confirmNoErrors{Requests: r.requests},
+		checklist.StepApprove:         consent.Approve{},
+		checklist.StepUpdateClients:   traffic.UpdateClients{Requests: r.requests},
+		checklist.StepMonitor:         traffic.Monitor{Requests: r.requests},
+		checklist.StepVerifyUsage:     traffic.VerifyUsage{Requests: r.requests},
+		checklist.StepConfirmNoErrors: traffic.ConfirmNoErrors{Requests: r.requests},
 
 		checklist.StepUpdateDefault: r.hosting.KeepName(),
-		checklist.StepDocument:      decisions(r.papers, issuesEncountered),
-		checklist.StepArchiveOldKey: archiveOldKey{Store: r.store},
-		checklist.StepScheduleNext:  scheduleNext{Calendars: r.calendars},
-		checklist.StepReviewMeeting: reviewMeeting{Messenger: r.messenger},
-		checklist.StepExportRecord:  exportRecord{trail: o.Trail},
+		checklist.StepDocument:      paperwork.Decisions(r.papers, paperwork.IssuesEncountered),
+		checklist.StepArchiveOldKey: keys.Archive{Store: r.store},
+		checklist.StepScheduleNext:  paperwork.ScheduleNext{Calendars: r.calendars},
+		checklist.StepReviewMeeting: paperwork.ReviewMeeting{Messenger: r.messenger},
+		checklist.StepExportRecord:  paperwork.ExportRecord{Trail: o.Trail},
 
-		checklist.StepUpdateTestAgent: updateTestAgent{Services: r.services, Requests: r.requests, pause: o.Pause},
-		checklist.StepTriggerAlerts:   triggerAlerts{Services: r.services, Requests: r.requests},
-		checklist.StepDiscardNewKey:   discardNewKey{Store: r.store},
-		checklist.StepDocumentDrill:   documentDrill{filing: decisions(r.papers, issuesOfDrill)},
+		checklist.StepUpdateTestAgent: drill.UpdateTestAgent{Services: r.services, Requests: r.requests, Pause: o.Pause},
+		checklist.StepTriggerAlerts:   drill.TriggerAlerts{Services: r.services, Requests: r.requests},
+		checklist.StepDiscardNewKey:   drill.DiscardNewKey{Store: r.store},
+		checklist.StepDocumentDrill:   drill.DocumentDrill{Filing: paperwork.Decisions(r.papers, paperwork.IssuesOfDrill)},
 
-		checklist.StepNotifyEmergency: notice{Messenger: r.messenger, to: toSecurity, message: emergencyMessage},
-		checklist.StepNotifyRollback:  tellTeam(rollbackMessage),
-		checklist.StepIncidentLog:     incidentLog(r.papers),
-		checklist.StepPostMortem:      postMortem(r.papers),
+		checklist.StepNotifyEmergency: paperwork.Notice{Messenger: r.messenger, To: paperwork.ToSecurity, Message: paperwork.EmergencyMessage},
+		checklist.StepNotifyRollback:  tellTeam(paperwork.RollbackMessage),
+		checklist.StepIncidentLog:     paperwork.IncidentLog(r.papers),
+		checklist.StepPostMortem:      paperwork.PostMortem(r.papers),
 
-		checklist.StepDeclare:               declare{},
-		checklist.StepSeeWhoBreaks:          seeWhoBreaks{Services: r.services, Requests: r.requests},
-		checklist.StepAddBackupKey:          addBackupKey{Store: r.store, adder: r.hosting.Add(checklist.BackupKey)},
+		checklist.StepDeclare:               emergency.Declare{},
+		checklist.StepSeeWhoBreaks:          emergency.SeeWhoBreaks{Services: r.services, Requests: r.requests},
+		checklist.StepAddBackupKey:          emergency.AddBackupKey{Store: r.store, Adder: r.hosting.Add(checklist.BackupKey)},
 		checklist.StepRemoveCompromisedKey:  r.hosting.Revoke(),
-		checklist.StepProveRevoked:          proveRevoked{Services: r.services, hosting: r.hosting},
-		checklist.StepNewKeyInService:       newKeyInService{Services: r.services, hosting: r.hosting, generate: r.generate()},
+		checklist.StepProveRevoked:          emergency.ProveRevoked{Services: r.services, Hosting: r.hosting},
+		checklist.StepNewKeyInService:       emergency.NewKeyInService{Services: r.services, Hosting: r.hosting, Generate: r.generate()},
 		checklist.StepFindOlderDeployments:  r.hosting.Older(),
-		checklist.StepAudit:                 audit{log: o.Log, files: o.SessionFiles},
-		checklist.StepDisposeCompromisedKey: disposeCompromised{Store: r.store},
-		checklist.StepApproveAfterwards:     approveAfterwards{trail: o.Trail, sessions: o.Sessions},
+		checklist.StepAudit:                 emergency.Audit{Log: o.Log, Files: o.SessionFiles},
+		checklist.StepDisposeCompromisedKey: emergency.DisposeCompromised{Store: r.store},
+		checklist.StepApproveAfterwards:     consent.ApproveAfterwards{Trail: o.Trail, Sessions: o.Sessions},
 
-		checklist.StepNameTrouble: nameTrouble{Store: r.store, InTrouble: r.inTrouble},
-		checklist.StepReAddOldKey: reAddKey{Store: r.store, sessions: o.Sessions, adder: r.hosting.Add(checklist.OldKey)},
-		checklist.StepProveOldKey: proveOldKey{Services: r.services, hosting: r.hosting},
-		checklist.StepInvestigate: investigate{Services: r.services, Requests: r.requests, InTrouble: r.inTrouble, hosting: r.hosting},
-		checklist.StepDecide: decide{
-			Services: r.services, Requests: r.requests, InTrouble: r.inTrouble, trail: o.Trail, hosting: r.hosting, command: o.Return,
+		checklist.StepNameTrouble: rollback.NameTrouble{Store: r.store, InTrouble: r.inTrouble},
+		checklist.StepReAddOldKey: rollback.ReAddKey{Store: r.store, Sessions: o.Sessions, Adder: r.hosting.Add(checklist.OldKey)},
+		checklist.StepProveOldKey: rollback.ProveOldKey{Services: r.services, Hosting: r.hosting},
+		checklist.StepInvestigate: rollback.Investigate{Services: r.services, Requests: r.requests, InTrouble: r.inTrouble, Hosting: r.hosting},
+		checklist.StepDecide: rollback.Decide{
+			Services: r.services, Requests: r.requests, InTrouble: r.inTrouble, Trail: o.Trail, Hosting: r.hosting, Command: o.Return,
 		},
 	}
 }

@@ -36,16 +36,22 @@ func TestTheCatalogAnswersToEveryReleasedStep(t *testing.T) {
 	}
 }
 
-// source returns the package's files by name, without tests.
+// source returns the files of the steps by name, without tests.
 func source(t *testing.T) map[string]*ast.File {
 	t.Helper()
-	names, err := filepath.Glob("*.go")
-	require.NoError(t, err)
+	var names []string
+	for _, room := range []string{"keys", "traffic", "proof", "hosting", "consent", "paperwork", "emergency", "rollback", "drill"} {
+		found, err := filepath.Glob(room + "/*.go")
+		require.NoError(t, err)
+		require.NotEmpty(t, found, room)
+		names = append(names, found...)
+	}
 	files := map[string]*ast.File{}
 	for _, name := range names {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
+		var err error
 		files[name], err = parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		require.NoError(t, err)
 	}

@@ -6,10 +6,18 @@ import (
 	"time"
 
 	"keyturn/checklist"
+	"keyturn/steps/consent"
+	"keyturn/steps/hosting"
+	"keyturn/steps/keys"
 	"keyturn/steps/notify"
 	"keyturn/steps/paper"
+	"keyturn/steps/paperwork"
 	"keyturn/steps/probe"
+	"keyturn/steps/proof"
 	"keyturn/steps/requestlog"
+	"keyturn/steps/rollback"
+	"keyturn/steps/target"
+	"keyturn/steps/traffic"
 	"keyturn/steps/vercel"
 	"keyturn/vault"
 )
@@ -22,10 +30,10 @@ type Outside struct {
 	Prober   *probe.Prober
 	Log      requestlog.Source
 	Trail    Trail
-	Sessions Sessions
+	Sessions rollback.Sessions
 	// Targets are those of the configuration. A step has those of its session
 	// alone: see of.
-	Targets
+	target.Targets
 	// Documents is the folder that holds decisions.md, incidents.md, and the
 	// folders post-mortems and calendar.
 	Documents string
@@ -48,13 +56,13 @@ type Outside struct {
 	// Pause waits between two looks at something that takes a moment.
 	Pause func(context.Context, time.Duration) error
 
-	last *LastListing // of the catalog that has these clients
+	last *hosting.LastListing // of the catalog that has these clients
 }
 
 // Trail is where the signed records of finished sessions are kept.
 type Trail interface {
-	PaperTrail
-	LateTrail
+	paperwork.PaperTrail
+	consent.LateTrail
 }
 
 // Hand is what an operator needs who works in Vercel's dashboard.
@@ -62,54 +70,54 @@ type Hand struct {
 	// Dashboard is the address of the team's or the person's dashboard, such as
 	// https://vercel.com/acme.
 	Dashboard string
-	Clipboard Clipboard
+	Clipboard hosting.Clipboard
 }
 
 // rooms are the parts of the outside that steps are made of, for the targets of
 // one session.
 type rooms struct {
-	store     Store
+	store     keys.Store
 	random    io.Reader
-	requests  Requests
-	services  Services
-	hosting   Hosting
-	papers    Papers
-	messenger Messenger
-	calendars Calendars
-	inTrouble InTrouble
+	requests  traffic.Requests
+	services  proof.Services
+	hosting   hosting.Hosting
+	papers    paperwork.Papers
+	messenger paperwork.Messenger
+	calendars paperwork.Calendars
+	inTrouble rollback.InTrouble
 }
 
-func (r rooms) generate() checklist.Step { return generateKey{Store: r.store, random: r.random} }
+func (r rooms) generate() checklist.Step { return keys.Generate{Store: r.store, Random: r.random} }
 
-func (o *Outside) roomsOf(targets Targets) rooms {
-	store, requests := Store{Vault: o.Vault}, o.Requests()
-	services := Services{Store: store, Targets: targets, Prober: o.Prober}
+func (o *Outside) roomsOf(targets target.Targets) rooms {
+	store, requests := keys.Store{Vault: o.Vault}, o.Requests()
+	services := proof.Services{Store: store, Targets: targets, Prober: o.Prober}
 	hosting := o.hostingOf(services)
 	services.Deployments = hosting
 	return rooms{
 		store: store, random: o.Random, requests: requests, services: services, hosting: hosting,
-		papers:    Papers{Requests: requests, Documents: o.Documents, Paper: o.Paper, Sessions: o.Sessions},
-		messenger: Messenger{Vault: o.Vault, Webhook: o.Webhook}, calendars: Calendars{Documents: o.Documents}, inTrouble: InTrouble{Sessions: o.Sessions},
+		papers:    paperwork.Papers{Requests: requests, Documents: o.Documents, Paper: o.Paper, Sessions: o.Sessions},
+		messenger: paperwork.Messenger{Vault: o.Vault, Webhook: o.Webhook}, calendars: paperwork.Calendars{Documents: o.Documents}, inTrouble: rollback.InTrouble{Sessions: o.Sessions},
 	}
 }
 
 // hostingOf returns where the keys of services are deployed: Vercel, by its API or
 // by the operator's hand.
-func (o *Outside) hostingOf(s Services) Hosting {
+func (o *Outside) hostingOf(s proof.Services) hosting.Hosting {
 	if o.Hand != nil {
-		return NewDashboard(s, o.Hand.Dashboard, o.Hand.Clipboard, o.Pause)
+		return hosting.NewDashboard(s, o.Hand.Dashboard, o.Hand.Clipboard, o.Pause)
 	}
-	return NewAPI(s, o.Vercel, o.Poll, o.last)
+	return hosting.NewAPI(s, o.Vercel, o.Poll, o.last)
 }
 
 // Services returns the services of all targets.
-func (o *Outside) Services() Services { return o.roomsOf(o.Targets).services }
+func (o *Outside) Services() proof.Services { return o.roomsOf(o.Targets).services }
 
 // Hosting returns where the keys of all targets are deployed.
-func (o *Outside) Hosting() Hosting { return o.roomsOf(o.Targets).hosting }
+func (o *Outside) Hosting() hosting.Hosting { return o.roomsOf(o.Targets).hosting }
 
 // Requests returns the log of the requests that the services got.
-func (o *Outside) Requests() Requests { return Requests{Log: o.Log} }
+func (o *Outside) Requests() traffic.Requests { return traffic.Requests{Log: o.Log} }
 
 // Observe implements checklist.Observer.
 func (o *Outside) Observe(ctx context.Context, s *checklist.Session) (map[string]string, error) {
@@ -118,5 +126,5 @@ func (o *Outside) Observe(ctx context.Context, s *checklist.Session) (map[string
 
 // Measure implements checklist.Meter on the request log of production.
 func (o *Outside) Measure(ctx context.Context, s *checklist.Session, m checklist.Metric) (checklist.Reading, error) {
-	return Meter{Requests: o.Requests(), Now: o.Prober.Now}.Measure(ctx, s, m)
+	return traffic.Meter{Requests: o.Requests(), Now: o.Prober.Now}.Measure(ctx, s, m)
 }

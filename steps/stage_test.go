@@ -23,6 +23,7 @@ import (
 	"keyturn/steps/probe"
 	"keyturn/steps/requestlog"
 	"keyturn/steps/sandbox"
+	"keyturn/steps/target"
 	"keyturn/steps/vercel"
 	"keyturn/vault"
 )
@@ -79,7 +80,7 @@ func (s *stage) begin(t testing.TB, c checklist.Checklist) {
 	o.Setup.Targets = nil
 	for _, t := range s.outside.Targets {
 		o.Setup.Targets = append(o.Setup.Targets, checklist.Target{
-			Name: t.Name, Platform: checklist.PlatformVercel, Project: t.Project, Role: steps.RoleVerifier,
+			Name: t.Name, Platform: checklist.PlatformVercel, Project: t.Project, Role: target.RoleVerifier,
 		})
 	}
 	o.Trail, o.TrailHead = trailID, strings.Repeat("0", 64)
@@ -126,7 +127,7 @@ func (s *stage) reach(t testing.TB) *steps.Outside {
 		Pause:  never,
 	}
 	for _, p := range s.sandbox.Projects() {
-		o.Targets = append(o.Targets, steps.Target{Project: p.ID, Name: p.Name, Path: "/api/test", URLs: map[checklist.Environment]string{
+		o.Targets = append(o.Targets, target.Target{Project: p.ID, Name: p.Name, Path: "/api/test", URLs: map[checklist.Environment]string{
 			checklist.Staging:    s.sandbox.ServiceURL(p.Name, sandbox.Staging) + "/api/test",
 			checklist.Production: s.sandbox.ServiceURL(p.Name, sandbox.Production) + "/api/test",
 		}})

@@ -19,8 +19,8 @@ import (
 	"keyturn/checklist/record"
 	"keyturn/keygen"
 	"keyturn/keygen/sshsig"
-	"keyturn/steps"
 	"keyturn/steps/approval"
+	"keyturn/steps/consent"
 )
 
 // stage is a session that the real engine walks, with steps that make what the
@@ -211,8 +211,8 @@ func (s *stage) Sign(_ context.Context, text string, _ checklist.Asker) (string,
 	return approval.Sign(mustKey(s.t, who), text)
 }
 
-func (s *stage) approver() *steps.Approver {
-	return &steps.Approver{
+func (s *stage) approver() *consent.Approver {
+	return &consent.Approver{
 		Second: s, Requester: alice, Clock: s.clock, Random: s.random,
 		Roster: func() (sshsig.Roster, error) { return roster(s.t), nil },
 		Key:    func(context.Context) (sshsig.Key, error) { return mustKey(s.t, alice), nil },

@@ -15,6 +15,8 @@ import (
 	"keyturn/checklist/journal"
 	"keyturn/keygen"
 	"keyturn/steps"
+	"keyturn/steps/consent"
+	"keyturn/steps/paperwork"
 	"keyturn/vault"
 )
 
@@ -178,7 +180,7 @@ func (p *Program) voidRequests(sessions []*checklist.Session) []error {
 	var all []error
 	for _, s := range sessions {
 		for _, r := range s.Requests {
-			file := steps.FileSecond{Dir: filepath.Join(p.dir, requestsFolder)}.File(r.Text)
+			file := consent.FileSecond{Dir: filepath.Join(p.dir, requestsFolder)}.File(r.Text)
 			if s.Standing(r, p.clock()) != checklist.RequestEnded || len(s.Agreed(r.Consent, p.clock())) >= s.Required() {
 				continue
 			}
@@ -256,7 +258,7 @@ func (p *Program) keys(ctx context.Context, o *checklist.Overview, sessions []*c
 func dueBy(sessions []*checklist.Session, e checklist.Environment, id keygen.KeyID, made keygen.Fingerprint) time.Time {
 	for _, s := range sessions {
 		if s.Key(checklist.NewKey) == id && made != "" && s.Fingerprint(e, checklist.NewKey) == made {
-			return steps.NextRotation(s)
+			return paperwork.NextRotation(s)
 		}
 	}
 	return time.Time{}

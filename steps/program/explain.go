@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"keyturn/checklist"
-	"keyturn/steps"
+	"keyturn/steps/hosting"
 )
 
 // explainer knows of the realm's other sessions what they did to this one.
@@ -61,7 +61,7 @@ func (x explainer) madeBy(ctx context.Context, other, s *checklist.Session, drif
 	n := 0
 	for _, d := range drift {
 		if slices.ContainsFunc(events, func(e checklist.Event) bool {
-			return e.Kind == checklist.Done && e.At.After(s.SeenAt) && steps.Concerns(*e.Effect, d.Subject)
+			return e.Kind == checklist.Done && e.At.After(s.SeenAt) && hosting.Concerns(*e.Effect, d.Subject)
 		}) {
 			n++
 		}

@@ -10,6 +10,7 @@ import (
 	"keyturn/steps"
 	"keyturn/steps/clipboard"
 	"keyturn/steps/config"
+	"keyturn/steps/hosting"
 )
 
 // byHand reports whether the operator makes the changes at Vercel.
@@ -27,7 +28,7 @@ func (p *Program) hand() *steps.Hand {
 	return &steps.Hand{Dashboard: p.options.Config.Vercel.Dashboard(), Clipboard: clip}
 }
 
-func (p *Program) clipboard() (steps.Clipboard, error) {
+func (p *Program) clipboard() (hosting.Clipboard, error) {
 	if p.options.Clipboard != nil {
 		return p.options.Clipboard, nil
 	}

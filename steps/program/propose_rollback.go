@@ -10,7 +10,7 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/keygen"
-	"keyturn/steps"
+	"keyturn/steps/rollback"
 )
 
 // alone is the answer that a rollback is about no session.
@@ -40,7 +40,7 @@ func (p *Program) aboutRollback(ctx context.Context, at served, op checklist.Ope
 			return err
 		}
 		if revoked {
-			return &steps.CompromisedError{Key: string(o.Old), Environment: e, Session: by}
+			return &rollback.CompromisedError{Key: string(o.Old), Environment: e, Session: by}
 		}
 	}
 	a, err := op.Ask(ctx, checklist.Question{

@@ -10,8 +10,9 @@ import (
 	"time"
 
 	"keyturn/checklist"
-	"keyturn/steps"
+	"keyturn/steps/proof"
 	"keyturn/steps/sandbox"
+	"keyturn/steps/traffic"
 	"keyturn/vault"
 )
 
@@ -202,7 +203,7 @@ func failed(err error) bool {
 func (r *Rehearsal) mend(ctx context.Context, e *checklist.Engine, item checklist.Item, cause error) (moved bool, err error) {
 	var gate *checklist.GateError
 	var notYet *checklist.NotYet
-	var alert *steps.AlertError
+	var alert *traffic.AlertError
 	var putOff *checklist.PutOff
 	if errors.As(cause, &notYet) {
 		return false, nil // no fault's doing: the loop turns the clock to its time
@@ -284,7 +285,7 @@ func (r *Rehearsal) liftFault(cause error) error {
 
 // corrupted returns the item that stored the value which a probe found wrong.
 func corrupted(s *checklist.Session, item checklist.Item, cause error) (checklist.Item, bool) {
-	var stored *steps.StoredValueError
+	var stored *proof.StoredValueError
 	if !errors.As(cause, &stored) {
 		return checklist.Item{}, false
 	}

@@ -10,9 +10,9 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/keygen"
-	"keyturn/steps"
 	"keyturn/steps/program"
 	"keyturn/steps/program/programtest"
+	"keyturn/steps/rollback"
 	"keyturn/vault"
 )
 
@@ -36,7 +36,7 @@ func TestNoRollbackBeginsWithACompromisedKey(t *testing.T) {
 	s := rehearse(t, p, "emergency", &programtest.Operator{Answer: chooses("v1", "seal")})
 	require.EqualValues(t, "v1", s.Key(checklist.OldKey))
 	_, err := p.Begin(t.Context(), "rollback", &programtest.Operator{Answer: chooses("v1")})
-	var compromised *steps.CompromisedError
+	var compromised *rollback.CompromisedError
 	require.ErrorAs(t, err, &compromised)
 	assert.Equal(t, s.ID(), compromised.Session)
 	assert.Contains(t, checklist.Hint(err), "go forward to a new key")
@@ -77,7 +77,7 @@ func TestAKeyThatIsRevokedMeanwhileIsNotPutBack(t *testing.T) {
 
 	back := program.Rehearsal{Program: p, Checklist: "rollback", Operator: &programtest.Operator{}, Say: t.Logf} // goes on with what the emergency changed
 	_, err = back.Run(t.Context())
-	var compromised *steps.CompromisedError
+	var compromised *rollback.CompromisedError
 	require.ErrorAs(t, err, &compromised)
 	assert.Equal(t, emergency.ID(), compromised.Session)
 	assert.Equal(t, "v1", compromised.Key)

@@ -21,9 +21,9 @@ import (
 	"keyturn/checklist"
 	"keyturn/checklist/journal"
 	"keyturn/keygen"
-	"keyturn/steps"
 	"keyturn/steps/program"
 	"keyturn/steps/program/programtest"
+	"keyturn/steps/rollback"
 	"keyturn/steps/sandbox"
 	"keyturn/vault"
 )
@@ -350,7 +350,7 @@ func TestRollbackFloor(t *testing.T) {
 	parent, _ := session(t, p, "quarterly")
 	served := parent.State("redeploy-production").PassedAt
 	for _, project := range p.World().Projects() {
-		floor, err := time.Parse(time.RFC3339, s.Facts[steps.FactFloor(checklist.Production, project.ID)])
+		floor, err := time.Parse(time.RFC3339, s.Facts[rollback.FactFloor(checklist.Production, project.ID)])
 		require.NoError(t, err, "clients use v2, which older deployments do not know")
 		assert.True(t, floor.Before(served), "the deployment with both keys can be returned to: %s is before %s", floor, served)
 	}

@@ -8,13 +8,13 @@ import (
 	"keyturn/checklist"
 	"keyturn/checklist/journal"
 	"keyturn/keygen"
-	"keyturn/steps"
+	"keyturn/steps/rollback"
 )
 
 // sessions is the realm's sessions, for a step that is about another one.
 type sessions struct{ program *Program }
 
-var _ steps.Sessions = sessions{}
+var _ rollback.Sessions = sessions{}
 
 // Session implements steps.Sessions.
 func (s sessions) Session(ctx context.Context, id string) (*checklist.Session, error) {

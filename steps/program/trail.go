@@ -18,6 +18,7 @@ import (
 	"keyturn/keygen/sshsig"
 	"keyturn/steps"
 	"keyturn/steps/approval"
+	"keyturn/steps/paperwork"
 )
 
 // trail is the realm's trail of records, signed with the operator's key.
@@ -145,23 +146,23 @@ func (t *trail) of(j *journal.File) *trail {
 }
 
 // Review implements steps.Trail.
-func (t *trail) Review(ctx context.Context) (steps.Reviewed, bool, error) {
+func (t *trail) Review(ctx context.Context) (paperwork.Reviewed, bool, error) {
 	records, err := t.whole()
 	if err != nil {
-		return steps.Reviewed{}, false, err
+		return paperwork.Reviewed{}, false, err
 	}
 	last, ok, err := records.Last()
 	if err != nil || !ok {
-		return steps.Reviewed{}, false, err
+		return paperwork.Reviewed{}, false, err
 	}
 	roster, err := t.program.roster()
 	if err != nil {
-		return steps.Reviewed{}, false, err
+		return paperwork.Reviewed{}, false, err
 	}
 	if _, err := record.VerifyTrail(ctx, []string{filepath.Join(records.Dir(), last.Name())}, record.Options{Roster: roster, Requests: approval.Texts{}}); err != nil {
-		return steps.Reviewed{}, false, err
+		return paperwork.Reviewed{}, false, err
 	}
-	reviewed := steps.Reviewed{Name: last.Name(), Words: last.Summary()}
+	reviewed := paperwork.Reviewed{Name: last.Name(), Words: last.Summary()}
 	for _, issue := range last.Issues {
 		words := issue.Text
 		if issue.Failed {
