@@ -5,9 +5,6 @@ const (
 	FactCompromisedSince = "compromise/since"    // RFC 3339, UTC
 	FactKnownBy          = "compromise/known-by" // how the compromise is known, in the operator's words
 	FactChoice           = "compromise/choice"   // ChoiceNow or ChoiceGrace
-
-	FactAuditCSV   = "audit/csv-sha256"   // of the exported table, in hex
-	FactAuditJSONL = "audit/jsonl-sha256" // of the exported lines, in hex
 )
 
 // The orders between which an emergency chooses.

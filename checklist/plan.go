@@ -92,3 +92,10 @@ const (
 	FactAccepted    = "accepted"    // the serving deployment accepted a signed probe, and no control
 	FactRefused     = "refused"     // the serving deployment refused a signed probe
 )
+
+// The facts by which a record vouches for the files that an audit exported, which
+// are not part of it: SHA-256 digests in lower-case hex.
+const (
+	FactAuditCSV   = "audit/csv-sha256"
+	FactAuditJSONL = "audit/jsonl-sha256"
+)

@@ -2,13 +2,15 @@
 # Verifies a Keyturn trail without Keyturn: bash 4, jq 1.5, ssh-keygen of OpenSSH
 # 9.1 and sha256sum, or later ones, are all it needs.
 #
-#   verify-trail.sh TRAIL_DIR ALLOWED_SIGNERS [PEOPLE]
+#   verify-trail.sh TRAIL_DIR ALLOWED_SIGNERS [PEOPLE [AUDIT_FILE...]]
 #
 # ALLOWED_SIGNERS must be your own copy, not one that came with the trail, and
 # name one person a line, without patterns, in times that end in Z. PEOPLE is how
 # many second persons you demand for a change of production, if a record's own
-# policy demands fewer. The classes of ALLOW, such as ALLOW="foreign head", need
-# not be checked: see "keyturn verify --help".
+# policy demands fewer; 1 if you demand no more than that. Each AUDIT_FILE must be
+# what the audit of an emergency exported, to the byte, by the digests in the
+# records' journals. The classes of ALLOW, such as ALLOW="foreign head", need not be
+# checked: see "keyturn verify --help".
 #
 # It checks every signature, the chain, the digests of reports and journals, and
 # each approval that a record holds: that it was signed in time by somebody other
@@ -47,8 +49,8 @@ export LC_ALL=C TZ=UTC
 umask 077
 
 unusable() { echo "$0: $1" >&2; exit 2; }
-[ $# -eq 2 ] || [ $# -eq 3 ] || unusable "usage: $0 TRAIL_DIR ALLOWED_SIGNERS [PEOPLE]"
-trail=${1%/} signers=$2 people=${3:-1} allowed=" ${ALLOW:-} "
+[ $# -ge 2 ] || unusable "usage: $0 TRAIL_DIR ALLOWED_SIGNERS [PEOPLE [AUDIT_FILE...]]"
+trail=${1%/} signers=$2 people=${3:-1} allowed=" ${ALLOW:-} " audit_files=("${@:4}")
 [[ $people =~ ^[1-9][0-9]{0,3}$ ]] || unusable "PEOPLE must be a number from 1, and is $people"
 [ "${BASH_VERSINFO[0]}" -ge 4 ] || unusable "needs bash 4 or later, and this is $BASH_VERSION"
 for program in jq ssh-keygen sha256sum; do
@@ -92,12 +94,50 @@ plain() {
   file=$(grep -l $'\r$' "$@" || true)
   [ -z "$file" ] || bad "$file" "its lines end in CRLF, as git makes them when it checks out with core.autocrlf; clone again with git clone -c core.autocrlf=false, or commit a file .gitattributes with the line \"* -text\" beside the trail"
 }
-small=65536 large=33554432
+small=65536 large=33554432 audit_limit=268435456
 
 # content demands that a file holds a text and a line feed, to the byte: FILE TEXT.
 content() { printf '%s\n' "$2" | cmp -s - "$1"; }
 
 sum() { local s; s=$(sha256sum <"$1"); echo "${s%% *}"; }
+
+# Audit files that cannot be read are wrong usage.
+for file in ${audit_files[@]+"${audit_files[@]}"}; do
+  [ -f "$file" ] && [ ! -L "$file" ] && [ -r "$file" ] && [ "$(wc -c <"$file")" -le $audit_limit ] ||
+    unusable "$file is no regular file of at most $audit_limit bytes that can be read"
+done
+
+# exported notes the digests that a record's journal states of its audit's files. The
+# last ones count: an audit that is done again replaces its files.
+declare -A export_of
+exported() {
+  local format said
+  while IFS=$'\t' read -r format said; do
+    [[ $said =~ $digest ]] || continue
+    export_of[$said]+="${export_of[$said]:+, }the $format of ${dir##*/}"
+    exports+="${exports:+, }the $format of ${dir##*/}"
+  done < <(jq -rn 'reduce (inputs | .evidence.facts // {}) as $facts ({}; . + $facts)
+    | ["CSV", .["audit/csv-sha256"] // ""], ["JSONL", .["audit/jsonl-sha256"] // ""] | @tsv' "$dir/$journal")
+}
+exports=
+
+# audited demands that an audit file is one whose digest a record's journal states.
+# Its other digests are those that it would have with other line ends.
+audited() {
+  local file=$1 is lf crlf
+  is=$(sum "$file")
+  if [ -n "${export_of[$is]:-}" ]; then
+    echo "$file: ${export_of[$is]}"
+    return
+  fi
+  [ -n "$exports" ] || bad "$file" "BAD audit file: no record here states the digest of an audit's export"
+  sed $'s/\r$//' <"$file" >"$work/lf"
+  sed $'s/$/\r/' <"$work/lf" >"$work/crlf"
+  lf=$(sum "$work/lf") crlf=$(sum "$work/crlf")
+  [ -z "${export_of[$crlf]:-}" ] || bad "$file" "BAD audit file: its lines no longer end in CRLF; with CRLF it is ${export_of[$crlf]}"
+  [ -z "${export_of[$lf]:-}" ] || bad "$file" "BAD audit file: its lines were made to end in CRLF; with LF it is ${export_of[$lf]}"
+  bad "$file" "BAD audit file: it was changed since the export, as a spreadsheet does when it saves it, or is of another session; it was compared with $exports"
+}
 
 # member reads one line of the roster.
 principal='[a-z0-9][a-z0-9._+@-]{0,127}'
@@ -317,6 +357,7 @@ for dir in "$trail"/[0-9]*-*; do
   session_of[$rotation]=$dir last=$created
   [ "$(sum "$dir/$report")" = "$report_sum" ] && [ "$(sum "$dir/$journal")" = "$journal_sum" ] ||
     bad "$dir" "BAD digest of the report or the journal"
+  [ ${#audit_files[@]} -eq 0 ] || exported
 
   while IFS=$'\037' read -r -d $'\036' request principal accepted mandate action gate text signature; do
     printf '%s' "$text" >"$work/request"
@@ -403,6 +444,9 @@ else
     bad "$trail/HEAD" "BAD head: the last record is $n, with sha256:$prev"
   fi
 fi
+for file in ${audit_files[@]+"${audit_files[@]}"}; do
+  audited "$file"
+done
 echo "OK $count records"
 echo "$head"
 [ "$open" -eq 0 ] || exit 1

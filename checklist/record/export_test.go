@@ -91,3 +91,6 @@ func AppendUnverified(t *Trail, d Draft, key sshsig.Key) (err error) {
 	t.head = Head{Trail: t.id, Seq: r.Trail.Seq, Digest: digestOf(files[recordFile])}
 	return t.writeHead(l)
 }
+
+// Digests are those of a file as it is, with its lines ended by LF, and by CRLF.
+func (a AuditFile) Digests() [3]string { return [3]string{a.digest, a.asLF, a.asCRLF} }

@@ -19,6 +19,8 @@ import (
 const (
 	maxFile  = 32 << 20 // a record, its journal and its report
 	maxSmall = 64 << 10 // everything else: one line, one text or one signature
+
+	maxAudit = 256 << 20 // what an audit exported, which is never held in memory
 )
 
 func limitOf(name string) int64 {
@@ -35,43 +37,54 @@ var errLineEnds = checklist.WithHint(
 	errors.New("its lines end in CRLF, as git makes them when it checks out with core.autocrlf; nothing else is wrong so far"),
 	"clone again with git clone -c core.autocrlf=false, or commit a file .gitattributes with the line %q beside the trail and check out anew", strings.TrimSpace(attributes))
 
-// readFile reads a file of a trail. It must be a regular one of a sensible size:
-// a link may lead out of the trail, a pipe never ends, and a device may not either.
+// readFile reads a file of a trail.
 func readFile(path string) (_ []byte, err error) {
-	limit := limitOf(filepath.Base(path))
-	unfit := func(is os.FileInfo) bool { return !is.Mode().IsRegular() || is.Size() > limit }
-	refuse := fmt.Errorf("it is no regular file of at most %d bytes", limit)
-	there, err := os.Lstat(path)
-	if err != nil {
-		return nil, err
-	}
-	if unfit(there) {
-		return nil, refuse
-	}
-	// O_NONBLOCK keeps a pipe that took its place since from being waited for.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, size, err := openRegular(path, limitOf(filepath.Base(path)))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	opened, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if unfit(opened) || !os.SameFile(there, opened) {
-		return nil, refuse
-	}
-	text := make([]byte, opened.Size()+1) // one more shows that it grew
+	text := make([]byte, size+1) // one more shows that it grew
 	n, err := io.ReadFull(f, text)
 	switch {
 	case err == nil:
-		return nil, errors.New("it changed while it was read")
+		return nil, errChanged
 	case !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF):
 		return nil, err
 	case bytes.Contains(text[:n], []byte("\r\n")):
 		return nil, errLineEnds
 	}
 	return text[:n], nil
+}
+
+var errChanged = errors.New("it changed while it was read")
+
+// openRegular opens a file for reading and returns its size. It must be a regular
+// one of a sensible size: a link may lead out of the trail, a pipe never ends, and
+// a device may not either.
+func openRegular(path string, limit int64) (_ *os.File, size int64, err error) {
+	unfit := func(is os.FileInfo) bool { return !is.Mode().IsRegular() || is.Size() > limit }
+	refuse := fmt.Errorf("it is no regular file of at most %d bytes", limit)
+	there, err := os.Lstat(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	if unfit(there) {
+		return nil, 0, refuse
+	}
+	// O_NONBLOCK keeps a pipe that took its place since from being waited for.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	opened, err := f.Stat()
+	if err == nil && (unfit(opened) || !os.SameFile(there, opened)) {
+		err = refuse
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, opened.Size(), nil
 }
 
 // writeFolder makes a folder with files: whole and durable under its name, or

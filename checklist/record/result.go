@@ -83,11 +83,16 @@ type Verified struct {
 	// later record names: changing it, or one before it, breaks that signature.
 	Countersigned int
 	// Witnessed is the newest record that a head seen outside names.
-	Witnessed  int
+	Witnessed int
+	// AuditFiles are files that the verification was given and whose digests a record
+	// states.
+	AuditFiles []Matched
 	Sandbox    bool      // a record is of the sandbox
 	Added      []Added   // items that people added to a checklist
 	NotChecked []Finding // by class
 	Remarks    []Remark  // what no verification of these files can show
+
+	exports []export // what audits exported, by the records
 }
 
 // Finding is something that was not checked.
@@ -123,6 +128,7 @@ func (v *Verified) add(c checked) {
 	v.NotChecked = append(v.NotChecked, c.notChecked...)
 	v.Remarks = append(v.Remarks, c.remarks...)
 	v.ApprovedLate = c.approvedLate
+	v.exports = append(v.exports, c.exports...)
 	switch c.changed {
 	case before:
 		v.ApprovedBefore++
@@ -236,6 +242,9 @@ func (v Verified) Checked() []string {
 	}
 	if v.Witnessed > 0 {
 		lines = append(lines, fmt.Sprintf("Witnessed: record %d is the one whose head was seen outside, so none up to it has changed or gone since.", v.Witnessed))
+	}
+	for _, m := range v.AuditFiles {
+		lines = append(lines, fmt.Sprintf("Audit file: %s is the %s that %s states the digest of, to the byte.", m.Path, m.Format, m.Record))
 	}
 	return lines
 }

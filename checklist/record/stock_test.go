@@ -32,19 +32,22 @@ func stockCheck(t *testing.T) stock {
 	return stock{script}
 }
 
-// run has the script verify a trail by the roster of all tests.
-func (s stock) run(t *testing.T, trail string) (string, error) {
+// run has the script verify a trail, and audit files, by the roster of all tests.
+func (s stock) run(t *testing.T, trail string, files ...string) (string, error) {
 	t.Helper()
 	signers := filepath.Join(t.TempDir(), "allowed_signers")
 	write(t, rosterText(t), signers)
-	return s.with(t, trail, signers)
+	if len(files) == 0 {
+		return s.with(t, trail, signers)
+	}
+	return s.with(t, trail, signers, append([]string{"1"}, files...)...)
 }
 
-func (s stock) with(t *testing.T, trail, signers string) (string, error) {
+func (s stock) with(t *testing.T, trail, signers string, more ...string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "bash", s.script, trail, signers).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "bash", append([]string{s.script, trail, signers}, more...)...).CombinedOutput()
 	return string(out), err
 }
 

@@ -34,6 +34,10 @@ type Options struct {
 	Requests          Requests
 	// Witnesses are heads that were seen outside the trail.
 	Witnesses []Head
+	// AuditFiles are what audits exported; a record must state the digest of each.
+	AuditFiles []AuditFile
+	// Progress is called after each record, by one goroutine; nil for nobody.
+	Progress func(done, total int)
 }
 
 // verifier is what every record is checked with.
@@ -41,6 +45,7 @@ type verifier struct {
 	Options
 	skeletons   []checklist.Skeleton
 	permissions permissions
+	progress    progress
 }
 
 func newVerifier(o Options) *verifier {
@@ -80,6 +85,7 @@ func VerifyTrail(ctx context.Context, paths []string, o Options) (Report, error)
 		return Report{}, errors.New("verify records: a path and a reader of approval requests are required")
 	}
 	v := newVerifier(o)
+	v.progress = newProgress(paths, o.Progress)
 	var lineage []*seen
 	var report Report
 	for _, path := range paths {
@@ -101,6 +107,11 @@ func VerifyTrail(ctx context.Context, paths []string, o Options) (Report, error)
 	for _, w := range o.Witnesses {
 		if err := report.witness(w, lineage); err != nil {
 			return Report{}, err
+		}
+	}
+	for _, a := range o.AuditFiles {
+		if f := report.auditFile(a); f != nil {
+			return Report{}, fmt.Errorf("verify audit file %w", f)
 		}
 	}
 	return report, nil
@@ -127,6 +138,7 @@ func (v *verifier) one(ctx context.Context, path string) (Verified, error) {
 		return Verified{}, err
 	}
 	c := v.check(folderAt(absolute))
+	v.progress.step()
 	if c.failure != nil {
 		return Verified{}, c.failure
 	}
@@ -193,23 +205,30 @@ func (v *verifier) trail(ctx context.Context, path string) (Verified, *seen, err
 // all checks each record by itself, on all processors.
 func (v *verifier) all(ctx context.Context, path string, folders []folder) ([]checked, error) {
 	checks := make([]checked, len(folders))
-	next := make(chan int)
+	next, done := make(chan int), make(chan struct{})
 	var workers sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(folders)) {
 		workers.Go(func() {
 			for i := range next {
 				checks[i] = v.check(folderAt(filepath.Join(path, folders[i].name)))
+				done <- struct{}{}
 			}
 		})
 	}
-	for i := range folders {
-		if ctx.Err() != nil {
-			break
+	go func() {
+		for i := range folders {
+			if ctx.Err() != nil {
+				break
+			}
+			next <- i
 		}
-		next <- i
+		close(next)
+		workers.Wait()
+		close(done)
+	}()
+	for range done {
+		v.progress.step()
 	}
-	close(next)
-	workers.Wait()
 	return checks, ctx.Err()
 }
 

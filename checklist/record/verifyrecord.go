@@ -75,6 +75,7 @@ type checked struct {
 	approvedLate []string // who approved afterwards
 	approvedHead int      // the newest record that an approval names
 	added        []Added
+	exports      []export // what its audit exported
 	notChecked   []Finding
 	remarks      []Remark
 }
@@ -109,6 +110,7 @@ func (v *verifier) check(b bundle) checked {
 			break
 		}
 	}
+	c.exports = exportsOf(c.name, c.session)
 	// Kept for thousands of records at a time, these would fill the memory.
 	c.bundle = bundle{name: b.name}
 	c.text, c.journal, c.session = nil, copied{}, nil

@@ -153,7 +153,7 @@ func needsApproval(c checklist.Checklist) bool {
 
 // compromise returns what the declaration said, and nil where there is none.
 func compromise(s *checklist.Session) *paper.Compromise {
-	if s.Checklist.ID != "emergency" {
+	if s.Checklist.ID != checklist.KindEmergency {
 		return nil
 	}
 	since, _ := time.Parse(time.RFC3339, s.Facts[checklist.FactCompromisedSince]) // zero: not known

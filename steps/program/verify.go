@@ -24,6 +24,10 @@ type Audit struct {
 	// Approvals is how many second persons a change of production needs, where a
 	// session did not demand more.
 	Approvals int
+	// Files are what audits of emergencies exported, to be found in the records.
+	Files []string
+	// Progress is called after each record, by one goroutine; nil for nobody.
+	Progress func(done, total int)
 }
 
 // Verify is Audit.Verify with a roster file and witnesses.
@@ -56,8 +60,13 @@ func (a Audit) Verify(ctx context.Context, paths []string) (report record.Report
 	if err != nil {
 		return report, beside, &UsageError{err}
 	}
+	files, err := readAuditFiles(ctx, a.Files)
+	if err != nil {
+		return report, beside, err
+	}
 	report, err = record.VerifyTrail(ctx, paths, record.Options{
 		Roster: roster, Requests: approval.Texts{}, Witnesses: heads, ApprovalsRequired: a.Approvals,
+		AuditFiles: files, Progress: a.Progress,
 	})
 	return report, beside, err
 }
@@ -81,6 +90,23 @@ func withSuccessors(paths []string) ([]string, error) {
 		}
 	}
 	return all, nil
+}
+
+// readAuditFiles comes before the records, of which there may be many: a file that
+// cannot be read is wrong usage.
+func readAuditFiles(ctx context.Context, paths []string) ([]record.AuditFile, error) {
+	var files []record.AuditFile
+	for _, path := range paths {
+		f, err := record.ReadAuditFile(ctx, path)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			return nil, &UsageError{checklist.WithHint(err, "name the file itself, as the audit exported it or as it was sent to you: no folder and no link")}
+		}
+		files = append(files, f)
+	}
+	return files, nil
 }
 
 func parseHeads(lines []string) ([]record.Head, error) {

@@ -2,8 +2,11 @@ package cli
 
 import (
 	"fmt"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +31,16 @@ func (a *app) verify() *cobra.Command {
 				}
 				allowed = append(allowed, class)
 			}
-			report, beside, err := audit.Verify(cmd.Context(), paths)
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
+			defer stop()
+			meter := a.meter(time.Now)
+			audit.Progress = meter.step
+			report, beside, err := audit.Verify(ctx, paths)
+			meter.clear()
+			if ctx.Err() != nil {
+				return checklist.WithHint(&exit{code: codeInterrupted, text: "verification was interrupted" + meter.reached() + "; nothing was concluded"},
+					"run the same command again: verifying changes nothing")
+			}
 			if err != nil {
 				return err
 			}
@@ -47,6 +59,7 @@ func (a *app) verify() *cobra.Command {
 	cmd.Flags().StringVar(&audit.Roster, "roster", "", "allowed_signers `FILE` that says who may sign")
 	cmd.Flags().StringArrayVar(&audit.Witnesses, "witness", nil, "head `LINE` of the trail that was kept outside it; may be given several times")
 	cmd.Flags().IntVar(&audit.Approvals, "approvals", 1, "how many second persons, `N`, must agree to a change of production, where a session did not demand more")
+	cmd.Flags().StringArrayVar(&audit.Files, "audit", nil, "`FILE` that the audit of an emergency exported, to be compared with the digests in the records; may be given several times")
 	cmd.Flags().StringArrayVar(&allow, "allow", nil, "accept what was not checked and is of this `CLASS`; may be given several times")
 	cmd.Flags().BoolVar(&asReport, "report", false, "print each record that was named, or the last one of a trail, in the words of this version")
 	return cmd
@@ -68,6 +81,12 @@ you accept its class with --allow CLASS:
 The exit code is 5 where all was checked and holds, and an emergency still lacks
 the approval of a second person. What no verification of these files can show,
 such as whether times are true, is printed, and changes no exit code.
+
+The files that an audit exported are no part of a record, which states only their
+digests. Name them with --audit FILE: each must be, byte for byte, what a record
+says that its audit exported. An example:
+
+  keyturn verify --roster allowed_signers --audit audit.csv --audit audit.jsonl trail
 `)
 	return b.String()
 }

@@ -111,6 +111,59 @@ func TestVerifyAnEmergencyWithoutApproval(t *testing.T) {
 	assert.Contains(t, errOut, "error: 1 emergency lacks the approval of a second person\nhint: go on with the session")
 }
 
+func TestVerifyWithAnAudit(t *testing.T) {
+	t.Parallel()
+	state := t.TempDir()
+	code, _, errOut := run("rehearse", "emergency", "--state", state, "--vault", "file")
+	require.Zero(t, code, errOut)
+	exports, err := filepath.Glob(filepath.Join(state, "rehearsals", "*", "sandbox", "sessions", "*", "audit.*"))
+	require.NoError(t, err)
+	require.Len(t, exports, 2)
+	trail := filepath.Join(filepath.Dir(filepath.Dir(filepath.Dir(exports[0]))), "trail")
+	session := "000001-" + filepath.Base(filepath.Dir(exports[0]))
+
+	code, out, errOut := run("verify", trail, "--audit", exports[0], "--audit", exports[1])
+	require.Zero(t, code, errOut)
+	assert.Contains(t, out, "+ Audit file: "+exports[0]+" is the CSV that "+session+" states the digest of")
+	assert.Contains(t, out, "+ Audit file: "+exports[1]+" is the JSONL that "+session+" states the digest of")
+	assert.NotContains(t, errOut, "Verifying", "stderr is no terminal")
+
+	table, err := os.ReadFile(exports[0])
+	require.NoError(t, err)
+	changed := filepath.Join(t.TempDir(), "audit.csv")
+	for text, want := range map[string]string{
+		strings.ReplaceAll(string(table), "\r\n", "\n"): ": its lines no longer end in CRLF: with CRLF it is the CSV of " + session,
+		string(table) + "\r\n":                          "it was compared with the CSV of " + session + ", JSONL of " + session + "\nhint: it was changed since the export",
+	} {
+		require.NoError(t, os.WriteFile(changed, []byte(text), 0o600))
+		code, out, errOut = run("verify", trail, "--audit", changed)
+		assert.Equal(t, 1, code)
+		assert.Empty(t, out)
+		assert.Contains(t, errOut, "error: verify audit file "+changed+": ")
+		assert.Contains(t, errOut, want)
+	}
+	code, _, errOut = run("verify", trail, "--audit", t.TempDir())
+	assert.Equal(t, 2, code)
+	assert.Contains(t, errOut, "it is no regular file of at most 268435456 bytes\nhint: name the file itself")
+}
+
+func TestVerifyThatIsInterrupted(t *testing.T) {
+	t.Parallel()
+	state := t.TempDir()
+	code, _, errOut := run("rehearse", "drill", "--state", state, "--vault", "file")
+	require.Zero(t, code, errOut)
+	trails, err := filepath.Glob(filepath.Join(state, "rehearsals", "*", "sandbox", "trail"))
+	require.NoError(t, err)
+	require.Len(t, trails, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stdout, stderr screen
+	code = cli.Run(ctx, []string{"verify", trails[0]}, strings.NewReader(""), &stdout, &stderr)
+	assert.Equal(t, 130, code)
+	assert.Empty(t, stdout.String())
+	assert.Contains(t, stderr.String(), "error: verification was interrupted; nothing was concluded\nhint: run the same command again")
+}
+
 func TestThemeIsDarkOrLight(t *testing.T) {
 	t.Parallel()
 	code, _, errOut := run("status", "--theme", "blue", "--sandbox", "--state", t.TempDir())
