@@ -32,7 +32,7 @@ type Outside struct {
 	Trail    Trail
 	Sessions rollback.Sessions
 	// Targets are those of the configuration. A step has those of its session
-	// alone: see of.
+	// alone: see Targets.Of.
 	target.Targets
 	// Documents is the folder that holds decisions.md, incidents.md, and the
 	// folders post-mortems and calendar.

@@ -34,13 +34,13 @@ func (p ProveRevoked) Plan(_ context.Context, sc *checklist.Scope) (checklist.Pl
 	return plan, nil
 }
 
-// revocation is what was found out about one cell.
+// revocation is what was found out about one environment of a target.
 type revocation struct {
 	report probe.Report
 	asked  bool             // a request was signed with the compromised key
 	seen   bool             // and the same value was accepted before the removal
 	anchor checklist.Role   // of the key that is accepted; "" for none
-	own    []proof.OwnProof // of the deployments that serve the cell's slots
+	own    []proof.OwnProof // of the deployments that serve its slots
 	notes  []string
 }
 
@@ -235,7 +235,7 @@ func (p ProveRevoked) evidence(sc *checklist.Scope, cells []target.Place, found 
 		evidence.Facts[checklist.Fact(checklist.FactAccepted, c.Environment, checklist.OldKey)] = ""
 		evidence.Facts[checklist.Fact(checklist.FactRefused, c.Environment, checklist.OldKey)] = ""
 		if deployments, ok := proved[c.Environment]; ok {
-			evidence.Facts[checklist.Fact(checklist.FactRefused, c.Environment, checklist.OldKey)] = proof.ProofWords(deployments)
+			evidence.Facts[checklist.Fact(checklist.FactRefused, c.Environment, checklist.OldKey)] = proof.Words(deployments)
 		}
 	}
 	return evidence

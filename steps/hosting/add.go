@@ -144,7 +144,7 @@ func (a addKey) do(ctx context.Context, sc *checklist.Scope, admit func(*checkli
 	return nil
 }
 
-// fill adds the rows that a cell lacks, and replaces those whose value is not
+// fill adds the rows that an environment lacks, and replaces those whose value is not
 // to be trusted.
 func (a addKey) fill(ctx context.Context, sc *checklist.Scope, c target.Place, existing map[string]vercel.Variable, known target.Customs) error {
 	for _, s := range c.Target.SlotsOf(c.Environment) {

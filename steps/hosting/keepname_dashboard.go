@@ -9,7 +9,7 @@ import (
 	"keyturn/steps/proof"
 )
 
-// keepNameByHand is updateDefault where nobody can look at Vercel.
+// keepNameByHand is keepName where nobody can look at Vercel.
 type keepNameByHand struct {
 	checklist.LookOnly
 	proof.Services

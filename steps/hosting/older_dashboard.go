@@ -13,7 +13,7 @@ import (
 	"keyturn/steps/target"
 )
 
-// olderByHand is findOlderDeployments where Keyturn cannot list deployments: the
+// olderByHand is older where Keyturn cannot list deployments: the
 // operator brings the addresses of those that the dashboard shows, each is
 // probed, and what accepts the compromised key is deleted by hand.
 type olderByHand struct {
@@ -28,7 +28,7 @@ type olderAddress struct {
 	answer  answer
 }
 
-// asked names the question for the addresses of one cell.
+// asked names the question for the addresses of one environment.
 func (h olderByHand) asked(c target.Place) checklist.Asked {
 	return checklist.Asked{ID: "addresses", About: c.Target.Name + "/" + string(c.Environment)}
 }
@@ -84,7 +84,7 @@ func (h olderByHand) Do(ctx context.Context, sc *checklist.Scope) error {
 	return nil
 }
 
-// begun returns the addresses of a cell whose deletion was begun, and of which
+// begun returns the addresses of an environment whose deletion was begun, and of which
 // nobody knows yet whether it was made.
 func (h olderByHand) begun(sc *checklist.Scope, c target.Place) []string {
 	var addresses []string
@@ -144,7 +144,7 @@ func (h olderByHand) deletion(sc *checklist.Scope, o olderAddress) act {
 	}
 }
 
-// bring asks for the addresses of a cell's older deployments until they can be
+// bring asks for the addresses of an environment's older deployments until they can be
 // read.
 func (h olderByHand) bring(ctx context.Context, sc *checklist.Scope, c target.Place) ([]string, error) {
 	note := ""

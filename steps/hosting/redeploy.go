@@ -27,7 +27,7 @@ func deployField(p target.Place) string {
 	return "target"
 }
 
-// latestReady returns the deployment that the site's next one repeats.
+// latestReady returns the deployment that the place's next one repeats.
 func (a *API) latestReady(ctx context.Context, s target.Place) (vercel.Deployment, error) {
 	if !s.Shares() {
 		return a.Vercel.LatestReadyOf(ctx, s.Target.Project, s.DeployTarget(), s.Slot.Branch)
@@ -67,7 +67,7 @@ func (r redeploy) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan
 	})
 }
 
-// made returns the deployment that this item made for the site, if it still can
+// made returns the deployment that this item made for the place, if it still can
 // serve.
 func (r redeploy) made(ctx context.Context, sc *checklist.Scope, c target.Place) (vercel.Deployment, bool, error) {
 	all, err := r.Vercel.Deployments(ctx, c.Target.Project, c.DeployTarget())
@@ -125,7 +125,7 @@ func order(sc *checklist.Scope) [][]checklist.Environment {
 	return one
 }
 
-// one makes sure that a deployment of this item serves the site.
+// one makes sure that a deployment of this item serves the place.
 func (r redeploy) one(ctx context.Context, sc *checklist.Scope, c target.Place, board *target.Board) error {
 	d, ok, err := r.made(ctx, sc, c)
 	if err != nil {

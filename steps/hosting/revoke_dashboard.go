@@ -9,7 +9,7 @@ import (
 	"keyturn/steps/target"
 )
 
-// revokeByHand is removeCompromised in the dashboard: every row of an
+// revokeByHand is revoke in the dashboard: every row of an
 // environment, also of branches and custom environments that no slot names. It
 // waits for no other key to be proved.
 type revokeByHand struct{ *Dashboard }

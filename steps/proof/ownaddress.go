@@ -15,10 +15,10 @@ import (
 
 // An environment's address leads to one deployment, and to another one as soon
 // as somebody moves it. So a deployment is asked at its own address as well,
-// which leads to it and to nothing else; and the deployments of a cell's other
+// which leads to it and to nothing else; and the deployments of an environment's other
 // slots, to which the environment's address does not lead, are asked there alone.
 
-// OwnProof is what a site's serving deployment answered at its own address.
+// OwnProof is what a place's serving deployment answered at its own address.
 type OwnProof struct {
 	target.Place
 	deployment Deployment
@@ -36,11 +36,11 @@ const (
 	hidden             // nothing tells it from something in front of it
 )
 
-// Unproved reports whether nothing at all is known of the site: its environment's
+// Unproved reports whether nothing at all is known of the place: its environment's
 // address does not lead to it.
 func (o OwnProof) Unproved() bool { return o.Door != Open && !o.IsFirst() }
 
-// AtOwnAddress asks the deployment that serves a site as suite asked its cell,
+// AtOwnAddress asks the deployment that serves a place as suite asked its environment,
 // which was answered with alias.
 func (sv Services) AtOwnAddress(ctx context.Context, sc *checklist.Scope, s target.Place, suite probe.Suite, alias probe.Report) (OwnProof, error) {
 	proof := OwnProof{Place: s}
@@ -148,7 +148,7 @@ func TellOwn(all []OwnProof, evidence *checklist.Evidence) {
 	}
 }
 
-// Unaskable names the sites that nobody can ask: without the API the own address
+// Unaskable names the places that nobody can ask: without the API the own address
 // of a deployment is not known, and the environment's leads to the first.
 func (sv Services) Unaskable(cells []target.Place) []string {
 	var names []string
@@ -173,8 +173,8 @@ func closedDoor(t target.Target) string {
 	return words + fmt.Sprintf("make a bypass secret in the project's settings (Deployment Protection, Protection Bypass for Automation), set protected = true under the [[targets]] of %s, and store it with keyturn login bypass %s", t.Name, t.Project)
 }
 
-// AddressOf returns where a site alone is asked: the environment's address leads
-// to the first of a cell, and to the others nothing but their deployments' own.
+// AddressOf returns where a place alone is asked: the environment's address leads
+// to its first place, and to the others nothing but their deployments' own.
 func (sv Services) AddressOf(ctx context.Context, s target.Place) (string, error) {
 	if s.IsFirst() {
 		return s.Target.URLs[s.Environment], nil

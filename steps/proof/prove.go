@@ -68,14 +68,14 @@ func (p Prove) expected(sc *checklist.Scope) []ExpectedKey {
 	return keys
 }
 
-// finding is what was found out about one cell.
+// finding is what was found out about one environment of a target.
 type finding struct {
 	alias probe.Report // at the environment's address
 	own   []OwnProof
 	err   error
 }
 
-// whole reports whether all of the cell was proved.
+// whole reports whether all of it was proved.
 func (p finding) whole() bool {
 	return p.err == nil && len(p.alias.Rows) > 0 && !slices.ContainsFunc(p.own, OwnProof.Unproved)
 }
@@ -106,7 +106,7 @@ func (p Prove) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evide
 	return p.evidence(sc, cells, proofs), err
 }
 
-// one asks the service of one cell. Its deployments are left alone where it does
+// one asks the service of one target in an environment. Its deployments are left alone where it does
 // not answer as it must at its environment's address, and all asked else.
 func (p Prove) one(ctx context.Context, sc *checklist.Scope, c target.Place) (found finding) {
 	suite, err := p.Suite(ctx, sc, c)
@@ -170,7 +170,7 @@ func (p Prove) evidence(sc *checklist.Scope, cells []target.Place, proofs []find
 			evidence.Facts[checklist.Fact(before, e, k.Role)] = ""
 			evidence.Facts[checklist.Fact(now, e, k.Role)] = ""
 			if asked && whole {
-				evidence.Facts[checklist.Fact(now, e, k.Role)] = ProofWords(proved[e])
+				evidence.Facts[checklist.Fact(now, e, k.Role)] = Words(proved[e])
 			}
 		}
 	}
@@ -189,9 +189,9 @@ func (p Prove) evidence(sc *checklist.Scope, cells []target.Place, proofs []find
 // Yes is the value of a fact that says nothing but that it holds.
 const Yes = "yes"
 
-// ProofWords is the value of a fact that deployments proved: their ids, separated by
+// Words is the value of a fact that deployments proved: their ids, separated by
 // commas.
-func ProofWords(deployments []string) string {
+func Words(deployments []string) string {
 	if len(deployments) == 0 { // a service need not say which one it is
 		return Yes
 	}

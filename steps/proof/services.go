@@ -76,9 +76,9 @@ func (s Services) AcceptedEverywhere(ctx context.Context, sc *checklist.Scope, r
 	})
 }
 
-// Apart are the places that can be asked apart from others; where nobody knows the
+// AskedApart are the places that can be asked apart from others; where nobody knows the
 // own address of a deployment, that is the first of each environment.
-func (s Services) Apart(environments []checklist.Environment) []target.Place {
+func (s Services) AskedApart(environments []checklist.Environment) []target.Place {
 	var places []target.Place
 	for _, p := range s.Probed(environments) {
 		if known := s.Deployments.Apart(p); len(known) > 0 {

@@ -224,7 +224,7 @@ func (v Investigate) newKey(ctx context.Context, sc *checklist.Scope, evidence *
 	if err != nil {
 		return nil, err
 	}
-	sites := slices.DeleteFunc(v.Apart(sc.Environments()), func(s target.Place) bool { return !now.MayServe(id, s) })
+	sites := slices.DeleteFunc(v.AskedApart(sc.Environments()), func(s target.Place) bool { return !now.MayServe(id, s) })
 	words := make([]string, len(sites))
 	err = target.EachIndex(ctx, sites, func(ctx context.Context, i int, s target.Place) (err error) {
 		words[i], err = v.whatIsWrong(ctx, sc, s)
@@ -248,7 +248,7 @@ func (v Investigate) newKey(ctx context.Context, sc *checklist.Scope, evidence *
 	return wrong, nil
 }
 
-// whatIsWrong tries the new key at a site that has a row of it, and says what is
+// whatIsWrong tries the new key at a place that has a row of it, and says what is
 // wrong with it there; "" for nothing.
 func (v Investigate) whatIsWrong(ctx context.Context, sc *checklist.Scope, s target.Place) (string, error) {
 	suite, err := proof.Prove{Services: v.Services, NewKey: probe.Accepted}.Suite(ctx, sc, s)

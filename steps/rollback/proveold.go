@@ -47,7 +47,7 @@ func (p ProveOldKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist
 	if err != nil {
 		return evidence, err
 	}
-	sites := p.Apart(sc.Environments())
+	sites := p.AskedApart(sc.Environments())
 	found := make([]newKeyFinding, len(sites))
 	err = target.EachIndex(ctx, sites, func(ctx context.Context, i int, s target.Place) (err error) {
 		found[i], err = p.tryNewKey(ctx, sc, s, now)
@@ -57,7 +57,7 @@ func (p ProveOldKey) Verify(ctx context.Context, sc *checklist.Scope) (checklist
 	return evidence, err
 }
 
-// newKeyFinding is how a site answers to the new key.
+// newKeyFinding is how a place answers to the new key.
 type newKeyFinding struct {
 	row      bool // the key has a row there
 	accepted bool

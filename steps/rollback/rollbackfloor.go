@@ -28,7 +28,7 @@ func FactFloor(e checklist.Environment, project string) string {
 // is zero while it is there.
 type span struct{ from, to time.Time }
 
-// maxFloorRows is how many of a cell's deployments are listed; the fact and the
+// maxFloorRows is how many of a place's deployments are listed; the fact and the
 // issue are about all of them.
 const maxFloorRows = 5
 
@@ -98,7 +98,7 @@ func lacking(d vercel.Deployment, known map[keygen.KeyID][]span) []string {
 	return missing
 }
 
-// known returns when each of the keys that clients use had a row at a site. A key
+// known returns when each of the keys that clients use had a row at a place. A key
 // that has none now is none that a deployment should know.
 func (v Investigate) known(sc *checklist.Scope, s target.Place, now hosting.Listing, used []string, removed []checklist.Event) map[keygen.KeyID][]span {
 	known := map[keygen.KeyID][]span{}
@@ -118,7 +118,7 @@ func (v Investigate) known(sc *checklist.Scope, s target.Place, now hosting.List
 	return known
 }
 
-// spansOf returns when a key had a row at the site: the rows that are there, and
+// spansOf returns when a key had a row at the place: the rows that are there, and
 // those that removals tell of; nothing for a key that has no row now.
 func spansOf(s target.Place, rows []vercel.Variable, removals []checklist.Event) []span {
 	if len(rows) == 0 {

@@ -6,7 +6,7 @@ import (
 	"keyturn/checklist"
 )
 
-// The states of a cell.
+// The states of a place.
 const (
 	cellWaiting = "-"
 	cellWorking = "working"
@@ -15,20 +15,20 @@ const (
 )
 
 // Board shows how a step comes on with its targets: one row a target, one
-// column an environment, one state a cell.
+// column an environment, one state a place.
 type Board struct {
-	scope *checklist.Scope
-	cells []Place
+	scope  *checklist.Scope
+	places []Place
 
 	mu     sync.Mutex
 	states map[string]string // by Place.String()
 }
 
-func NewBoard(sc *checklist.Scope, cells []Place) *Board {
-	return &Board{scope: sc, cells: cells, states: map[string]string{}}
+func NewBoard(sc *checklist.Scope, places []Place) *Board {
+	return &Board{scope: sc, places: places, states: map[string]string{}}
 }
 
-// Work does something for a cell and shows its state before and after.
+// Work does something for a place and shows its state before and after.
 func (b *Board) Work(c Place, words string, do func() error) error {
 	b.Set(c, cellWorking, words)
 	err := do()
@@ -54,21 +54,21 @@ func (b *Board) Set(c Place, state, words string) {
 	if state != cellWorking { // who hears lines sees no table
 		text += ": " + state
 	}
-	b.scope.Report(checklist.Progress{Words: text, Done: done, Total: len(b.cells), Table: b.table()})
+	b.scope.Report(checklist.Progress{Words: text, Done: done, Total: len(b.places), Table: b.table()})
 }
 
-// table lays the cells out. The caller holds mu.
+// table lays the places out. The caller holds mu.
 func (b *Board) table() *checklist.Table {
 	t := &checklist.Table{Title: "Targets", Columns: []string{"Target"}}
 	column := map[checklist.Environment]int{}
 	row := map[string]int{}
-	for _, c := range b.cells {
+	for _, c := range b.places {
 		if _, ok := column[c.Environment]; !ok {
 			column[c.Environment] = len(t.Columns)
 			t.Columns = append(t.Columns, string(c.Environment))
 		}
 	}
-	for _, c := range b.cells {
+	for _, c := range b.places {
 		i, ok := row[c.Target.Project]
 		if !ok {
 			i = len(t.Rows)

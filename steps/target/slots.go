@@ -32,10 +32,10 @@ func (s Slot) String() string {
 	return s.Target
 }
 
-// SlotWords names the slots of sites.
-func SlotWords(sites []Place) []string {
-	words := make([]string, len(sites))
-	for i, s := range sites {
+// SlotWords names the slots of places.
+func SlotWords(places []Place) []string {
+	words := make([]string, len(places))
+	for i, s := range places {
 		words[i] = s.Slot.String()
 	}
 	return words
