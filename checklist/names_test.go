@@ -49,8 +49,9 @@ func TestNamesAreReleased(t *testing.T) {
 	assert.Equal(t, released, named)
 }
 
-// lookups are the methods that take the id of an item or the name of a step.
-var lookups = []string{"State", "As", "Item", "StepState", "Step"}
+// lookups are the functions whose last argument is the id of an item or the name of
+// a step.
+var lookups = []string{"State", "As", "Item", "StepState", "Step", "PassedAt"}
 
 // holds are the fields that hold one.
 var holds = []string{"Step", "Item", "PatienceFrom"}
@@ -71,8 +72,15 @@ func bare(file *ast.File) []string {
 	ast.Inspect(file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.CallExpr:
-			if selector, ok := n.Fun.(*ast.SelectorExpr); ok && slices.Contains(lookups, selector.Sel.Name) && len(n.Args) == 1 {
-				add(n.Args[0])
+			name := ""
+			switch f := n.Fun.(type) {
+			case *ast.SelectorExpr:
+				name = f.Sel.Name
+			case *ast.Ident:
+				name = f.Name
+			}
+			if slices.Contains(lookups, name) && len(n.Args) > 0 {
+				add(n.Args[len(n.Args)-1])
 			}
 		case *ast.KeyValueExpr:
 			if key, ok := n.Key.(*ast.Ident); ok && slices.Contains(holds, key.Name) {
@@ -124,8 +132,8 @@ func TestItemsAndStepsAreNamedByTheirConstants(t *testing.T) {
 		var i = Item{ID: "a", Step: "b", Item: c}
 		func f(s Session) bool {
 			switch i.Step { case "d", e: }
-			return s.State("f").At == g.Item && "h" != i.Step && s.State(j) == k
+			return s.State("f").At == g.Item && "h" != i.Step && s.State(j) == k && PassedAt(s, "i")
 		}`, 0)
 	require.NoError(t, err)
-	assert.ElementsMatch(t, []string{`"b"`, `"d"`, `"f"`, `"h"`}, bare(file), "such texts are found")
+	assert.ElementsMatch(t, []string{`"b"`, `"d"`, `"f"`, `"h"`, `"i"`}, bare(file), "such texts are found")
 }

@@ -112,3 +112,20 @@ func TestTimeLine(t *testing.T) {
 	s, events := checklisttest.Folded(t, o, checklist.Event{Kind: checklist.Requested, Item: checklist.ItemAddProduction, Request: &checklist.Request{ID: "r1", Consent: override}})
 	assert.Equal(t, "a second person was asked to agree: gate day overridden for Add new key to production: in a hurry", s.EventWords(events[1]))
 }
+
+// What a document tells of is something that was released.
+func TestDocumentsTellOfReleasedItems(t *testing.T) {
+	t.Parallel()
+	released := map[string]bool{}
+	for _, sk := range checklist.Released() {
+		for _, i := range sk.Items {
+			released[i.ID] = true
+		}
+	}
+	for _, p := range proofs {
+		assert.True(t, released[p.item], p.item)
+	}
+	for _, id := range findings {
+		assert.True(t, released[id], id)
+	}
+}

@@ -76,8 +76,8 @@ func (s Services) AcceptedEverywhere(ctx context.Context, sc *checklist.Scope, r
 	})
 }
 
-// AskedApart are the places that can be asked apart from others; where nobody knows the
-// own address of a deployment, that is the first of each environment.
+// AskedApart are the places that can be asked apart from others; where nobody knows
+// the own address of a deployment, that is the first of each environment.
 func (s Services) AskedApart(environments []checklist.Environment) []target.Place {
 	var places []target.Place
 	for _, p := range s.Probed(environments) {
