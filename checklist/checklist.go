@@ -3,6 +3,7 @@ package checklist
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 )
@@ -87,14 +88,21 @@ type Item struct {
 // In reports whether the item acts in the environment.
 func (i Item) In(e Environment) bool { return slices.Contains(i.Environments, e) }
 
-// Items returns all items in order.
-func (c Checklist) Items() []Item {
-	var all []Item
-	for _, p := range c.Phases {
-		all = append(all, p.Items...)
+// All yields all items in order.
+func (c Checklist) All() iter.Seq[Item] {
+	return func(yield func(Item) bool) {
+		for _, p := range c.Phases {
+			for _, i := range p.Items {
+				if !yield(i) {
+					return
+				}
+			}
+		}
 	}
-	return all
 }
+
+// Items returns all items in order.
+func (c Checklist) Items() []Item { return slices.Collect(c.All()) }
 
 // Item finds an item and its phase by the item's id.
 func (c Checklist) Item(id string) (Item, Phase, bool) {

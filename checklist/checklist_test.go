@@ -153,7 +153,7 @@ func TestEveryLineOfTheRunbookIsCoveredByAnItem(t *testing.T) {
 	t.Parallel()
 	covered := map[string][]string{}
 	for _, c := range checklist.All(7) {
-		for _, i := range c.Items() {
+		for i := range c.All() {
 			for _, line := range i.Covers {
 				covered[plain(line)] = append(covered[plain(line)], c.ID+"/"+i.ID)
 			}

@@ -135,7 +135,7 @@ func (s *Session) Mandate(c Consent) Mandate {
 // ApprovedBy returns the items that wait for an approving item.
 func (s *Session) ApprovedBy(approving string) []Item {
 	var items []Item
-	for _, i := range s.Checklist.Items() {
+	for i := range s.Checklist.All() {
 		if slices.ContainsFunc(i.Gates, func(g Gate) bool { return g.Kind == GateApproval && g.Item == approving }) {
 			items = append(items, i)
 		}
@@ -146,6 +146,9 @@ func (s *Session) ApprovedBy(approving string) []Item {
 // Agreed returns the approvals of a consent that count at a time: of exactly
 // this mandate, not older than an approval may be, one of each person.
 func (s *Session) Agreed(c Consent, now time.Time) []Approval {
+	if len(s.Approvals) == 0 {
+		return nil
+	}
 	mandate := s.Mandate(c).Digest()
 	var agreed []Approval
 	for _, a := range s.Approvals {

@@ -193,7 +193,7 @@ func requireSameEnd(t *testing.T, when string, got, want *checklist.Session) {
 	require.Equal(t, want.Seen, got.Seen, when)
 	require.Empty(t, got.Deviations, when)
 	require.Empty(t, got.Issues(), when)
-	for _, i := range want.Checklist.Items() {
+	for i := range want.Checklist.All() {
 		require.Equal(t, want.State(i.ID).Status, got.State(i.ID).Status, "%s: %s", when, i.ID)
 		require.Len(t, got.State(i.ID).Effects, len(want.State(i.ID).Effects), "%s: %s", when, i.ID)
 		require.Empty(t, got.State(i.ID).Pending, "%s: %s", when, i.ID)

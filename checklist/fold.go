@@ -13,19 +13,22 @@ func Fold(events []Event) (*Session, error) {
 	return Walk(events, func(*Session, Event) error { return nil })
 }
 
-// Walk is Fold that shows the session as it was before each event. What is shown
-// holds until visit returns, and must not be changed; an error of visit ends the
-// walk.
+// Walk is Fold that shows the session as it was before each event, which is one that
+// the session may have. What is shown holds until visit returns, and must not be
+// changed; an error of visit ends the walk.
 func Walk(events []Event, visit func(before *Session, e Event) error) (*Session, error) {
 	if len(events) == 0 || events[0].Kind != Opened || events[0].Opening == nil {
 		return nil, fmt.Errorf("fold the journal: want an %q event first", Opened)
 	}
 	s := newSession(events[0].Opening.Checklist)
 	for _, e := range events {
+		if err := s.admit(e); err != nil {
+			return nil, fmt.Errorf("fold the journal: event %d: %w", e.Seq, err)
+		}
 		if err := visit(s, e); err != nil {
 			return nil, err
 		}
-		if err := s.apply(e); err != nil {
+		if err := s.take(e); err != nil {
 			return nil, fmt.Errorf("fold the journal: event %d: %w", e.Seq, err)
 		}
 	}
@@ -39,7 +42,7 @@ func newSession(c Checklist) *Session {
 		Readings:  map[Metric]Reading{},
 		items:     map[string]*ItemState{},
 	}
-	for _, i := range c.Items() {
+	for i := range c.All() {
 		s.items[i.ID] = &ItemState{Status: StatusOpen, Overrides: map[string]Override{}}
 	}
 	return s
@@ -108,11 +111,16 @@ func want(e Event, what string, there bool) error {
 	return nil
 }
 
-// apply changes the session by one event. It is the only place that does.
+// apply changes the session by one event, which it admits first.
 func (s *Session) apply(e Event) error {
 	if err := s.admit(e); err != nil {
 		return err
 	}
+	return s.take(e)
+}
+
+// take changes the session by one event. It is the only place that does.
+func (s *Session) take(e Event) error {
 	s.LastEvent = e
 	known := s.applyToItem(e) || s.applyToSession(e)
 	switch e.Kind {
@@ -287,7 +295,7 @@ func (st *ItemState) leave(e Event) {
 func (s *Session) reopen(e Event) {
 	s.reopenedAfter = len(s.Requests)
 	from := false
-	for _, i := range s.Checklist.Items() {
+	for i := range s.Checklist.All() {
 		from = from || i.ID == e.Item
 		st := s.items[i.ID]
 		if from { // also of an item that not enough people have agreed to yet

@@ -334,7 +334,7 @@ func TestTheOldKeyIsNeverRemovedUnproved(t *testing.T) {
 	require.True(t, ok)
 	o := checklisttest.Opening(c)
 	var events []checklist.Event
-	for _, i := range c.Items() {
+	for i := range c.All() {
 		if i.ID == "remove-old" {
 			break
 		}

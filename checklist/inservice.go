@@ -74,7 +74,7 @@ func (s *Session) presence(e Environment, r Role) presence {
 		return absent // also a backup key that nobody wanted, or that there is not
 	}
 	is := s.presenceBefore(r)
-	for _, i := range s.Checklist.Items() {
+	for i := range s.Checklist.All() {
 		to, moves := s.moves(i, r)
 		if !moves || !i.In(e) {
 			continue

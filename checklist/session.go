@@ -143,7 +143,7 @@ func (s *Session) Required() int {
 // has settled is no issue any more.
 func (s *Session) Issues() []Issue {
 	var all []Issue
-	for _, i := range s.Checklist.Items() {
+	for i := range s.Checklist.All() {
 		st := s.state(i.ID)
 		if st.Failure != "" {
 			all = append(all, Issue{Item: i.ID, Failed: true, Text: st.Failure})
@@ -169,7 +169,7 @@ func (s *Session) IssueWords(i Issue) string {
 // StepState returns the first item that a step does, and how it stands; ok is
 // false where the checklist has none.
 func (s *Session) StepState(step string) (item Item, st ItemState, ok bool) {
-	for _, i := range s.Checklist.Items() {
+	for i := range s.Checklist.All() {
 		if i.Step == step {
 			return i, s.State(i.ID), true
 		}
@@ -282,7 +282,7 @@ type Milestone struct {
 // Milestones returns what the session has to reach, in order.
 func (s *Session) Milestones() []Milestone {
 	var all []Milestone
-	for _, i := range s.Checklist.Items() {
+	for i := range s.Checklist.All() {
 		if i.Milestone == "" {
 			continue
 		}
@@ -339,7 +339,7 @@ func (s *Session) CanReopen(itemID string) error {
 		return fmt.Errorf("%q has not been done", s.title(itemID))
 	}
 	from := false
-	for _, i := range s.Checklist.Items() {
+	for i := range s.Checklist.All() {
 		from = from || i.ID == itemID
 		st := s.items[i.ID]
 		if from && st.Plan != nil && st.Plan.Risk == Irreversible && st.Status != StatusOpen {
@@ -363,7 +363,7 @@ func (s *Session) CanRepeat(itemID string) error {
 		return nil // an approval can run out between the items that need it
 	}
 	behind := false
-	for _, later := range s.Checklist.Items() {
+	for later := range s.Checklist.All() {
 		// What was opened again is to be done anew, or was undone by a rollback.
 		st := s.state(later.ID)
 		if behind && st.Status != StatusOpen && st.changed(item.Environments) {

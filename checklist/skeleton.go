@@ -192,5 +192,11 @@ func (w SkeletonItem) differs(i Item, day, dualKeyDays int) string {
 
 // Added returns the items of a checklist that no skeleton demands.
 func (c Checklist) Added() []Item {
-	return slices.DeleteFunc(c.Items(), func(i Item) bool { return i.Step != StepManual })
+	var added []Item
+	for i := range c.All() {
+		if i.Step == StepManual {
+			added = append(added, i)
+		}
+	}
+	return added
 }

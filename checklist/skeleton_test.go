@@ -81,7 +81,7 @@ func TestCheckSkeleton(t *testing.T) {
 		want   string // empty: it is still one
 	}{
 		"other words": {func(o *checklist.Opening) {
-			for _, i := range o.Checklist.Items() {
+			for i := range o.Checklist.All() {
 				at := item(*o, i.ID)
 				at.Title, at.Why, at.Runbook, at.Covers = "Do it", "Just because", "", nil
 				for g := range at.Gates {

@@ -45,7 +45,7 @@ type Catalog interface {
 // Complete reports whether the catalog has a step for every item, so that the
 // checklist can be offered.
 func Complete(c Checklist, steps Catalog) bool {
-	for _, i := range c.Items() {
+	for i := range c.All() {
 		if _, ok := steps.Step(i.Step); !ok {
 			return false
 		}

@@ -80,7 +80,8 @@ func parse(text []byte, name string) (content, error) {
 			c.torn = rest
 			return c, nil
 		}
-		e, next, err := c.chain.Follow(rest[:end])
+		var e checklist.Event
+		chain, err := c.chain.Follow(rest[:end], &e)
 		if err != nil {
 			// The line that follows tells one that another version wrote from one
 			// that was changed.
@@ -88,7 +89,7 @@ func parse(text []byte, name string) (content, error) {
 			return content{}, misread(name, len(c.events)+1, err, len(next) == 0 || checklist.Continues(next, rest[:end]))
 		}
 		c.events = append(c.events, e)
-		c.chain = next
+		c.chain = chain
 		c.size += int64(end)
 		rest = rest[end:]
 	}

@@ -113,7 +113,7 @@ func (t *Trail) open() error {
 
 // complete derives the record and gives it its place, signer and time.
 func (t *Trail) complete(d Draft, c copied, key sshsig.Key) (Record, *checklist.Session, error) {
-	r, s, err := compose(c)
+	r, s, err := derive(c)
 	if err != nil {
 		return Record{}, nil, err
 	}

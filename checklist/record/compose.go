@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -14,19 +15,26 @@ import (
 // open what is done in it afterwards.
 var errUnfinished = errors.New("the session has neither been abandoned nor reached the item that exports its record")
 
-// compose derives what a record says from its journal. Everything else in a
-// record is its place, its policy, its signer and the digests of its files.
-func compose(c copied) (Record, *checklist.Session, error) {
+// derive folds a journal, and composes its record.
+func derive(c copied) (Record, *checklist.Session, error) {
 	s, err := checklist.Fold(c.events)
 	if err != nil {
 		return Record{}, nil, err
 	}
+	r, err := compose(c, s)
+	return r, s, err
+}
+
+// compose derives what a record says from its journal, of which s is the fold.
+// Everything else in a record is its place, its policy, its signer and the digests
+// of its files.
+func compose(c copied, s *checklist.Session) (Record, error) {
 	outcome, writer := Abandoned, ""
 	if s.Outcome != checklist.Abandoned {
 		// What comes after the item that writes the record is no part of it.
 		next, ok := s.Next()
 		if !ok || !writes(s, next) {
-			return Record{}, nil, errUnfinished
+			return Record{}, errUnfinished
 		}
 		outcome, writer = Completed, next.ID
 	}
@@ -42,7 +50,7 @@ func compose(c copied) (Record, *checklist.Session, error) {
 	for _, i := range s.Issues() {
 		r.Issues = append(r.Issues, Issue(i))
 	}
-	return r, s, nil
+	return r, nil
 }
 
 func rotation(s *checklist.Session, outcome string) Rotation {
@@ -124,7 +132,7 @@ func targets(c copied) []Target {
 
 func items(s *checklist.Session, writer string) []Item {
 	all := []Item{}
-	for _, i := range s.Checklist.Items() {
+	for i := range s.Checklist.All() {
 		st := s.State(i.ID)
 		item := Item{
 			ID: i.ID, Step: i.Step, Status: string(st.Status), At: stamp(st.At), By: st.By, Reason: st.Text,
@@ -147,11 +155,14 @@ func writes(s *checklist.Session, i checklist.Item) bool {
 
 // differs names the first part of the record that its journal does not bear
 // out, and is empty when it says exactly what the journal says. text is the
-// record's encoding.
+// record's encoding, which it was read from.
 func (r Record) differs(derived Record, text []byte) (field string) {
 	derived.Trail, derived.Policy, derived.Signer, derived.CreatedAt = r.Trail, r.Policy, r.Signer, r.CreatedAt
 	derived.Tool = r.Tool
 	derived.Report, derived.Journal.FileSHA256 = r.Report, r.Journal.FileSHA256
+	if reflect.DeepEqual(r, derived) { // then they have one encoding
+		return ""
+	}
 	ours, err := derived.encode()
 	if err != nil {
 		return err.Error()

@@ -14,14 +14,20 @@ import (
 	"time"
 
 	"keyturn/checklist"
+	"keyturn/checklist/canonical"
 )
+
+// form reads what encode writes.
+var form = canonical.FormOf[Record](indent)
+
+const indent = "  "
 
 // encode is the one encoding of a record.
 func (r Record) encode() ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
+	enc.SetIndent("", indent)
 	if err := enc.Encode(r); err != nil {
 		return nil, fmt.Errorf("encode record: %w", err)
 	}
@@ -31,6 +37,15 @@ func (r Record) encode() ([]byte, error) {
 // decode reads exactly what encode writes. What another version made is a
 // *checklist.NewerError, or wraps checklist.ErrPreRelease.
 func decode(text []byte) (Record, error) {
+	var r Record
+	if form.Read(text, &r) && r.Schema == Schema {
+		return r, nil
+	}
+	return decodeSlowly(text)
+}
+
+// decodeSlowly is decode for what is not written as encode writes it, and says why.
+func decodeSlowly(text []byte) (Record, error) {
 	var r Record
 	err := json.Unmarshal(text, &r)
 	if r.Schema != Schema {

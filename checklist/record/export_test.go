@@ -33,7 +33,7 @@ func Forge(dir string, key sshsig.Key, journal []byte, change func(*Record)) (st
 	r.Journal.FileSHA256 = digestOf(journal)
 	if c, err := readJournal(journal); err == nil {
 		r.Journal.Events, r.Journal.HeadSHA256 = len(c.events), c.head()
-		if derived, s, err := compose(c); err == nil {
+		if derived, s, err := derive(c); err == nil {
 			derived.Trail, derived.Policy, derived.Signer, derived.CreatedAt, derived.Tool = r.Trail, r.Policy, r.Signer, r.CreatedAt, r.Tool
 			derived.Journal.FileSHA256 = r.Journal.FileSHA256
 			r = derived

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -38,13 +39,16 @@ var errLineEnds = checklist.WithHint(
 	"clone again with git clone -c core.autocrlf=false, or commit a file .gitattributes with the line %q beside the trail and check out anew", strings.TrimSpace(attributes))
 
 // readFile reads a file of a trail.
-func readFile(path string) (_ []byte, err error) {
+func readFile(path string) ([]byte, error) { return readInto(nil, path) }
+
+// readInto is readFile into a buffer that is used again, or into a larger one.
+func readInto(buffer []byte, path string) (_ []byte, err error) {
 	f, size, err := openRegular(path, limitOf(filepath.Base(path)))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	text := make([]byte, size+1) // one more shows that it grew
+	text := slices.Grow(buffer[:0], int(size)+1)[:size+1] // one more shows that it grew
 	n, err := io.ReadFull(f, text)
 	switch {
 	case err == nil:

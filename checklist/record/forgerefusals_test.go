@@ -63,6 +63,12 @@ func forgedRefusals() []forgery {
 			e.Kind, e.Refusal = checklist.Approved, nil
 			e.Approval = &checklist.Approval{Request: no.Request, Item: no.Item, By: no.By, Mandate: r.Mandate, Signature: no.Signature, At: no.At}
 		}, want: "signature): ", script: "BAD approval signature"},
+		{name: "a refusal that is made an approval as well", after: func(f *forger) {
+			e := f.of(checklist.Refused, "approve-production", 0)
+			no, r := *e.Refusal, f.of(checklist.Requested, "approve-production", 0).Request
+			e.Kind = checklist.Approved
+			e.Approval = &checklist.Approval{Request: no.Request, Item: no.Item, By: no.By, Mandate: r.Mandate, Signature: no.Signature, At: no.At}
+		}, want: "it both approves and refuses", script: "BAD approval signature"},
 		{name: "an approval that is made a refusal", after: func(f *forger) {
 			e := f.of(checklist.Approved, "approve-production", 0)
 			a := *e.Approval

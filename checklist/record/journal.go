@@ -40,7 +40,8 @@ func readJournal(text []byte) (copied, error) {
 		if line[len(line)-1] != '\n' {
 			return copied{}, fmt.Errorf("line %d: the line feed is missing", chain.Seq+1)
 		}
-		e, next, err := chain.Follow(line)
+		c.events = append(c.events, checklist.Event{})
+		next, err := chain.Follow(line, &c.events[len(c.events)-1])
 		var newer *checklist.NewerError
 		switch {
 		case errors.As(err, &newer):
@@ -51,7 +52,7 @@ func readJournal(text []byte) (copied, error) {
 			return copied{}, fmt.Errorf("line %d: %w", chain.Seq+1, err)
 		}
 		chain = next
-		c.events, c.digests = append(c.events, e), append(c.digests, chain.Head)
+		c.digests = append(c.digests, chain.Head)
 	}
 	if c.events[0].Kind != checklist.Opened || c.events[0].Opening == nil {
 		return copied{}, fmt.Errorf("line 1: want an %q event", checklist.Opened)

@@ -112,7 +112,7 @@ type lateFile struct {
 
 // lateFiles lists the requests beside a record.
 func lateFiles(dir string) ([]lateFile, error) {
-	names, err := folderAt(dir).files()
+	names, err := buffers{}.folderAt(dir).files()
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +232,9 @@ func (v *verifier) checkLateText(c *checked, f lateFile) {
 		case err != nil:
 			c.fail(name, "", "%v", err)
 		default:
-			v.checkSecond(c, name, "", "approved", member, values)
+			if err := v.checkSecond(c.record.Signer.Principal, "approved", member, values); err != nil {
+				c.failWith(name, "", err)
+			}
 		}
 		if c.failure == nil && !slices.Contains(c.approvedLate, member.Principal) {
 			c.approvedLate = append(c.approvedLate, member.Principal)

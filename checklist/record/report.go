@@ -291,7 +291,7 @@ func (p *page) evidence() {
 		}
 	}
 	heading := "## Evidence\n\n"
-	for _, i := range p.session.Checklist.Items() {
+	for i := range p.session.Checklist.All() {
 		evidence := last[i.ID]
 		if evidence == nil || len(evidence.Tables)+len(evidence.Commands) == 0 {
 			continue

@@ -261,7 +261,7 @@ func (s *stage) export(ctx context.Context) error {
 
 func (s *stage) steps() checklisttest.Steps {
 	all := checklisttest.Steps{}
-	for _, i := range s.opening.Checklist.Items() {
+	for i := range s.opening.Checklist.All() {
 		step := &checklisttest.Step{OnPlan: s.plan, OnDo: s.do, OnVerify: s.prove}
 		step.OnCheck = func(_ context.Context, sc *checklist.Scope) (bool, error) { return s.found[sc.Item.ID], nil }
 		switch i.Step {

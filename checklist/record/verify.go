@@ -137,7 +137,7 @@ func (v *verifier) one(ctx context.Context, path string) (Verified, error) {
 	if err != nil {
 		return Verified{}, err
 	}
-	c := v.check(folderAt(absolute))
+	c := v.check(buffers{}.folderAt(absolute))
 	v.progress.step()
 	if c.failure != nil {
 		return Verified{}, c.failure
@@ -209,8 +209,9 @@ func (v *verifier) all(ctx context.Context, path string, folders []folder) ([]ch
 	var workers sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(folders)) {
 		workers.Go(func() {
+			texts := buffers{}
 			for i := range next {
-				checks[i] = v.check(folderAt(filepath.Join(path, folders[i].name)))
+				checks[i] = v.check(texts.folderAt(filepath.Join(path, folders[i].name)))
 				done <- struct{}{}
 			}
 		})

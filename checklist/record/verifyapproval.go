@@ -13,126 +13,147 @@ import (
 	"keyturn/keygen/sshsig"
 )
 
-// checkAnswers checks every approval and refusal that the journal holds: that its
-// request was journalled before and says what the session was about to do then,
-// who signed it, that it is a second person, and that it was in time.
-func (v *verifier) checkAnswers(c *checked) {
-	people := map[string][]string{} // who has approved a request
-	refused := map[string]bool{}
-	made := map[string]checklist.Request{}
-	for i, e := range c.journal.events {
+// answers follows the requests of a session and what was answered: that each request
+// was journalled before and says what the session was about to do then, who signed
+// it, that it is a second person, and that it was in time.
+type answers struct {
+	*checked
+	failures // of the approvals alone
+	v        *verifier
+	asked    map[string]*asked // by the request's id
+}
+
+// asked is a request that was made.
+type asked struct {
+	checklist.Request
+	failures                   // nothing of it counts before it is answered
+	at       int               // the event's index
+	values   map[string]string // by their names in the text
+	people   []string          // who has approved it
+	refused  bool
+}
+
+func newAnswers(v *verifier, c *checked) *answers {
+	return &answers{checked: c, failures: failures{folder: c.name}, v: v, asked: map[string]*asked{}}
+}
+
+// event checks one event, up to the first that does not hold; s is the session
+// before it.
+func (a *answers) event(s *checklist.Session, e checklist.Event) {
+	if a.failure == nil && e.Request != nil {
+		a.request(s, e)
+	}
+	if a.failure == nil && (e.Approval != nil || e.Refusal != nil) {
+		a.answered(s, e)
+	}
+}
+
+func (a *answers) request(s *checklist.Session, e checklist.Event) {
+	r := *e.Request
+	if first := a.asked[r.ID]; first != nil {
 		// One that nobody has answered is made again as it was.
-		if r := e.Request; r != nil {
-			if first, again := made[r.ID]; again && (first.Text != r.Text || first.Consent != r.Consent || first.Mandate != r.Mandate) {
-				c.fail(journalFile, fmt.Sprintf("event %d", i+1), "request %s was made before, and was another", r.ID)
-				return
-			}
-			made[r.ID] = *r
+		if first.Text != r.Text || first.Consent != r.Consent || first.Mandate != r.Mandate {
+			a.fail(journalFile, eventField(e), "request %s was made before, and was another", r.ID)
 		}
-		if e.Approval == nil && e.Refusal == nil {
-			continue
-		}
-		field := fmt.Sprintf("event %d", i+1)
-		r, first := v.answered(c, i, people, refused)
-		if first && c.failure == nil {
-			v.checkRequest(c, c.journal.requested(r.ID), r)
-		}
-		switch {
-		case c.failure != nil:
-			return
-		case e.Refusal != nil:
-			v.checkRefusal(c, i, r)
-			refused[r.ID] = true
-			continue
-		}
-		member := v.checkApproval(c, field, e, r)
-		if c.failure != nil {
-			return
-		}
-		if slices.Contains(people[r.ID], member.Principal) {
-			c.fail(journalFile, field, "%s has answered request %s already", member.Principal, r.ID)
-			return
-		}
-		people[r.ID] = append(people[r.ID], member.Principal)
-		c.consents++
-	}
-}
-
-// answered returns the request that an event answers, and whether nothing did so
-// before. One that was refused can be answered no more.
-func (v *verifier) answered(c *checked, at int, people map[string][]string, refused map[string]bool) (r checklist.Request, first bool) {
-	field, id, done := fmt.Sprintf("event %d", at+1), "", "refused"
-	e := c.journal.events[at]
-	if e.Approval != nil {
-		id, done = e.Approval.Request, "approved"
-	} else {
-		id = e.Refusal.Request
-	}
-	asked := c.journal.requested(id)
-	switch {
-	case asked < 0 || asked > at:
-		c.fail(journalFile, field, "no request %q was made before it was %s", id, done)
-		return r, false
-	case refused[id]:
-		c.fail(journalFile, field, "request %s was refused before it was %s", id, done)
-	}
-	return *c.journal.events[asked].Request, len(people[id]) == 0 && !refused[id]
-}
-
-// checkRequest compares the text of a request with what the session stood for
-// when it was made.
-func (v *verifier) checkRequest(c *checked, at int, r checklist.Request) {
-	field := fmt.Sprintf("event %d", at+1)
-	e := c.journal.events[at]
-	s, err := checklist.Fold(c.journal.events[:at])
-	if err != nil {
-		c.failWith(journalFile, field, err)
 		return
 	}
-	values, err := v.Requests.Fields(r.Text)
-	if err != nil {
-		c.failWith(journalFile, field, err)
-		return
+	a.asked[r.ID] = a.v.ask(a.checked, s, e)
+}
+
+// ask compares the text of a request with what the session stood for when it was
+// made.
+func (v *verifier) ask(c *checked, s *checklist.Session, e checklist.Event) *asked {
+	field := eventField(e)
+	q := &asked{Request: *e.Request, failures: failures{folder: c.name}, at: e.Seq - 1}
+	var err error
+	if q.values, err = v.Requests.Fields(q.Text); err != nil {
+		q.failWith(journalFile, field, err)
+		return q
 	}
 	o := s.Opening
-	m := mandate{session: s, consent: r.Consent, records: o.TrailSeq, head: o.TrailHead, requester: e.By, expires: stamp(r.Expires), id: r.ID}
-	if m.events, err = strconv.Atoi(values["Events"]); err != nil || m.events > at {
-		c.fail(journalFile, field+" Events", "it names %s events, and was made after %d", values["Events"], at)
-		return
+	m := mandate{session: s, consent: q.Consent, records: o.TrailSeq, head: o.TrailHead, requester: e.By, expires: stamp(q.Expires), id: q.ID}
+	if m.events, err = strconv.Atoi(q.values["Events"]); err != nil || m.events > q.at {
+		q.fail(journalFile, field+" Events", "it names %s events, and was made after %d", q.values["Events"], q.at)
+		return q
 	}
 	m.journal = c.journal.headAt(m.events)
-	if wrong := m.differs(values); wrong != nil {
-		c.fail(journalFile, field+" "+wrong.field, "%s", wrong.reason)
-		return
+	if wrong := m.differs(q.values); wrong != nil {
+		q.fail(journalFile, field+" "+wrong.field, "%s", wrong.reason)
 	}
 	switch {
-	case r.Mandate != values["Plan"]:
-		c.fail(journalFile, field, "its mandate is not the plan that its text names")
-	case e.Item != r.Consent.Item:
-		c.fail(journalFile, field, "it was made for item %q, and is about %q", e.Item, r.Consent.Item)
+	case q.Mandate != q.values["Plan"]:
+		q.fail(journalFile, field, "its mandate is not the plan that its text names")
+	case e.Item != q.Consent.Item:
+		q.fail(journalFile, field, "it was made for item %q, and is about %q", e.Item, q.Consent.Item)
 	}
-	c.approvedHead = max(c.approvedHead, o.TrailSeq) // where the session was opened, which is compared
-	c.used = append(c.used, used{r.ID, journalFile, field})
+	return q
 }
 
-// checkApproval checks who approved a request, and when.
-func (v *verifier) checkApproval(c *checked, field string, e checklist.Event, r checklist.Request) sshsig.Member {
-	a := *e.Approval
-	member, err := v.Roster.Verify(a.Signature, sshsig.NamespaceApproval, []byte(r.Text), a.At)
-	values, _ := v.Requests.Fields(r.Text) // it was read before
+// answered checks an event that approves or refuses. A request that was refused can
+// be answered no more.
+func (a *answers) answered(s *checklist.Session, e checklist.Event) {
+	field, id, done := eventField(e), "", "refused"
+	switch {
+	case e.Approval != nil && e.Refusal != nil: // one of the two would count unseen
+		a.fail(journalFile, field, "it both approves and refuses")
+		return
+	case e.Approval != nil:
+		id, done = e.Approval.Request, "approved"
+	default:
+		id = e.Refusal.Request
+	}
+	q := a.asked[id]
+	switch {
+	case q == nil:
+		a.fail(journalFile, field, "no request %q was made before it was %s", id, done)
+	case q.refused:
+		a.fail(journalFile, field, "request %s was refused before it was %s", id, done)
+	default:
+		a.failure = q.failure
+	}
+	if a.failure != nil {
+		return
+	}
+	if len(q.people) == 0 {
+		a.approvedHead = max(a.approvedHead, s.Opening.TrailSeq) // where the session was opened, which is compared
+		a.used = append(a.used, used{q.ID, journalFile, fmt.Sprintf("event %d", q.at+1)})
+	}
+	if e.Refusal != nil {
+		a.refusal(s, e, q)
+		return
+	}
+	a.approval(e, q)
+}
+
+func (a *answers) approval(e checklist.Event, q *asked) {
+	field := eventField(e)
+	member := a.approver(field, e, q)
+	if slices.Contains(q.people, member.Principal) {
+		a.fail(journalFile, field, "%s has answered request %s already", member.Principal, q.ID)
+	}
+	q.people = append(q.people, member.Principal)
+	a.consents++
+}
+
+// approver checks who approved a request, and when.
+func (a *answers) approver(field string, e checklist.Event, q *asked) sshsig.Member {
+	given := *e.Approval
+	member, err := a.v.Roster.Verify(given.Signature, sshsig.NamespaceApproval, []byte(q.Text), given.At)
 	switch {
 	case err != nil:
-		c.fail(journalFile, field+" signature", "%v", err)
-	case member.Principal != a.By:
-		c.fail(journalFile, field+" by", "it says %q, and the key is of %s", a.By, member.Principal)
-	case e.Item != r.Consent.Item || a.Item != r.Consent.Item:
-		c.fail(journalFile, field+" item", "it is an approval for item %q, and the request was about %q", a.Item, r.Consent.Item)
-	case a.Mandate != r.Mandate:
-		c.fail(journalFile, field+" mandate", "it is not the request's")
+		a.fail(journalFile, field+" signature", "%v", err)
+	case member.Principal != given.By:
+		a.fail(journalFile, field+" by", "it says %q, and the key is of %s", given.By, member.Principal)
+	case e.Item != q.Consent.Item || given.Item != q.Consent.Item:
+		a.fail(journalFile, field+" item", "it is an approval for item %q, and the request was about %q", given.Item, q.Consent.Item)
+	case given.Mandate != q.Mandate:
+		a.fail(journalFile, field+" mandate", "it is not the request's")
 	default:
-		v.checkSecond(c, journalFile, field, "approved", member, values)
-		if why := outside(a.At, values); why != "" {
-			c.fail(journalFile, field+" at", "%s", why)
+		if err := a.v.checkSecond(a.record.Signer.Principal, "approved", member, q.values); err != nil {
+			a.failWith(journalFile, field, err)
+		}
+		if why := outside(given.At, q.values); why != "" {
+			a.fail(journalFile, field+" at", "%s", why)
 		}
 	}
 	return member
@@ -150,17 +171,18 @@ func outside(at time.Time, values map[string]string) string {
 // checkSecond checks that whoever approved or refused, as did says, is another
 // person, by name and by key, than the one who asked and the one who signed the
 // record.
-func (v *verifier) checkSecond(c *checked, file, field, did string, member sshsig.Member, values map[string]string) {
+func (v *verifier) checkSecond(signer, did string, member sshsig.Member, values map[string]string) error {
 	owner, known := v.Roster.Lookup(values["Requester-Key"])
 	switch {
 	case member.Principal == values["Requester"], member.Key.Fingerprint() == values["Requester-Key"],
 		known && owner.Principal == member.Principal:
-		c.fail(file, field, "%s %s their own request", member.Principal, did)
-	case member.Principal == c.record.Signer.Principal:
-		c.failWith(file, field, fmt.Errorf("%s %s, and signed the record: %w", member.Principal, did, errOtherSigner))
+		return fmt.Errorf("%s %s their own request", member.Principal, did)
+	case member.Principal == signer:
+		return fmt.Errorf("%s %s, and signed the record: %w", member.Principal, did, errOtherSigner)
 	case known && owner.Principal != values["Requester"]:
-		c.fail(file, field, "the request names the key of %s for %s", owner.Principal, values["Requester"])
+		return fmt.Errorf("the request names the key of %s for %s", owner.Principal, values["Requester"])
 	}
+	return nil
 }
 
 // errOtherSigner says that whoever answered cannot sign the record as well.
@@ -292,7 +314,7 @@ func sumNames(names []string) string {
 
 // approveAfterwardsItem returns the item that asks for consent to the record.
 func approveAfterwardsItem(s *checklist.Session) string {
-	for _, i := range s.Checklist.Items() {
+	for i := range s.Checklist.All() {
 		if i.Step == approveAfterwardsStep {
 			return i.ID
 		}

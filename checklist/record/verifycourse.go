@@ -15,9 +15,10 @@ import (
 // must have agreed did, and that each deviation was agreed to.
 type course struct {
 	*checked
-	v    *verifier
-	runs map[string]*itemRun
-	made []checklist.Effect // that were begun, and not refused
+	failures // of the course alone
+	v        *verifier
+	runs     map[string]*itemRun
+	made     []checklist.Effect // that were begun, and not refused
 	// overrides are the consents to overridden gates, by item and gate, with the
 	// mandate that was agreed to.
 	overrides map[[2]string]agreement
@@ -39,20 +40,26 @@ type itemRun struct {
 	open      []checklist.Effect // that were begun, and did not end yet
 }
 
-// checkCourse checks every event of the session's journal.
-func (v *verifier) checkCourse(c *checked) {
-	k := &course{checked: c, v: v, runs: map[string]*itemRun{}, overrides: map[[2]string]agreement{}}
-	at := 0
-	_, err := checklist.Walk(c.journal.events, func(before *checklist.Session, e checklist.Event) error {
-		at++
-		return k.event(before, at-1, e)
-	})
-	if err != nil {
-		c.failWith(journalFile, fmt.Sprintf("event %d", at), err)
+func newCourse(v *verifier, c *checked) *course {
+	return &course{
+		checked: c, failures: failures{folder: c.name}, v: v,
+		runs: map[string]*itemRun{}, overrides: map[[2]string]agreement{},
+	}
+}
+
+// event checks one event, up to the first that does not hold; s is the session
+// before it.
+func (k *course) event(s *checklist.Session, e checklist.Event) {
+	if k.failure != nil {
 		return
 	}
-	k.tellTime()
+	if err := k.follow(s, e.Seq-1, e); err != nil {
+		k.failWith(journalFile, eventField(e), err)
+	}
 }
+
+// eventField names an event's place in a journal.
+func eventField(e checklist.Event) string { return fmt.Sprintf("event %d", e.Seq) }
 
 func (k *course) run(item string) *itemRun {
 	if k.runs[item] == nil {
@@ -61,8 +68,7 @@ func (k *course) run(item string) *itemRun {
 	return k.runs[item]
 }
 
-// event checks one event; s is the session before it.
-func (k *course) event(s *checklist.Session, i int, e checklist.Event) error {
+func (k *course) follow(s *checklist.Session, i int, e checklist.Event) error {
 	if err := k.shape(i, e); err != nil {
 		return err
 	}
@@ -224,12 +230,12 @@ func (k *course) settle(e checklist.Event, r *itemRun) error {
 func (k *course) consentTo(s *checklist.Session, item checklist.Item, moments []time.Time) error {
 	want := max(k.required, s.Required())
 	most := 0
-	for _, approving := range s.Checklist.Items() {
+	for approving := range s.Checklist.All() {
 		if approving.Step != approveStep {
 			continue
 		}
 		c := checklist.Consent{Item: approving.ID}
-		if !slices.ContainsFunc(s.Mandate(c).Items, func(i checklist.ApprovedItem) bool { return i.ID == item.ID && i.Step == item.Step }) {
+		if !slices.ContainsFunc(s.ApprovedBy(approving.ID), func(i checklist.Item) bool { return i.ID == item.ID && i.Step == item.Step }) {
 			continue
 		}
 		for _, at := range moments {
@@ -252,16 +258,6 @@ const (
 	approveStep           = "approve"
 	approveAfterwardsStep = "approve-afterwards"
 )
-
-// tellTime remarks on a clock that went backwards: times are the signers' own.
-func (k *course) tellTime() {
-	for i, e := range k.journal.events {
-		if i > 0 && e.At.Before(k.journal.events[i-1].At) {
-			k.remark("which times of its journal are true: they run backwards at event %d", i+1)
-			return
-		}
-	}
-}
 
 // reset forgets how the items from one on stand: they are to be done again.
 func (k *course) reset(from string) {

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,10 +22,21 @@ type bundle struct {
 	files func() ([]string, error)
 }
 
-func folderAt(dir string) bundle {
+// buffers hold the texts of one record after the other, by their files' names.
+type buffers map[string][]byte
+
+// folderAt returns the record in a folder. Its texts hold until the buffers are used
+// for the next one.
+func (b buffers) folderAt(dir string) bundle {
 	return bundle{
 		name: filepath.Base(dir),
-		read: func(file string) ([]byte, error) { return readFile(filepath.Join(dir, file)) },
+		read: func(file string) ([]byte, error) {
+			text, err := readInto(b[file], filepath.Join(dir, file))
+			if err == nil {
+				b[file] = text
+			}
+			return text, err
+		},
 		files: func() ([]string, error) {
 			entries, err := os.ReadDir(dir)
 			var names []string
@@ -55,9 +67,9 @@ type used struct{ id, file, field string }
 // checked is what one record shows by itself.
 type checked struct {
 	bundle
-	record  Record
-	digest  string
-	failure *Failure
+	failures
+	record Record
+	digest string
 	// unfit says that record and signature do not fit, and nothing here tells
 	// which of them was changed.
 	unfit bool
@@ -80,18 +92,23 @@ type checked struct {
 	remarks      []Remark
 }
 
-// fail keeps the first failure.
-func (c *checked) fail(file, field, reason string, args ...any) {
-	if c.failure == nil {
-		c.failure = &Failure{Record: c.name, File: file, Field: field, Reason: fmt.Sprintf(reason, args...)}
+// failures keeps the first failure of a record, whose folder is named.
+type failures struct {
+	folder  string
+	failure *Failure
+}
+
+func (f *failures) fail(file, field, reason string, args ...any) {
+	if f.failure == nil {
+		f.failure = &Failure{Record: f.folder, File: file, Field: field, Reason: fmt.Sprintf(reason, args...)}
 	}
 }
 
 // failWith is fail with a cause that callers may tell from others.
-func (c *checked) failWith(file, field string, err error) {
-	c.fail(file, field, "%v", err)
-	if c.failure.Err == nil {
-		c.failure.Err = err
+func (f *failures) failWith(file, field string, err error) {
+	f.fail(file, field, "%v", err)
+	if f.failure.Err == nil {
+		f.failure.Err = err
 	}
 }
 
@@ -101,10 +118,10 @@ func (c *checked) remark(words string, args ...any) {
 
 // check makes every check that needs no other record.
 func (v *verifier) check(b bundle) checked {
-	c := checked{bundle: b, changed: never}
+	c := checked{bundle: b, failures: failures{folder: b.name}, changed: never}
 	for _, check := range []func(*checked){
-		v.checkText, v.checkSignature, v.checkFiles, v.checkOpening, v.checkDerived,
-		v.checkAnswers, v.checkCourse, v.checkLate,
+		v.checkText, v.checkSignature, v.checkFiles, v.checkOpening,
+		v.checkSession, v.checkLate,
 	} {
 		if check(&c); c.failure != nil {
 			break
@@ -273,14 +290,45 @@ func wrongOpening(o checklist.Opening, by string) string {
 	return ""
 }
 
-// checkDerived derives the record from its journal again and compares.
-func (v *verifier) checkDerived(c *checked) {
-	derived, s, err := compose(c.journal)
+// checkSession follows the journal once, and checks each event by how the session
+// stood before it.
+func (v *verifier) checkSession(c *checked) {
+	a, k := newAnswers(v, c), newCourse(v, c)
+	s, err := checklist.Walk(c.journal.events, func(before *checklist.Session, e checklist.Event) error {
+		a.event(before, e)
+		k.event(before, e)
+		return nil
+	})
 	if err != nil {
 		c.failWith(journalFile, "", err)
 		return
 	}
 	c.session = s
+	if v.checkDerived(c); c.failure == nil {
+		c.failure = cmp.Or(a.failure, k.failure)
+	}
+	if c.failure == nil {
+		c.tellTime()
+	}
+}
+
+// tellTime remarks on a clock that went backwards: times are the signers' own.
+func (c *checked) tellTime() {
+	for i, e := range c.journal.events {
+		if i > 0 && e.At.Before(c.journal.events[i-1].At) {
+			c.remark("which times of its journal are true: they run backwards at event %d", i+1)
+			return
+		}
+	}
+}
+
+// checkDerived derives the record from its journal again and compares.
+func (v *verifier) checkDerived(c *checked) {
+	derived, err := compose(c.journal, c.session)
+	if err != nil {
+		c.failWith(journalFile, "", err)
+		return
+	}
 	if field := c.record.differs(derived, c.text); field != "" {
 		c.fail(recordFile, field, "it is not what the journal says")
 	}

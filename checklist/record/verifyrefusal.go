@@ -1,45 +1,37 @@
 package record
 
 import (
-	"fmt"
-
 	"keyturn/checklist"
 	"keyturn/keygen/sshsig"
 )
 
-// checkRefusal checks who refused a request, why, and when: a request that cannot
-// be answered any more cannot be refused either.
-func (v *verifier) checkRefusal(c *checked, at int, r checklist.Request) {
-	field := fmt.Sprintf("event %d", at+1)
-	e := c.journal.events[at]
-	refusal := *e.Refusal
-	text, err := v.Requests.Refusal(r.Text, refusal.Reason)
+// refusal checks who refused a request, why, and when: a request that cannot be
+// answered any more cannot be refused either. s is the session before it.
+func (a *answers) refusal(s *checklist.Session, e checklist.Event, q *asked) {
+	field, refusal := eventField(e), *e.Refusal
+	q.refused = true
+	text, err := a.v.Requests.Refusal(q.Text, refusal.Reason)
 	if err != nil {
-		c.failWith(journalFile, field+" reason", err)
+		a.failWith(journalFile, field+" reason", err)
 		return
 	}
-	values, _ := v.Requests.Fields(r.Text) // it was read before
-	member, err := v.Roster.Verify(refusal.Signature, sshsig.NamespaceApproval, []byte(text), refusal.At)
+	member, err := a.v.Roster.Verify(refusal.Signature, sshsig.NamespaceApproval, []byte(text), refusal.At)
 	switch {
 	case err != nil:
-		c.fail(journalFile, field+" signature", "%v", err)
+		a.fail(journalFile, field+" signature", "%v", err)
 	case member.Principal != refusal.By:
-		c.fail(journalFile, field+" by", "it says %q, and the key is of %s", refusal.By, member.Principal)
-	case e.Item != r.Consent.Item || refusal.Item != r.Consent.Item:
-		c.fail(journalFile, field+" item", "it is a refusal for item %q, and the request was about %q", refusal.Item, r.Consent.Item)
+		a.fail(journalFile, field+" by", "it says %q, and the key is of %s", refusal.By, member.Principal)
+	case e.Item != q.Consent.Item || refusal.Item != q.Consent.Item:
+		a.fail(journalFile, field+" item", "it is a refusal for item %q, and the request was about %q", refusal.Item, q.Consent.Item)
 	default:
-		v.checkSecond(c, journalFile, field, "refused", member, values)
+		if err := a.v.checkSecond(a.record.Signer.Principal, "refused", member, q.values); err != nil {
+			a.failWith(journalFile, field, err)
+		}
 	}
-	if why := outside(refusal.At, values); why != "" {
-		c.fail(journalFile, field+" at", "%s", why)
+	if why := outside(refusal.At, q.values); why != "" {
+		a.fail(journalFile, field+" at", "%s", why)
 	}
-	if c.failure != nil {
-		return
-	}
-	s, err := checklist.Fold(c.journal.events[:at])
-	if err != nil {
-		c.failWith(journalFile, field, err)
-	} else if standing := s.Standing(r, refusal.At); standing != checklist.RequestOpen {
-		c.fail(journalFile, field, "request %s could not be answered any more: %s", r.ID, standing)
+	if standing := s.Standing(q.Request, refusal.At); standing != checklist.RequestOpen {
+		a.fail(journalFile, field, "request %s could not be answered any more: %s", q.ID, standing)
 	}
 }

@@ -106,27 +106,33 @@ func (r Request) render() string {
 // with sshsig.NormalizePasted first. The error is ErrPreRelease or ErrNewer for
 // the request of another version, and wraps ErrMalformed otherwise.
 func Parse(text string) (Request, error) {
+	r, _, err := parse(text)
+	return r, err
+}
+
+// parse returns the values as well, in the order of fields.
+func parse(text string) (Request, []string, error) {
 	if err := checkVersion(text); err != nil {
-		return Request{}, err
+		return Request{}, nil, err
 	}
 	values, err := split(text)
 	if err != nil {
-		return Request{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return Request{}, nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	var r Request
 	for i, f := range fields() {
 		if err := f.set(&r, values[i]); err != nil {
-			return Request{}, fmt.Errorf("%w: %s: %w", ErrMalformed, f.name, err)
+			return Request{}, nil, fmt.Errorf("%w: %s: %w", ErrMalformed, f.name, err)
 		}
 	}
 	if err := r.check(); err != nil {
-		return Request{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return Request{}, nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	// One request has one text.
 	if r.render() != text {
-		return Request{}, fmt.Errorf("%w: a value is not in its shortest form", ErrMalformed)
+		return Request{}, nil, fmt.Errorf("%w: a value is not in its shortest form", ErrMalformed)
 	}
-	return r, nil
+	return r, values, nil
 }
 
 // checkVersion tells a request of another version from a text that is none.
@@ -146,10 +152,7 @@ func checkVersion(text string) error {
 // the text, such as "Old-Prd-Fp", for a verifier that compares them with what a
 // record says.
 func Fields(text string) (map[string]string, error) {
-	if _, err := Parse(text); err != nil {
-		return nil, err
-	}
-	values, err := split(text)
+	_, values, err := parse(text)
 	if err != nil {
 		return nil, err
 	}
