@@ -189,7 +189,7 @@ func (e *Engine) approve(ctx context.Context, op Operator, c Consent) ([]Approva
 		case reply.Request() != r.ID:
 			ask = Asker(op.Ask).Noting(e.Session().replyWords(reply))
 		case refusal != nil:
-			return nil, WithHint(fmt.Errorf("ask a second person: %s refused it%s", refusal.By, suffix(": ", refusal.Reason)),
+			return nil, WithHint(fmt.Errorf("ask a second person: %s refused it%s", refusal.By, Suffix(": ", refusal.Reason)),
 				"deal with the reason, then ask again: a new request is made")
 		default:
 			ask = op.Ask

@@ -14,7 +14,7 @@ func Emergency(grace bool) Checklist {
 		revoke = emergencyNewKeyFirst()
 	}
 	return Checklist{
-		ID:           "emergency",
+		ID:           KindEmergency,
 		Title:        "Emergency revocation",
 		Purpose:      "Revoke a compromised key everywhere, put a new one in service, and find out what was done with it.",
 		Environments: both,
@@ -26,11 +26,11 @@ func Emergency(grace bool) Checklist {
 func emergencyDeclare() Phase {
 	return Phase{ID: "declare", Title: "Declare", Items: []Item{
 		{
-			ID: "declare", Title: "Declare the compromise", Step: "declare", Required: true,
+			ID: ItemDeclare, Title: "Declare the compromise", Step: StepDeclare, Required: true,
 			Why: "Since when, and how it is known. The hour runs since the session was opened.",
 		},
 		{
-			ID: "see-who-breaks", Title: "See who breaks", Step: "see-who-breaks", Environments: both, Repeat: true,
+			ID: ItemSeeWhoBreaks, Title: "See who breaks", Step: StepSeeWhoBreaks, Environments: both, Repeat: true,
 			Why: "Whoever signs with the compromised key now will be refused. The choice of the order, and the numbers behind it, go into the record.",
 		},
 	}}
@@ -39,37 +39,37 @@ func emergencyDeclare() Phase {
 // The items of both orders; an order only places them.
 var (
 	removeCompromised = Item{
-		ID: "remove-compromised", Title: "Remove the compromised key", Step: "remove-compromised-key", Environments: both, Required: true,
+		ID: ItemRemoveCompromised, Title: "Remove the compromised key", Step: StepRemoveCompromisedKey, Environments: both, Required: true,
 		Why:     "From every environment, target, branch row and custom environment. It revokes nothing before the redeploy.",
 		Runbook: "The runbook's command names only preview and is refused by the real CLI, so it removes nothing; production would keep the compromised key.",
 		Covers:  []string{"Immediate"},
 	}
 	backupKey = Item{
-		ID: "backup-key", Title: "Put the emergency key into service", Step: "add-backup-key", Environments: both, BreakGlass: true,
+		ID: ItemBackupKey, Title: "Put the emergency key into service", Step: StepAddBackupKey, Environments: both, BreakGlass: true,
 		Why: "Where the vault holds an emergency key, clients have something to sign with while the new key is prepared.",
 	}
 	generateNew = Item{
-		ID: "generate", Title: "Generate new key", Step: "generate-key", Environments: both, BreakGlass: true,
+		ID: ItemGenerate, Title: "Generate new key", Step: StepGenerateKey, Environments: both, BreakGlass: true,
 		Why:    "Straight into the vault, one for each environment.",
 		Covers: []string{"Generate and deploy new key (within 1 hour)"},
 	}
 	addNew = Item{
-		ID: "add", Title: "Add new key", Step: "add-new-key", Environments: both, BreakGlass: true,
+		ID: ItemAdd, Title: "Add new key", Step: StepAddNewKey, Environments: both, BreakGlass: true,
 		Why:     "By the API, in the body of the request, never on a command line.",
 		Runbook: "The runbook's command puts the key on the command line, where the CLI takes it for an environment, prints it, and saves nothing.",
 	}
 	redeployRevoked = Item{
-		ID: "redeploy", Title: "Redeploy", Step: "redeploy", Environments: both, Required: true,
+		ID: ItemRedeploy, Title: "Redeploy", Step: StepRedeploy, Environments: both, Required: true,
 		Why:     "The compromised key is gone once the address answers from a deployment made now. The same redeploy serves the new key.",
 		Runbook: "The runbook says vercel --force, which deploys the local folder as a preview and leaves production untouched.",
 	}
 	proveRevoked = Item{
-		ID: "prove-revoked", Title: "Prove the compromised key refused", Step: "prove-revoked", Environments: both, Required: true, Repeat: true,
+		ID: ItemProveRevoked, Title: "Prove the compromised key refused", Step: StepProveRevoked, Environments: both, Required: true, Repeat: true,
 		Why:       "Not revoked before a signed request is refused. Exit 0 is not evidence.",
 		Milestone: "compromised key refused",
 	}
 	newKeyInService = Item{
-		ID: "new-key-in-service", Title: "Prove the new key accepted", Step: "new-key-in-service", Environments: both, Required: true, Repeat: true,
+		ID: ItemNewKeyInService, Title: "Prove the new key accepted", Step: StepNewKeyInService, Environments: both, Required: true, Repeat: true,
 		Why:       "What was put off is made up for here: the new key is generated, added and served, and a signed request with it is accepted.",
 		Milestone: "new key accepted",
 	}
@@ -90,7 +90,7 @@ func emergencyNewKeyFirst() Phase {
 	return Phase{ID: "revoke", Title: "New key first, then revoke", Items: []Item{
 		backupKey, generateNew, addNew,
 		{
-			ID: "redeploy-new", Title: "Redeploy with both keys", Step: "redeploy", Environments: both, Required: true,
+			ID: ItemRedeployNew, Title: "Redeploy with both keys", Step: StepRedeploy, Environments: both, Required: true,
 			Why: "Clients can move to the new key from now on. The compromised key is still accepted.",
 		},
 		newKeyInService, removeCompromised, redeployRevoked, proveRevoked,
@@ -100,25 +100,25 @@ func emergencyNewKeyFirst() Phase {
 func emergencyContain() Phase {
 	return Phase{ID: "contain", Title: "Contain", Items: []Item{
 		{
-			ID: "older-deployments", Title: "Find older deployments that still accept it", Step: "find-older-deployments", Environments: both, Repeat: true,
+			ID: ItemOlderDeployments, Title: "Find older deployments that still accept it", Step: StepFindOlderDeployments, Environments: both, Repeat: true,
 			Why: "Every older deployment keeps the compromised key at its own address. Each is probed there, and can be deleted.",
 		},
 		{
-			ID: "notify", Title: "Notify #security and on-call", Step: "notify-emergency",
+			ID: ItemNotify, Title: "Notify #security and on-call", Step: StepNotifyEmergency,
 			Why:    "Whoever is on call must know what is refused, and why.",
 			Covers: []string{"Notify team"},
 		},
 		{
-			ID: "incident-log", Title: "Incident log", Step: "incident-log",
+			ID: ItemIncidentLog, Title: "Incident log", Step: StepIncidentLog,
 			Why: "The facts while they are fresh.",
 		},
 		{
-			ID: "audit", Title: "Audit requests since the compromise", Step: "audit", Environments: both, Repeat: true,
+			ID: ItemAudit, Title: "Audit requests since the compromise", Step: StepAudit, Environments: both, Repeat: true,
 			Why:    "What was done with the key while it was in the wrong hands.",
 			Covers: []string{"Audit"},
 		},
 		{
-			ID: "update-clients", Title: "Update clients to the new key id", Step: "update-clients", Environments: production, BreakGlass: true,
+			ID: ItemUpdateClients, Title: "Update clients to the new key id", Step: StepUpdateClients, Environments: production, BreakGlass: true,
 			Why: "Whoever still signs with the revoked key is refused.",
 		},
 	}}
@@ -127,20 +127,20 @@ func emergencyContain() Phase {
 func emergencyTell() Phase {
 	return Phase{ID: "afterwards", Title: "Afterwards", Items: []Item{
 		{
-			ID: "dispose", Title: "Destroy or seal the compromised key", Step: "dispose-compromised-key", Environments: both, Required: true,
+			ID: ItemDispose, Title: "Destroy or seal the compromised key", Step: StepDisposeCompromisedKey, Environments: both, Required: true,
 			Why:     "A compromised key is never archived as usable: it is destroyed, or sealed as evidence that nothing can put back into service.",
 			Runbook: "The runbook archives every old key.",
 		},
 		{
-			ID: "post-mortem", Title: "Post-mortem draft", Step: "post-mortem",
+			ID: ItemPostMortem, Title: "Post-mortem draft", Step: StepPostMortem,
 			Why: "The time line is written from the journal; people add the rest.",
 		},
 		{
-			ID: "export-record", Title: "Export the signed record", Step: "export-record", Required: true,
+			ID: ItemExportRecord, Title: "Export the signed record", Step: StepExportRecord, Required: true,
 			Why: "With the time of each milestone, and with the approval if it is there.",
 		},
 		{
-			ID: "approve-afterwards", Title: "Approval by a second person, afterwards", Step: "approve-afterwards", Environments: production, Repeat: true, BreakGlass: true,
+			ID: ItemApproveAfterwards, Title: "Approval by a second person, afterwards", Step: StepApproveAfterwards, Environments: production, Repeat: true, BreakGlass: true,
 			Why:    "Nobody waits for a second person while a key is abused. The record shows the approval as missing until it is here, beside the record.",
 			Covers: []string{"Key rotation requires 2-person approval (production)"},
 		},

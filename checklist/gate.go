@@ -151,7 +151,7 @@ func (s *Session) checkGate(g Gate, now time.Time, add func(Gate, time.Time, boo
 		case now.Sub(r.At) > readingFresh:
 			add(g, time.Time{}, true, "the last reading of %s is from %s", g.Metric, r.At.Format("2 Jan 15:04"))
 		case r.Value > g.Limit:
-			add(g, time.Time{}, true, "%s is %g, over %g%s", g.Metric, r.Value, g.Limit, suffix(": ", r.Detail))
+			add(g, time.Time{}, true, "%s is %g, over %g%s", g.Metric, r.Value, g.Limit, Suffix(": ", r.Detail))
 		}
 	case GateProof:
 		if s.Facts[g.Fact] == "" {
@@ -176,7 +176,7 @@ func (s *Session) checkApproval(g Gate, now time.Time, add func(Gate, time.Time,
 	refusal, refused := s.lastRefusal(consent)
 	switch {
 	case refused:
-		add(g, time.Time{}, true, "%s refused it%s; ask again", refusal.By, suffix(": ", refusal.Reason))
+		add(g, time.Time{}, true, "%s refused it%s; ask again", refusal.By, Suffix(": ", refusal.Reason))
 	case last == nil:
 		add(g, time.Time{}, true, "%q is missing", s.title(g.Item))
 	case last.Mandate != mandate:
@@ -188,7 +188,8 @@ func (s *Session) checkApproval(g Gate, now time.Time, add func(Gate, time.Time,
 	}
 }
 
-func suffix(sep, text string) string {
+// Suffix returns a text behind a separator, and nothing for no text.
+func Suffix(sep, text string) string {
 	if text == "" {
 		return ""
 	}

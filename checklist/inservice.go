@@ -104,17 +104,17 @@ func (s *Session) presenceBefore(r Role) presence {
 // moves reports whether an item puts a key into service or takes it out.
 func (s *Session) moves(i Item, r Role) (to presence, ok bool) {
 	switch i.Step {
-	case "add-new-key", "new-key-in-service":
+	case StepAddNewKey, StepNewKeyInService:
 		return present, r == NewKey
-	case "add-backup-key":
+	case StepAddBackupKey:
 		return present, r == BackupKey
-	case "re-add-old-key":
+	case StepReAddOldKey:
 		return present, r == OldKey
-	case "remove-old-key", "remove-compromised-key":
+	case StepRemoveOldKey, StepRemoveCompromisedKey:
 		return absent, r == OldKey
-	case "remove-new-key":
+	case StepRemoveNewKey:
 		return absent, r == NewKey
-	case "decide": // a decision to resume changes no key
+	case StepDecide: // a decision to resume changes no key
 		return absent, r == NewKey && s.state(i.ID).changed(s.Environments())
 	}
 	return absent, false

@@ -13,7 +13,7 @@ const failureLimit = 100
 // during which both keys are accepted (the runbook says 7).
 func Quarterly(dualKeyDays int) Checklist {
 	return Checklist{
-		ID:           "quarterly",
+		ID:           KindQuarterly,
 		Title:        "Quarterly rotation",
 		Purpose:      "Replace the old key by a new one in staging and production, with both accepted for a week.",
 		Environments: both,
@@ -31,23 +31,23 @@ func Quarterly(dualKeyDays int) Checklist {
 func quarterlyPreparation() Phase {
 	return Phase{ID: "preparation", Title: "Preparation", Day: 0, Items: []Item{
 		{
-			ID: "review", Title: "Review last rotation notes", Step: "review",
+			ID: ItemReview, Title: "Review last rotation notes", Step: StepReview,
 			Why:    "What went wrong last time goes wrong again. The last record is verified, and its open issues are listed.",
 			Covers: []string{"Review last rotation notes"},
 		},
 		{
-			ID: "generate", Title: "Generate new key", Step: "generate-key", Environments: both, Required: true,
+			ID: ItemGenerate, Title: "Generate new key", Step: StepGenerateKey, Environments: both, Required: true,
 			Why:     "One secret for each environment, 32 random bytes each, straight into the vault. Nobody sees them.",
 			Runbook: "The runbook prints the key in a shell, from where it reaches the history and the scrollback, and uses one key for both environments, which its own security section forbids.",
 			Covers:  []string{"Generate new key"},
 		},
 		{
-			ID: "store", Title: "Store in password manager", Step: "prove-vault", Environments: both, Required: true,
+			ID: ItemStore, Title: "Store in password manager", Step: StepProveVault, Environments: both, Required: true,
 			Why:    "The new key is read back and compared. The old key is read back and accepted by the service, since a sensitive variable cannot be read from Vercel and a rollback needs it.",
 			Covers: []string{"Store in password manager"},
 		},
 		{
-			ID: "notify", Title: "Notify team of rotation window", Step: "notify-window",
+			ID: ItemNotify, Title: "Notify team of rotation window", Step: StepNotifyWindow,
 			Why:    "Whoever is on call should know why signatures may fail this week, and whom to ask.",
 			Covers: []string{"Notify team of rotation window"},
 		},
@@ -57,19 +57,19 @@ func quarterlyPreparation() Phase {
 func quarterlyStaging() Phase {
 	return Phase{ID: "staging", Title: "Staging", Day: 1, Items: []Item{
 		{
-			ID: "add-staging", Title: "Add new key to staging", Step: "add-new-key", Environments: staging, Required: true,
+			ID: ItemAddStaging, Title: "Add new key to staging", Step: StepAddNewKey, Environments: staging, Required: true,
 			Why:     "Staging first: a mistake here costs nothing. One variable for each Vercel target, so that removing one later touches no other.",
 			Runbook: "The runbook adds one variable for Preview and Development together. Development cannot hold a sensitive variable, so Keyturn writes two rows.",
 			Covers:  []string{"Add new key to staging", "Add to Vercel (staging first)"},
 		},
 		{
-			ID: "redeploy-staging", Title: "Redeploy staging", Step: "redeploy", Environments: staging, Required: true,
+			ID: ItemRedeployStaging, Title: "Redeploy staging", Step: StepRedeploy, Environments: staging, Required: true,
 			Why:     "A variable reaches only deployments made after it. Until then the new key is inert.",
 			Runbook: "The runbook says vercel --prod=false, which deploys the local folder to production: the flag ignores its value. Keyturn redeploys the serving staging deployment by its id.",
 			Covers:  []string{"Redeploy staging"},
 		},
 		{
-			ID: "test-staging", Title: "Test in staging", Step: "prove-both-keys", Environments: staging, Required: true, Repeat: true,
+			ID: ItemTestStaging, Title: "Test in staging", Step: StepProveBothKeys, Environments: staging, Required: true, Repeat: true,
 			Why:    "A signed request proves what no exit code can: the new key is accepted, the old one still is, and everything forged is refused.",
 			Covers: []string{"Test in staging", "Verify new key works"},
 		},
@@ -78,27 +78,27 @@ func quarterlyStaging() Phase {
 
 func quarterlyProduction() Phase {
 	proved := Gate{Kind: GateProof, Fact: Fact(FactAccepted, Staging, NewKey), Words: "the new key is accepted in staging"}
-	approved := Gate{Kind: GateApproval, Item: "approve-production"}
+	approved := Gate{Kind: GateApproval, Item: ItemApproveProduction}
 	return Phase{ID: "production", Title: "Production", Day: 1, Items: []Item{
 		{
-			ID: "approve-production", Title: "Approval by a second person", Step: "approve", Environments: production, Required: true, Repeat: true,
+			ID: ItemApproveProduction, Title: "Approval by a second person", Step: StepApprove, Environments: production, Required: true, Repeat: true,
 			Why:    "Production needs two people. The second one signs the exact change: these targets, these keys, these items.",
 			Gates:  []Gate{proved},
 			Covers: []string{"Key rotation requires 2-person approval (production)"},
 		},
 		{
-			ID: "add-production", Title: "Add new key to production", Step: "add-new-key", Environments: production, Required: true,
+			ID: ItemAddProduction, Title: "Add new key to production", Step: StepAddNewKey, Environments: production, Required: true,
 			Why:    "Added beside the old key, so that nobody breaks.",
 			Gates:  []Gate{approved, proved},
 			Covers: []string{"Add new key to production"},
 		},
 		{
-			ID: "redeploy-production", Title: "Redeploy production", Step: "redeploy", Environments: production, Required: true,
+			ID: ItemRedeployProduction, Title: "Redeploy production", Step: StepRedeploy, Environments: production, Required: true,
 			Why:   "The new key is served once the production alias answers from a deployment made now.",
 			Gates: []Gate{approved},
 		},
 		{
-			ID: "verify-production", Title: "Verify production", Step: "prove-both-keys", Environments: production, Required: true, Repeat: true,
+			ID: ItemVerifyProduction, Title: "Verify production", Step: StepProveBothKeys, Environments: production, Required: true, Repeat: true,
 			Why: "Both keys must be accepted, and everything forged refused, before any client is told to move.",
 		},
 	}}
@@ -107,11 +107,11 @@ func quarterlyProduction() Phase {
 func quarterlyDualKey(days int) Phase {
 	return Phase{ID: "dual-key", Title: "Dual-key period", Day: 2, Items: []Item{
 		{
-			ID: "update-clients", Title: "Update clients to the new key id", Step: "update-clients", Environments: production,
+			ID: ItemUpdateClients, Title: "Update clients to the new key id", Step: StepUpdateClients, Environments: production,
 			Why: "Clients choose the key. Each one listed here must sign with the new key id before the old key goes.",
 		},
 		{
-			ID: "monitor", Title: "Monitor for 7 days", Step: "monitor", Environments: production, Repeat: true,
+			ID: ItemMonitor, Title: "Monitor for 7 days", Step: StepMonitor, Environments: production, Repeat: true,
 			Why:     "Who still uses the old key is seen in the request log, by name. Look as often as you like: the item passes when the days are over.",
 			Runbook: "The runbook alerts when the old key has over 10% of requests after 7 days. That is an alert, not a licence to remove it at 9%: the removal waits for zero.",
 			Gates:   []Gate{{Kind: GateProof, Fact: Fact(FactAccepted, Production, NewKey), Words: "the new key is accepted in production"}},
@@ -121,9 +121,9 @@ func quarterlyDualKey(days int) Phase {
 }
 
 func quarterlyDeprecate(dualKeyDays int) Phase {
-	approved := Gate{Kind: GateApproval, Item: "approve-removal"}
+	approved := Gate{Kind: GateApproval, Item: ItemApproveRemoval}
 	removal := []Gate{
-		{Kind: GateSoak, Item: "verify-production", Days: dualKeyDays},
+		{Kind: GateSoak, Item: ItemVerifyProduction, Days: dualKeyDays},
 		{Kind: GateMetric, Metric: FailuresPerHour, Limit: failureLimit},
 		{Kind: GateMetric, Metric: OldKeyRequests, Limit: 0},
 		approved,
@@ -135,41 +135,41 @@ func quarterlyDeprecate(dualKeyDays int) Phase {
 	}
 	return Phase{ID: "deprecate", Title: "Deprecate old key", Day: dualKeyDays + 1, Items: []Item{
 		{
-			ID: "approve-removal", Title: "Approval of the removal", Step: "approve", Environments: production, Required: true, Repeat: true,
+			ID: ItemApproveRemoval, Title: "Approval of the removal", Step: StepApprove, Environments: production, Required: true, Repeat: true,
 			Why:    "Removing a key is the step that breaks whoever was forgotten. A second person sees who still uses it and signs.",
 			Covers: []string{"Key rotation requires 2-person approval (production)"},
 		},
 		{
-			ID: "remove-old", Title: "Remove old key", Step: "remove-old-key", Environments: both, Required: true,
+			ID: ItemRemoveOld, Title: "Remove old key", Step: StepRemoveOldKey, Environments: both, Required: true,
 			Why:     "Staging, then production. The new key is proved again right before, and the old one is in the vault.",
 			Runbook: "The runbook deletes the variable by name. Keyturn deletes exactly the rows it listed, by id, in every target.",
 			Gates:   removal,
 			Covers:  []string{"Remove old key", "Remove old key from Vercel"},
 		},
 		{
-			ID: "redeploy-removal", Title: "Redeploy without the old key", Step: "redeploy", Environments: both, Required: true,
+			ID: ItemRedeployRemoval, Title: "Redeploy without the old key", Step: StepRedeploy, Environments: both, Required: true,
 			Why:     "Removing a variable revokes nothing: every running deployment keeps the old key until a new one serves.",
 			Runbook: "The runbook forgets this redeploy, after which the old key would have stayed valid.",
 			Gates:   []Gate{approved},
 		},
 		{
-			ID: "verify-removal", Title: "Verify old key refused, new key accepted", Step: "prove-new-only", Environments: both, Required: true, Repeat: true,
+			ID: ItemVerifyRemoval, Title: "Verify old key refused, new key accepted", Step: StepProveNewOnly, Environments: both, Required: true, Repeat: true,
 			Why:    "Only a refused request proves that the old key is gone.",
 			Covers: []string{"Verify"},
 		},
 		{
-			ID: "update-default", Title: "Update default", Step: "update-default", Environments: both,
+			ID: ItemUpdateDefault, Title: "Update default", Step: StepUpdateDefault, Environments: both,
 			Why:     "Keep the versioned name, and the next rotation goes on from it.",
 			Runbook: "The runbook allows renaming the new key to DEFAULT. A sensitive variable cannot be renamed, and clients that send the versioned id would break, so Keyturn keeps versioned names and records it.",
 			Covers:  []string{"Update default"},
 		},
 		{
-			ID: "verify-all-new", Title: "Verify all requests use new key", Step: "verify-usage", Environments: production, Repeat: true,
+			ID: ItemVerifyAllNew, Title: "Verify all requests use new key", Step: StepVerifyUsage, Environments: production, Repeat: true,
 			Why:    "The log since the removal shows whether anybody was left behind.",
 			Covers: []string{"Verify all requests use new key"},
 		},
 		{
-			ID: "update-docs", Title: "Update documentation", Step: "document",
+			ID: ItemUpdateDocs, Title: "Update documentation", Step: StepDocument,
 			Why:    "docs/decisions.md says when the key was rotated, by whom, why, and what was noticed.",
 			Covers: []string{"Update documentation", "Document"},
 		},
@@ -179,27 +179,27 @@ func quarterlyDeprecate(dualKeyDays int) Phase {
 func quarterlyAfter(dualKeyDays int) Phase {
 	return Phase{ID: "post-rotation", Title: "Post-rotation", Day: dualKeyDays + 2, Items: []Item{
 		{
-			ID: "confirm-no-errors", Title: "Confirm no errors", Step: "confirm-no-errors", Environments: production, Repeat: true,
+			ID: ItemConfirmNoErrors, Title: "Confirm no errors", Step: StepConfirmNoErrors, Environments: production, Repeat: true,
 			Why:    "A day of requests without the old key: refused signatures stay under the alert.",
 			Covers: []string{"Confirm no errors"},
 		},
 		{
-			ID: "archive-old", Title: "Archive old key securely", Step: "archive-old-key", Environments: both, Required: true,
+			ID: ItemArchiveOld, Title: "Archive old key securely", Step: StepArchiveOldKey, Environments: both, Required: true,
 			Why:    "The old key stays readable in the vault for a rollback, marked as archived, and is used by nothing.",
 			Covers: []string{"Archive old key securely"},
 		},
 		{
-			ID: "schedule-next", Title: "Schedule next rotation (90 days)", Step: "schedule-next",
+			ID: ItemScheduleNext, Title: "Schedule next rotation (90 days)", Step: StepScheduleNext,
 			Why:    "The date goes into the record and onto the home screen.",
 			Covers: []string{"Schedule next rotation (90 days)"},
 		},
 		{
-			ID: "review-meeting", Title: "Post-rotation review meeting", Step: "review-meeting",
+			ID: ItemReviewMeeting, Title: "Post-rotation review meeting", Step: StepReviewMeeting,
 			Why:    "What was noticed becomes the first thing that the next rotation reads.",
 			Covers: []string{"Post-rotation review meeting"},
 		},
 		{
-			ID: "export-record", Title: "Export the signed record", Step: "export-record", Required: true,
+			ID: ItemExportRecord, Title: "Export the signed record", Step: StepExportRecord, Required: true,
 			Why:    "An auditor can verify the record with ssh-keygen alone, without Keyturn and without trusting it.",
 			Covers: []string{"Every key rotation must be documented:"},
 		},

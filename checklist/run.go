@@ -259,8 +259,8 @@ func (r *run) effect(ctx context.Context, e Effect, act func(context.Context) (R
 		return fmt.Errorf("%s: the session may not touch %s", e.Words(), e.Environment)
 	case e.Target != "" && !slices.Contains(s.Setup().TargetNames(), e.Target):
 		return fmt.Errorf("%s: the session is not about %s", e.Words(), e.Target)
-	case r.item.Step == ManualStep:
-		return fmt.Errorf("%s: step %s makes no change", e.Words(), ManualStep)
+	case r.item.Step == StepManual:
+		return fmt.Errorf("%s: step %s makes no change", e.Words(), StepManual)
 	}
 	if err := r.record(ctx, Event{Kind: Intended, Effect: &e}); err != nil {
 		return err

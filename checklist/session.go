@@ -62,7 +62,7 @@ type ItemState struct {
 
 // Words says how the item stands in more than a word: why it failed or waits,
 // and what was changed before.
-func (st ItemState) Words() string { return st.Text + suffix("; ", st.Changed) }
+func (st ItemState) Words() string { return st.Text + Suffix("; ", st.Changed) }
 
 // Answer returns what the operator answered last to a question of the item; ok
 // is false before that.

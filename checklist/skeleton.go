@@ -11,13 +11,9 @@ import (
 	"time"
 )
 
-// ManualStep does an item that a person added to a checklist: the operator says
-// that it is done, and nothing else happens.
-const ManualStep = "manual"
-
 // Skeleton is what a kind of checklist demands, without its texts. A session's
 // checklist has every item of one that was released, unchanged and in its order;
-// what else it has is done by ManualStep. So a session may follow texts of any
+// what else it has is done by StepManual. So a session may follow texts of any
 // version, and none can take a gate away.
 type Skeleton struct {
 	Kind         string         `json:"kind"`
@@ -148,7 +144,7 @@ func (sk Skeleton) differs(o Opening) string {
 	wanted := sk.Items
 	for _, p := range c.Phases {
 		for _, i := range p.Items {
-			if i.Step == ManualStep {
+			if i.Step == StepManual {
 				continue
 			}
 			if len(wanted) == 0 || wanted[0].ID != i.ID {
@@ -198,7 +194,7 @@ func (w SkeletonItem) differs(i Item, day, dualKeyDays int) string {
 func (c Checklist) Added() []Item {
 	var added []Item
 	for i := range c.All() {
-		if i.Step == ManualStep {
+		if i.Step == StepManual {
 			added = append(added, i)
 		}
 	}

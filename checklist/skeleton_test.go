@@ -75,7 +75,7 @@ func TestCheckSkeleton(t *testing.T) {
 		}
 		return nil
 	}
-	added := checklist.Item{ID: "tell-support", Title: "Tell support", Why: "they are asked", Step: checklist.ManualStep}
+	added := checklist.Item{ID: "tell-support", Title: "Tell support", Why: "they are asked", Step: checklist.StepManual}
 	for name, tc := range map[string]struct {
 		change func(*checklist.Opening)
 		want   string // empty: it is still one
@@ -116,7 +116,7 @@ func TestCheckSkeleton(t *testing.T) {
 		"an earlier day":      {func(o *checklist.Opening) { o.Checklist.Phases[4].Day = 2 }, `day of item "approve-removal"`},
 		"other dual-key days": {func(o *checklist.Opening) { o.Setup.DualKeyDays = 1 }, `day of item "approve-removal"`},
 		"another step":        {func(o *checklist.Opening) { item(*o, "approve-removal").Step = "manual-approval" }, `step of item "approve-removal"`},
-		"an item made manual": {func(o *checklist.Opening) { item(*o, "approve-removal").Step = checklist.ManualStep }, `item "remove-old" is not where it should be`},
+		"an item made manual": {func(o *checklist.Opening) { item(*o, "approve-removal").Step = checklist.StepManual }, `item "remove-old" is not where it should be`},
 		"not required":        {func(o *checklist.Opening) { item(*o, "approve-removal").Required = false }, `required of item "approve-removal"`},
 		"break-glass":         {func(o *checklist.Opening) { item(*o, "monitor").BreakGlass = true }, `break_glass of item "monitor"`},
 		"elsewhere": {func(o *checklist.Opening) {

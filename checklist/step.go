@@ -23,6 +23,19 @@ type Step interface {
 	Verify(context.Context, *Scope) (Evidence, error)
 }
 
+// LookOnly is embedded by steps that only read: there is nothing to do, and all is
+// in Verify.
+type LookOnly struct{}
+
+func (LookOnly) Check(context.Context, *Scope) (bool, error) { return true, nil }
+func (LookOnly) Do(context.Context, *Scope) error            { return nil }
+
+// AskOnly is embedded by steps whose work is a question to the operator, who may
+// be asked again without harm.
+type AskOnly struct{}
+
+func (AskOnly) Check(context.Context, *Scope) (bool, error) { return false, nil }
+
 // Catalog finds the step for an item.
 type Catalog interface {
 	// Step returns false when the step does not exist in this build.
@@ -59,7 +72,7 @@ type Asker func(context.Context, Question) (Answer, error)
 func (ask Asker) Noting(note string) Asker {
 	return func(ctx context.Context, q Question) (Answer, error) {
 		if note != "" {
-			q.Body, note = note+suffix("\n\n", q.Body), ""
+			q.Body, note = note+Suffix("\n\n", q.Body), ""
 		}
 		return ask(ctx, q)
 	}
@@ -130,6 +143,23 @@ func (sc *Scope) Environments() []Environment {
 	}
 	return in
 }
+
+// EnvironmentWords names the item's environments for a sentence.
+func (sc *Scope) EnvironmentWords() string {
+	var names []string
+	for _, e := range sc.Environments() {
+		names = append(names, string(e))
+	}
+	return strings.Join(names, " and ")
+}
+
+// Made are the effects that the item has made, and Pending those that it began
+// and of which nobody knows yet whether they were made.
+func (sc *Scope) Made() []Effect    { return sc.Session.state(sc.Item.ID).Effects }
+func (sc *Scope) Pending() []Effect { return sc.Session.state(sc.Item.ID).Pending }
+
+// Round counts how often the item was reopened.
+func (sc *Scope) Round() int { return sc.Session.state(sc.Item.ID).Round }
 
 // As returns the scope of another item of the checklist, for a step that makes
 // up for an item which was put off: what it makes is marked as that item's. What

@@ -11,10 +11,6 @@ import (
 // counts the same deviations.
 const Unapproved Kind = "unapproved"
 
-// afterwardsStep does the item that asks for an approval of what is done
-// already.
-const afterwardsStep = "approve-afterwards"
-
 // watchApproval keeps the Unapproved deviation of a checklist that is approved
 // afterwards: it begins with the first change of production, and names who has
 // agreed since.
@@ -24,7 +20,7 @@ func (s *Session) watchApproval(e Event) {
 	default:
 		return
 	}
-	item, _, ok := s.StepState(afterwardsStep)
+	item, _, ok := s.StepState(StepApproveAfterwards)
 	if !ok {
 		return
 	}

@@ -17,7 +17,7 @@ func (s *Session) EventWords(e Event) string {
 		words = s.sessionWords(e)
 	}
 	if words == "" {
-		words = string(e.Kind) + suffix(": ", e.Text)
+		words = string(e.Kind) + Suffix(": ", e.Text)
 	}
 	return words
 }
@@ -33,9 +33,9 @@ func (s *Session) effectWords(e Event) string {
 	case Done:
 		return e.Effect.String()
 	case Unmade:
-		return "refused: " + e.Effect.Words() + suffix(": ", e.Text)
+		return "refused: " + e.Effect.Words() + Suffix(": ", e.Text)
 	case Unknown:
-		return "not known whether this was made: " + e.Effect.Words() + suffix(": ", e.Text)
+		return "not known whether this was made: " + e.Effect.Words() + Suffix(": ", e.Text)
 	}
 	return ""
 }
@@ -55,17 +55,17 @@ func (s *Session) itemWords(e Event) string {
 	case Started:
 		return title + ": started"
 	case Answered:
-		return title + ": answered" + suffix(" ", e.Text)
+		return title + ": answered" + Suffix(" ", e.Text)
 	case Measured, Passed:
 		if e.Evidence != nil {
 			return title + ": " + e.Evidence.Summary
 		}
 	case Left:
-		return title + " was left: " + e.Text + suffix("; ", e.Changed)
+		return title + " was left: " + e.Text + Suffix("; ", e.Changed)
 	case Waiting:
 		return title + " waits: " + e.Text
 	case Failed:
-		return title + " failed: " + e.Text + suffix("; ", e.Changed)
+		return title + " failed: " + e.Text + Suffix("; ", e.Changed)
 	case Requested:
 		if e.Request != nil {
 			return "a second person was asked to agree: " + s.ConsentWords(e.Request.Consent)
@@ -99,19 +99,19 @@ func (s *Session) sessionWords(e Event) string {
 	case Observed:
 		return "looked at the outside"
 	case Noted:
-		return "note" + suffix(" on ", s.title(e.Item)) + ": " + e.Text
+		return "note" + Suffix(" on ", s.title(e.Item)) + ": " + e.Text
 	case Drifted, Configured:
 		words := "changed outside the session: "
 		if e.Kind == Configured {
 			words = "the configuration changed: "
 		}
-		return words + strings.Join(driftWords(e.Drift), "; ") + suffix("; ", e.Text)
+		return words + strings.Join(driftWords(e.Drift), "; ") + Suffix("; ", e.Text)
 	case PassedOver, Deferred, Overridden, Reopened, RolledBack, Narrowed, Abandoned:
 		words := s.Words(Deviation{Kind: e.Kind, Item: e.Item, Gate: e.Gate, Session: e.Session, Target: e.Target, Leaves: e.Leaves})
 		if people := s.Approvers(e.Approvals); len(people) > 0 {
 			words += ", with the consent of " + names(people)
 		}
-		return words + suffix(": ", e.Text)
+		return words + Suffix(": ", e.Text)
 	}
 	return ""
 }
@@ -123,7 +123,7 @@ func (s *Session) ConsentWords(c Consent) string {
 		return "what was done, as the record tells it"
 	case c.Deviation != "":
 		words := s.Words(Deviation{Kind: c.Deviation, Item: c.Item, Gate: c.Gate, Target: c.Target})
-		return words + suffix(": ", c.Reason)
+		return words + Suffix(": ", c.Reason)
 	}
 	return s.title(c.Item)
 }
@@ -140,7 +140,7 @@ func (s *Session) requestWords(id, item string) string {
 }
 
 func (s *Session) refusedWords(r Refusal) string {
-	return r.By + " refused: " + s.requestWords(r.Request, r.Item) + suffix(": ", r.Reason)
+	return r.By + " refused: " + s.requestWords(r.Request, r.Item) + Suffix(": ", r.Reason)
 }
 
 // replyWords tells the operator which request a reply to another one was to.
@@ -160,7 +160,7 @@ func (s *Session) StandingWords(r Request, now time.Time) string {
 	switch s.Standing(r, now) {
 	case RequestRefused:
 		refusal, _ := s.refusal(r.ID)
-		return "was refused by " + refusal.By + " at " + MomentWords(refusal.At) + suffix(": ", refusal.Reason)
+		return "was refused by " + refusal.By + " at " + MomentWords(refusal.At) + Suffix(": ", refusal.Reason)
 	case RequestRanOut:
 		return "ran out at " + MomentWords(r.Expires)
 	case RequestEnded:

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"keyturn/checklist"
-	"keyturn/steps"
 	"keyturn/steps/sandbox"
+	"keyturn/steps/target"
 	"keyturn/steps/vercel"
 	"keyturn/vault"
 )
@@ -256,7 +256,7 @@ func newAwkwardStage(t *testing.T, shared []sandbox.SharedOptions, items ...stri
 		}},
 		Shared: shared,
 	}, items...)
-	s.outside.Targets[0].Slots = map[checklist.Environment][]steps.Slot{checklist.Staging: {
+	s.outside.Targets[0].Slots = map[checklist.Environment][]target.Slot{checklist.Staging: {
 		{Target: "preview"}, {Target: "development"}, {CustomEnvironment: "qa"},
 	}}
 	return s
@@ -360,7 +360,7 @@ func TestAddKeyFillsTheSlotsOfTheConfiguration(t *testing.T) {
 	s := newStageIn(t, sandbox.Account{Projects: []sandbox.ProjectOptions{
 		{Name: "orders-api", CustomEnvironments: []string{"qa"}, Branches: []string{"feat-1"}},
 	}}, "generate", "add-staging")
-	s.outside.Targets[0].Slots = map[checklist.Environment][]steps.Slot{checklist.Staging: {
+	s.outside.Targets[0].Slots = map[checklist.Environment][]target.Slot{checklist.Staging: {
 		{Target: "preview", Branch: "feat-1"}, {CustomEnvironment: "qa", Type: vercel.TypeEncrypted},
 	}}
 	s.pass(t, "generate", "add-staging")
@@ -391,7 +391,7 @@ func TestRedeployMakesOneDeploymentForEachSlot(t *testing.T) {
 	s := newStageIn(t, sandbox.Account{Projects: []sandbox.ProjectOptions{
 		{Name: "orders-api", CustomEnvironments: []string{"qa"}, Branches: []string{"feat-1"}},
 	}}, "redeploy-staging")
-	s.outside.Targets[0].Slots = map[checklist.Environment][]steps.Slot{checklist.Staging: {
+	s.outside.Targets[0].Slots = map[checklist.Environment][]target.Slot{checklist.Staging: {
 		{Target: "development"}, {Target: "preview", Branch: "feat-1"}, {CustomEnvironment: "qa"},
 	}}
 	s.pass(t, "redeploy-staging")

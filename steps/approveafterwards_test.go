@@ -14,18 +14,20 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/checklist/checklisttest"
+	"keyturn/checklist/record"
 	"keyturn/steps"
 	"keyturn/steps/approval"
+	"keyturn/steps/consent"
 )
 
 // lateTrail is a trail with one record, and what is put beside it.
 type lateTrail struct {
 	steps.Trail
 	people   people
-	record   steps.Exported
+	record   record.Pinned
 	required int
 	err      error // of the next ApproveLate
-	beside   []steps.Signed
+	beside   []record.Late
 }
 
 func newLateTrail(p people, required int) *lateTrail {
@@ -33,16 +35,16 @@ func newLateTrail(p people, required int) *lateTrail {
 		sum := sha256.Sum256([]byte(text))
 		return hex.EncodeToString(sum[:])
 	}
-	return &lateTrail{people: p, required: required, record: steps.Exported{
-		Dir: "trail/000007", Seq: 7, Digest: digest("record"), Events: 40, Journal: digest("event 40"),
+	return &lateTrail{people: p, required: required, record: record.Pinned{
+		Exported: record.Exported{Dir: "trail/000007", Seq: 7, Digest: digest("record")}, Events: 40, Journal: digest("event 40"),
 	}}
 }
 
-func (l *lateTrail) Exported(context.Context, string) (steps.Exported, bool, error) {
+func (l *lateTrail) Exported(context.Context, string) (record.Pinned, bool, error) {
 	return l.record, true, nil
 }
 
-func (l *lateTrail) ApproveLate(_ context.Context, _ string, all []steps.Signed) error {
+func (l *lateTrail) ApproveLate(_ context.Context, _ string, all []record.Late) error {
 	if err := l.err; err != nil {
 		l.err = nil
 		return err
@@ -72,7 +74,7 @@ func (l *lateTrail) ApprovedLate(context.Context, string) (by []string, ok bool,
 
 const late = "approve-afterwards"
 
-func newLateStage(t *testing.T, required int, second func(people) steps.Second) (*stage, *lateTrail) {
+func newLateStage(t *testing.T, required int, second func(people) consent.Second) (*stage, *lateTrail) {
 	t.Helper()
 	s, p := newEmergency(t, late), newPeople(t)
 	trail := newLateTrail(p, required)
@@ -85,7 +87,7 @@ func newLateStage(t *testing.T, required int, second func(people) steps.Second) 
 
 func TestApprovalAfterwards(t *testing.T) {
 	t.Parallel()
-	s, trail := newLateStage(t, 1, func(p people) steps.Second { return signing(p.grace) })
+	s, trail := newLateStage(t, 1, func(p people) consent.Second { return signing(p.grace) })
 	evidence := s.run(t, late)
 	assert.Equal(t, "approved afterwards by "+grace+" (required: 1); the record verifies with it", evidence.Summary)
 	fields, err := approval.Fields(trail.beside[0].Request)
@@ -106,7 +108,7 @@ func TestApprovalAfterwardsBySeveralPeople(t *testing.T) {
 
 	t.Run("of one text", func(t *testing.T) {
 		t.Parallel()
-		s, trail := newLateStage(t, 2, func(p people) steps.Second { return signing(p.grace, p.linus) })
+		s, trail := newLateStage(t, 2, func(p people) consent.Second { return signing(p.grace, p.linus) })
 		evidence := s.run(t, late)
 		assert.Contains(t, evidence.Summary, "approved afterwards by "+grace+" and "+linus+" (required: 2)")
 		require.Len(t, trail.beside, 2)
@@ -120,7 +122,7 @@ func TestApprovalAfterwardsBySeveralPeople(t *testing.T) {
 	}{"hours apart": {20 * time.Hour, 1}, "a day apart": {23 * time.Hour, 2}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, trail := newLateStage(t, 2, func(p people) steps.Second { return signing(p.ada, p.grace, p.ada, p.linus) })
+			s, trail := newLateStage(t, 2, func(p people) consent.Second { return signing(p.ada, p.grace, p.ada, p.linus) })
 			refused := "nobody approves their own request"
 			require.ErrorContains(t, s.engine.Run(t.Context(), late, checklisttest.NewScript(t)), refused)
 			s.after(t, 2*time.Hour)
@@ -138,7 +140,7 @@ func TestApprovalAfterwardsBySeveralPeople(t *testing.T) {
 // A signature that was given is not asked for again, whatever ends in between.
 func TestAnApprovalAfterwardsIsNotLost(t *testing.T) {
 	t.Parallel()
-	s, trail := newLateStage(t, 1, func(p people) steps.Second { return signing(p.grace) })
+	s, trail := newLateStage(t, 1, func(p people) consent.Second { return signing(p.grace) })
 	trail.err = errors.New("the disk is full")
 	require.ErrorContains(t, s.engine.Run(t.Context(), late, checklisttest.NewScript(t)), "the disk is full")
 	s.reopen(t)
@@ -149,10 +151,10 @@ func TestAnApprovalAfterwardsIsNotLost(t *testing.T) {
 // What is approved is the record that the trail has.
 func TestApprovalOfAnotherRecord(t *testing.T) {
 	t.Parallel()
-	s, trail := newLateStage(t, 1, func(p people) steps.Second { return signing(p.grace) })
+	s, trail := newLateStage(t, 1, func(p people) consent.Second { return signing(p.grace) })
 	other := trail.record
 	other.Digest = trailID
-	s.config.Approver.(*steps.Approver).Exported = func(context.Context, string) (steps.Exported, bool, error) { return other, true, nil }
+	s.config.Approver.(*consent.Approver).Exported = func(context.Context, string) (record.Pinned, bool, error) { return other, true, nil }
 	require.ErrorContains(t, s.engine.Run(t.Context(), late, checklisttest.NewScript(t)), "the trail does not have the record")
 	assert.Empty(t, s.engine.Session().Requests)
 }

@@ -20,8 +20,8 @@ import (
 	"keyturn/checklist/journal"
 	"keyturn/keygen"
 	"keyturn/keygen/sshsig"
-	"keyturn/steps"
 	"keyturn/steps/approval"
+	"keyturn/steps/consent"
 )
 
 const (
@@ -79,9 +79,9 @@ func signing(keys ...sshsig.Key) secondFunc {
 }
 
 // approver has second people answer for the operator of a stage's session.
-func (s *stage) approver(t *testing.T, p people, second steps.Second) {
+func (s *stage) approver(t *testing.T, p people, second consent.Second) {
 	t.Helper()
-	a := &steps.Approver{
+	a := &consent.Approver{
 		Second: second, Roster: p.roster, Requester: checklisttest.Operator, Clock: s.sandbox.Clock().Now, Random: rand.Reader,
 		Key: func(context.Context) (sshsig.Key, error) { return p.ada, nil },
 	}
@@ -236,7 +236,7 @@ func TestRequestOfADeviation(t *testing.T) {
 
 func TestSeveralPeopleMustAgree(t *testing.T) {
 	t.Parallel()
-	open := func(t *testing.T, second func(people) steps.Second) *stage {
+	open := func(t *testing.T, second func(people) consent.Second) *stage {
 		t.Helper()
 		s, p := newStage(t, "approve-production"), newPeople(t)
 		s.beginRequiring(t, approved(t), 2)
@@ -246,7 +246,7 @@ func TestSeveralPeopleMustAgree(t *testing.T) {
 
 	t.Run("and do", func(t *testing.T) {
 		t.Parallel()
-		s := open(t, func(p people) steps.Second { return signing(p.grace, p.linus) })
+		s := open(t, func(p people) consent.Second { return signing(p.grace, p.linus) })
 		s.look(t, "approve-production")
 		session := s.engine.Session()
 		require.Len(t, session.Requests, 1, "all are sent the same text")
@@ -259,7 +259,7 @@ func TestSeveralPeopleMustAgree(t *testing.T) {
 
 	t.Run("and one person twice is one", func(t *testing.T) {
 		t.Parallel()
-		s := open(t, func(p people) steps.Second { return signing(p.grace, p.grace, p.linus) })
+		s := open(t, func(p people) consent.Second { return signing(p.grace, p.grace, p.linus) })
 		err := s.engine.Run(t.Context(), "approve-production", checklisttest.NewScript(t))
 		require.ErrorContains(t, err, grace+" has approved this already")
 		assert.Equal(t, "2 people must agree; ask somebody else", checklist.Hint(err))
@@ -274,7 +274,7 @@ func TestSeveralPeopleMustAgree(t *testing.T) {
 		dir := t.TempDir()
 		s, p := newStage(t, "approve-production"), newPeople(t)
 		s.beginRequiring(t, approved(t), 2)
-		s.approver(t, p, steps.FileSecond{Dir: dir})
+		s.approver(t, p, consent.FileSecond{Dir: dir})
 		script := checklisttest.NewScript(t)
 		script.Expect(checklisttest.Reply{Kind: checklist.Write, Contains: "Where is the second person's signature?", Err: checklist.ErrCancelled})
 		require.ErrorIs(t, s.engine.Run(t.Context(), "approve-production", script), checklist.ErrCancelled)

@@ -4,7 +4,18 @@ import (
 	"context"
 
 	"keyturn/checklist"
+	"keyturn/steps/consent"
+	"keyturn/steps/drill"
+	"keyturn/steps/emergency"
+	"keyturn/steps/hosting"
+	"keyturn/steps/keys"
+	"keyturn/steps/notify"
+	"keyturn/steps/paperwork"
 	"keyturn/steps/probe"
+	"keyturn/steps/proof"
+	"keyturn/steps/rollback"
+	"keyturn/steps/target"
+	"keyturn/steps/traffic"
 )
 
 // Catalog maps the names that items use to the steps that do them.
@@ -19,9 +30,9 @@ func (c Catalog) Step(name string) (checklist.Step, bool) {
 // NewCatalog returns every step, acting through o, which is the catalog's alone
 // from then on. A step acts on no target but those that its session binds.
 func NewCatalog(o *Outside) Catalog {
-	o.glance = &glance{}
+	o.last = &hosting.LastListing{}
 	c := Catalog{}
-	for name := range stepsOf(o) {
+	for name := range stepsOf(o, o.Targets) {
 		c[name] = bound{o, name}
 	}
 	return c
@@ -34,7 +45,7 @@ type bound struct {
 }
 
 func (b bound) in(sc *checklist.Scope) checklist.Step {
-	return stepsOf(b.outside.of(sc.Session))[b.name]
+	return stepsOf(b.outside, b.outside.Targets.Of(sc.Session))[b.name]
 }
 
 func (b bound) Plan(ctx context.Context, sc *checklist.Scope) (checklist.Plan, error) {
@@ -51,113 +62,71 @@ func (b bound) Verify(ctx context.Context, sc *checklist.Scope) (checklist.Evide
 	return b.in(sc).Verify(ctx, sc)
 }
 
-// stepsOf returns every step by its name. The names are format: each that was
-// ever released is answered to.
-func stepsOf(o *Outside) map[string]checklist.Step {
-	c := map[string]checklist.Step{
-		checklist.ManualStep: manual{},
-
-		"review":        review{Outside: o},
-		"generate-key":  generateKey{o},
-		stepProveVault:  proveVault{Outside: o},
-		"notify-window": notifyWindow{notice{o, toTeam, windowMessage}},
-
-		AddNewKey:        o.adder(checklist.NewKey),
-		stepRedeploy:     o.deployer(),
-		RemoveOldKey:     o.remover(checklist.OldKey),
-		stepRemoveNewKey: o.remover(checklist.NewKey),
-
-		ProveBothKeys:           prove{Outside: o, newKey: probe.Accepted, oldKey: probe.Accepted},
-		"prove-new-key":         prove{Outside: o, newKey: probe.Accepted},
-		"prove-new-only":        prove{Outside: o, newKey: probe.Accepted, oldKey: probe.Refused},
-		"prove-new-key-refused": prove{Outside: o, newKey: probe.Refused, oldKey: probe.Accepted},
-
-		stepApprove:         approve{},
-		"update-clients":    updateClients{Outside: o},
-		"monitor":           monitor{Outside: o},
-		"verify-usage":      verifyUsage{Outside: o},
-		"confirm-no-errors": confirmNoErrors{Outside: o},
-
-		"update-default":  updateDefault{Outside: o},
-		"document":        decisions(o, issuesEncountered),
-		"archive-old-key": archiveOldKey{o},
-		"schedule-next":   scheduleNext{o},
-		"review-meeting":  reviewMeeting{o},
-		"export-record":   exportRecord{o},
-
-		"update-test-agent": updateTestAgent{Outside: o},
-		"trigger-alerts":    triggerAlerts{o},
-		"discard-new-key":   discardNewKey{o},
-		"document-drill":    documentDrill{decisions(o, issuesOfDrill)},
-
-		"notify-emergency": notice{o, toSecurity, emergencyMessage},
-		"notify-rollback":  notice{o, toTeam, rollbackMessage},
-		"incident-log":     incidentLog(o),
-		"post-mortem":      postMortem(o),
-
-		"declare":                 declare{Outside: o},
-		"see-who-breaks":          seeWhoBreaks{Outside: o},
-		"add-backup-key":          addBackupKey{o, o.adder(checklist.BackupKey)},
-		stepRemoveCompromised:     removeCompromised{o},
-		"prove-revoked":           proveRevoked{Outside: o},
-		stepInService:             newKeyInService{o},
-		"find-older-deployments":  findOlderDeployments{Outside: o},
-		"audit":                   audit{Outside: o},
-		"dispose-compromised-key": disposeCompromised{o},
-		stepApproveAfterwards:     approveAfterwards{o},
-
-		"name-trouble":  nameTrouble{o},
-		ReAddOldKey:     reAddKey{o, o.adder(checklist.OldKey)},
-		"prove-old-key": proveOldKey{Outside: o},
-		stepInvestigate: investigate{Outside: o},
-		"decide":        decide{o},
+// stepsOf returns every step by its name, for a session's targets. The names are
+// format: each that was ever released is answered to.
+func stepsOf(o *Outside, targets target.Targets) map[string]checklist.Step {
+	r := o.roomsOf(targets)
+	tellTeam := func(message func(*checklist.Scope) notify.Message) paperwork.Notice {
+		return paperwork.Notice{Messenger: r.messenger, To: paperwork.ToTeam, Message: message}
 	}
-	if o.Hand != nil {
-		c[stepRemoveCompromised] = handRemoveCompromised{o}
-		c["find-older-deployments"] = handOlder{Outside: o}
-		c["update-default"] = handDefault{Outside: o}
+	return map[string]checklist.Step{
+		checklist.StepManual: checklist.Manual{},
+
+		checklist.StepReview:       paperwork.Review{Trail: o.Trail},
+		checklist.StepGenerateKey:  r.generate(),
+		checklist.StepProveVault:   proof.ProveVault{Services: r.services},
+		checklist.StepNotifyWindow: paperwork.NotifyWindow{Notice: tellTeam(paperwork.WindowMessage), Calendars: r.calendars},
+
+		checklist.StepAddNewKey:    r.hosting.Add(checklist.NewKey),
+		checklist.StepRedeploy:     r.hosting.Redeploy(),
+		checklist.StepRemoveOldKey: r.hosting.Remove(checklist.OldKey),
+		checklist.StepRemoveNewKey: r.hosting.Remove(checklist.NewKey),
+
+		checklist.StepProveBothKeys:      proof.Prove{Services: r.services, NewKey: probe.Accepted, OldKey: probe.Accepted},
+		checklist.StepProveNewKey:        proof.Prove{Services: r.services, NewKey: probe.Accepted},
+		checklist.StepProveNewOnly:       proof.Prove{Services: r.services, NewKey: probe.Accepted, OldKey: probe.Refused},
+		checklist.StepProveNewKeyRefused: proof.Prove{Services: r.services, NewKey: probe.Refused, OldKey: probe.Accepted},
+
+		checklist.StepApprove:         consent.Approve{},
+		checklist.StepUpdateClients:   traffic.UpdateClients{Requests: r.requests},
+		checklist.StepMonitor:         traffic.Monitor{Requests: r.requests},
+		checklist.StepVerifyUsage:     traffic.VerifyUsage{Requests: r.requests},
+		checklist.StepConfirmNoErrors: traffic.ConfirmNoErrors{Requests: r.requests},
+
+		checklist.StepUpdateDefault: r.hosting.KeepName(),
+		checklist.StepDocument:      paperwork.Decisions(r.papers, paperwork.IssuesEncountered),
+		checklist.StepArchiveOldKey: keys.Archive{Store: r.store},
+		checklist.StepScheduleNext:  paperwork.ScheduleNext{Calendars: r.calendars},
+		checklist.StepReviewMeeting: paperwork.ReviewMeeting{Messenger: r.messenger},
+		checklist.StepExportRecord:  paperwork.ExportRecord{Trail: o.Trail},
+
+		checklist.StepUpdateTestAgent: drill.UpdateTestAgent{Services: r.services, Requests: r.requests, Pause: o.Pause},
+		checklist.StepTriggerAlerts:   drill.TriggerAlerts{Services: r.services, Requests: r.requests},
+		checklist.StepDiscardNewKey:   drill.DiscardNewKey{Store: r.store},
+		checklist.StepDocumentDrill:   drill.DocumentDrill{Filing: paperwork.Decisions(r.papers, paperwork.IssuesOfDrill)},
+
+		checklist.StepNotifyEmergency: paperwork.Notice{Messenger: r.messenger, To: paperwork.ToSecurity, Message: paperwork.EmergencyMessage},
+		checklist.StepNotifyRollback:  tellTeam(paperwork.RollbackMessage),
+		checklist.StepIncidentLog:     paperwork.IncidentLog(r.papers),
+		checklist.StepPostMortem:      paperwork.PostMortem(r.papers),
+
+		checklist.StepDeclare:               emergency.Declare{},
+		checklist.StepSeeWhoBreaks:          emergency.SeeWhoBreaks{Services: r.services, Requests: r.requests},
+		checklist.StepAddBackupKey:          emergency.AddBackupKey{Store: r.store, Adder: r.hosting.Add(checklist.BackupKey)},
+		checklist.StepRemoveCompromisedKey:  r.hosting.Revoke(),
+		checklist.StepProveRevoked:          emergency.ProveRevoked{Services: r.services, Hosting: r.hosting},
+		checklist.StepNewKeyInService:       emergency.NewKeyInService{Services: r.services, Hosting: r.hosting, Generate: r.generate()},
+		checklist.StepFindOlderDeployments:  r.hosting.Older(),
+		checklist.StepAudit:                 emergency.Audit{Log: o.Log, Files: o.SessionFiles},
+		checklist.StepDisposeCompromisedKey: emergency.DisposeCompromised{Store: r.store},
+		checklist.StepApproveAfterwards:     consent.ApproveAfterwards{Trail: o.Trail, Sessions: o.Sessions},
+
+		checklist.StepNameTrouble: rollback.NameTrouble{Store: r.store, InTrouble: r.inTrouble},
+		checklist.StepReAddOldKey: rollback.ReAddKey{Store: r.store, Sessions: o.Sessions, Adder: r.hosting.Add(checklist.OldKey)},
+		checklist.StepProveOldKey: rollback.ProveOldKey{Services: r.services, Hosting: r.hosting},
+		checklist.StepInvestigate: rollback.Investigate{Services: r.services, Requests: r.requests, InTrouble: r.inTrouble, Hosting: r.hosting},
+		checklist.StepDecide: rollback.Decide{
+			Services: r.services, Requests: r.requests, InTrouble: r.inTrouble, Trail: o.Trail, Hosting: r.hosting, Command: o.Return,
+		},
 	}
-	return c
-}
-
-// adder puts a key's variables where they belong. What is there already may
-// stay, where refilling says so.
-type adder interface {
-	checklist.Step
-	// missing returns the rows that are not there.
-	missing(context.Context, *checklist.Scope) ([]row, error)
-	// planRefill, refill and verifyRefill are Plan, Do and Verify for a key that
-	// may have been there before the session.
-	planRefill(context.Context, *checklist.Scope) (checklist.Plan, error)
-	refill(context.Context, *checklist.Scope) error
-	verifyRefill(context.Context, *checklist.Scope) (checklist.Evidence, error)
-}
-
-var (
-	_ adder = addKey{}
-	_ adder = handAdd{}
-)
-
-// adder returns the step that adds a key: by the API, or by hand.
-func (o *Outside) adder(role checklist.Role) adder {
-	if o.Hand != nil {
-		return handAdd{o, role}
-	}
-	return addKey{o, role}
-}
-
-// remover returns the step that removes a key.
-func (o *Outside) remover(role checklist.Role) checklist.Step {
-	if o.Hand != nil {
-		return handRemove{o, role}
-	}
-	return removeKey{o, role}
-}
-
-// deployer returns the step that redeploys.
-func (o *Outside) deployer() checklist.Step {
-	if o.Hand != nil {
-		return handRedeploy{o}
-	}
-	return redeploy{o}
 }

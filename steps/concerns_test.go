@@ -7,7 +7,7 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/keygen"
-	"keyturn/steps"
+	"keyturn/steps/hosting"
 )
 
 func TestConcerns(t *testing.T) {
@@ -31,8 +31,8 @@ func TestConcerns(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.Equal(t, tc.want, steps.Concerns(tc.effect, subject))
+			assert.Equal(t, tc.want, hosting.Concerns(tc.effect, subject))
 		})
 	}
-	assert.False(t, steps.Concerns(effect(checklist.VariableCreate, "orders-api", "v2"), "targets/orders-api"), "what is no row")
+	assert.False(t, hosting.Concerns(effect(checklist.VariableCreate, "orders-api", "v2"), "targets/orders-api"), "what is no row")
 }

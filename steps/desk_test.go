@@ -33,8 +33,8 @@ type desk struct {
 	log     *deskLog
 }
 
-// paperwork are the names of the steps that are real at a desk.
-var paperwork = []string{
+// ofPaper are the names of the steps that are real at a desk.
+var ofPaper = []string{
 	"notify-window", "notify-emergency", "notify-rollback", "review-meeting", "document", "document-drill", "incident-log", "post-mortem", "schedule-next",
 }
 
@@ -59,7 +59,7 @@ func newDesk(t *testing.T, c checklist.Checklist, first string, said map[string]
 			catalog[i.Step] = &checklisttest.Step{OnVerify: checklisttest.Proving(evidence, nil)}
 		}
 	}
-	for _, name := range paperwork {
+	for _, name := range ofPaper {
 		catalog[name], _ = real.Step(name)
 	}
 	d.Config.Steps = catalog
@@ -71,7 +71,7 @@ func newDesk(t *testing.T, c checklist.Checklist, first string, said map[string]
 		if i.ID == first {
 			return d
 		}
-		if slices.Contains(paperwork, i.Step) {
+		if slices.Contains(ofPaper, i.Step) {
 			require.NoError(t, d.engine.PassOver(t.Context(), i.ID, "not part of this test", checklisttest.NewScript(t)))
 			continue
 		}

@@ -1,6 +1,6 @@
-// Package steps does the items of the checklists: one file for each kind of
-// step, each a checklist.Step that acts through Outside.
-//
-// Start with Catalog, which lists every step by the name that items use. A new
-// step is one new file and one line there.
+// Package steps is the wiring of the steps that do the items of the checklists:
+// NewCatalog lists every step by the name that items use, and Outside is all that
+// they reach. The steps themselves are in the packages below, by concern, and each
+// sees no more of the outside than it uses. A new step is one new file there and
+// one line in the catalog.
 package steps

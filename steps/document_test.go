@@ -15,7 +15,7 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/checklist/checklisttest"
-	"keyturn/steps"
+	"keyturn/steps/paperwork"
 	"keyturn/steps/requestlog"
 )
 
@@ -153,7 +153,7 @@ func TestPaperOfAnEmergency(t *testing.T) {
 	key := "v1"
 	said := map[string]checklist.Evidence{
 		"declare": {Summary: "v1 is compromised", Facts: map[string]string{
-			steps.FactCompromisedSince: "2026-03-02T07:30:00Z", steps.FactKnownBy: "a gist | <b>",
+			checklist.FactCompromisedSince: "2026-03-02T07:30:00Z", checklist.FactKnownBy: "a gist | <b>",
 		}},
 		"audit": {Summary: "48 requests", Facts: map[string]string{
 			checklist.FactAuditCSV: strings.Repeat("c0", 32), checklist.FactAuditJSONL: strings.Repeat("d1", 32),
@@ -261,6 +261,6 @@ func TestCalendarOfARotation(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "2026-06-01", dates(t, ended.read(t, "calendar", "session-1.ics"))["session-1.next-rotation@keyturn"])
 	assert.Contains(t, ended.summary(t, "schedule-next"), "the next rotation is due on Monday 1 June 2026; import ")
-	assert.Equal(t, "2026-06-01", ended.engine.Session().Facts[steps.FactNextRotation])
+	assert.Equal(t, "2026-06-01", ended.engine.Session().Facts[paperwork.FactNextRotation])
 	assert.Equal(t, []checklist.Kind{checklist.Intended, checklist.Done}, ended.kinds("schedule-next", checklist.DocumentCalendar))
 }

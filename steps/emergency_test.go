@@ -17,7 +17,6 @@ import (
 	"keyturn/checklist"
 	"keyturn/checklist/checklisttest"
 	"keyturn/keygen"
-	"keyturn/steps"
 	"keyturn/steps/requestlog"
 	"keyturn/vault"
 )
@@ -85,7 +84,7 @@ func TestDeclare(t *testing.T) {
 		say("a pager", "No secret"),
 	)
 	assert.Equal(t, map[string]string{
-		steps.FactCompromisedSince: at.Format(time.RFC3339), steps.FactKnownBy: "a pager",
+		checklist.FactCompromisedSince: at.Format(time.RFC3339), checklist.FactKnownBy: "a pager",
 	}, evidence.Facts)
 	assert.Contains(t, evidence.Summary, "v1 is compromised since")
 }

@@ -18,7 +18,7 @@ func TestAnAddedItem(t *testing.T) {
 	c := part(t, []string{"generate"})
 	skeleton := checklist.SkeletonOf(c)
 	c.Phases[0].Items = append(c.Phases[0].Items, checklist.Item{
-		ID: "call-partners", Title: "Call the partners", Why: "Some do not read mail.", Step: checklist.ManualStep,
+		ID: "call-partners", Title: "Call the partners", Why: "Some do not read mail.", Step: checklist.StepManual,
 	})
 	s.begin(t, c)
 	s.config.Skeletons = []checklist.Skeleton{skeleton}

@@ -2,50 +2,25 @@ package steps
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"keyturn/checklist"
-	"keyturn/keygen"
+	"keyturn/steps/consent"
+	"keyturn/steps/hosting"
+	"keyturn/steps/keys"
 	"keyturn/steps/notify"
 	"keyturn/steps/paper"
+	"keyturn/steps/paperwork"
 	"keyturn/steps/probe"
+	"keyturn/steps/proof"
 	"keyturn/steps/requestlog"
+	"keyturn/steps/rollback"
+	"keyturn/steps/target"
+	"keyturn/steps/traffic"
 	"keyturn/steps/vercel"
 	"keyturn/vault"
 )
-
-// Target is one Vercel project whose deployments verify signatures.
-type Target struct {
-	Project string // id or name
-	Name    string // for people
-	// URLs is where each environment's service is probed.
-	URLs map[checklist.Environment]string
-	// Path is the part of the URLs that a deployment's own address is followed
-	// by, such as /api/test.
-	Path string
-	// Role is RoleVerifier, RoleSigner or RoleBoth; "" is RoleVerifier.
-	Role string
-	// Slots are where the variable of an environment lives, the one that is
-	// deployed first; of an environment without any, as vercelTargets says.
-	Slots map[checklist.Environment][]Slot
-	// Protected says that Vercel's deployment protection is on, which Bypass
-	// passes; zero where there is none, or the vault does not have it.
-	Protected bool
-	Bypass    keygen.Secret
-}
-
-// Slot is one place for a variable's row: a Vercel target, narrowed to a git
-// branch of previews, or else a custom environment.
-type Slot struct {
-	Target            string // preview, development or production; "" with CustomEnvironment
-	Branch            string // of preview only; "" for all branches
-	CustomEnvironment string // slug
-	Type              string // sensitive or encrypted; "" is vercel.TypeFor of the target
-}
 
 // Outside is everything that the steps of one session reach: one client for
 // each outside system.
@@ -55,10 +30,10 @@ type Outside struct {
 	Prober   *probe.Prober
 	Log      requestlog.Source
 	Trail    Trail
-	Sessions Sessions
+	Sessions rollback.Sessions
 	// Targets are those of the configuration. A step has those of its session
-	// alone: see of.
-	Targets []Target
+	// alone: see Targets.Of.
+	target.Targets
 	// Documents is the folder that holds decisions.md, incidents.md, and the
 	// folders post-mortems and calendar.
 	Documents string
@@ -81,86 +56,75 @@ type Outside struct {
 	// Pause waits between two looks at something that takes a moment.
 	Pause func(context.Context, time.Duration) error
 
-	glance *glance // of the catalog that has these clients
+	last *hosting.LastListing // of the catalog that has these clients
 }
 
-// Sessions is what a step may know and change of the realm's other sessions.
-type Sessions interface {
-	// Session returns a snapshot of a session.
-	Session(ctx context.Context, id string) (*checklist.Session, error)
-	// Events returns a session's events, for a time line.
-	Events(ctx context.Context, id string) ([]checklist.Event, error)
-	// Compromised returns the session that revoked a key of an environment as
-	// compromised; ok is false when none has.
-	Compromised(ctx context.Context, id keygen.KeyID, e checklist.Environment) (session string, ok bool, err error)
-	// RolledBack writes into a session that another put its old key back: items
-	// from itemID on are open again ("" for none), and the outside looks as seen
-	// says.
-	RolledBack(ctx context.Context, id, itemID, by string, seen map[string]string) error
-	// Abandon ends a session with a reason.
-	Abandon(ctx context.Context, id, reason string) error
+// Trail is where the signed records of finished sessions are kept.
+type Trail interface {
+	paperwork.PaperTrail
+	consent.LateTrail
 }
 
-// secretName is where the vault keeps a key of an environment.
-func secretName(e checklist.Environment, id keygen.KeyID) vault.Name {
-	return vault.Name(string(e) + "/" + string(id))
+// Hand is what an operator needs who works in Vercel's dashboard.
+type Hand struct {
+	// Dashboard is the address of the team's or the person's dashboard, such as
+	// https://vercel.com/acme.
+	Dashboard string
+	Clipboard hosting.Clipboard
 }
 
-// vaultEffect is what the journal says of a change to the vault's copy of a key.
-func vaultEffect(code checklist.EffectCode, e checklist.Environment, id keygen.KeyID) checklist.Effect {
-	return checklist.Effect{Code: code, Environment: e, Key: id, Object: string(secretName(e, id))}
+// rooms are the parts of the outside that steps are made of, for the targets of
+// one session.
+type rooms struct {
+	store     keys.Store
+	random    io.Reader
+	requests  traffic.Requests
+	services  proof.Services
+	hosting   hosting.Hosting
+	papers    paperwork.Papers
+	messenger paperwork.Messenger
+	calendars paperwork.Calendars
+	inTrouble rollback.InTrouble
 }
 
-// secret reads a key of the session from the vault.
-func (o *Outside) secret(ctx context.Context, s *checklist.Session, e checklist.Environment, r checklist.Role) (keygen.Secret, error) {
-	secret, _, err := o.Vault.Get(ctx, secretName(e, s.Key(r)))
-	if err != nil {
-		return keygen.Secret{}, fmt.Errorf("get the %s key of %s from the vault: %w", r, e, err)
+func (r rooms) generate() checklist.Step { return keys.Generate{Store: r.store, Random: r.random} }
+
+func (o *Outside) roomsOf(targets target.Targets) rooms {
+	store, requests := keys.Store{Vault: o.Vault}, o.Requests()
+	services := proof.Services{Store: store, Targets: targets, Prober: o.Prober}
+	hosting := o.hostingOf(services)
+	services.Deployments = hosting
+	return rooms{
+		store: store, random: o.Random, requests: requests, services: services, hosting: hosting,
+		papers:    paperwork.Papers{Requests: requests, Documents: o.Documents, Paper: o.Paper, Sessions: o.Sessions},
+		messenger: paperwork.Messenger{Vault: o.Vault, Webhook: o.Webhook}, calendars: paperwork.Calendars{Documents: o.Documents}, inTrouble: rollback.InTrouble{Sessions: o.Sessions},
 	}
-	if want := s.Fingerprint(e, r); want != "" && secret.Fingerprint(s.Opening.Trail) != want {
-		return keygen.Secret{}, checklist.WithHint(
-			fmt.Errorf("the vault's %s is not the key that this session recorded (%s)", secretName(e, s.Key(r)), want.Short()),
-			"somebody replaced it; find out who before going on")
+}
+
+// hostingOf returns where the keys of services are deployed: Vercel, by its API or
+// by the operator's hand.
+func (o *Outside) hostingOf(s proof.Services) hosting.Hosting {
+	if o.Hand != nil {
+		return hosting.NewDashboard(s, o.Hand.Dashboard, o.Hand.Clipboard, o.Pause)
 	}
-	return secret, nil
+	return hosting.NewAPI(s, o.Vercel, o.Poll, o.last)
 }
 
-// of returns what the steps of a session reach: of the targets, those that the
-// session binds. One that was configured later, or was taken out of the session,
-// is neither looked at nor changed.
-func (o *Outside) of(s *checklist.Session) *Outside {
-	names, bound := s.Setup().TargetNames(), *o
-	bound.Targets = slices.DeleteFunc(slices.Clone(o.Targets), func(t Target) bool { return !slices.Contains(names, t.Name) })
-	return &bound
+// Services returns the services of all targets.
+func (o *Outside) Services() proof.Services { return o.roomsOf(o.Targets).services }
+
+// Hosting returns where the keys of all targets are deployed.
+func (o *Outside) Hosting() hosting.Hosting { return o.roomsOf(o.Targets).hosting }
+
+// Requests returns the log of the requests that the services got.
+func (o *Outside) Requests() traffic.Requests { return traffic.Requests{Log: o.Log} }
+
+// Observe implements checklist.Observer.
+func (o *Outside) Observe(ctx context.Context, s *checklist.Session) (map[string]string, error) {
+	return o.Hosting().Observe(ctx, s)
 }
 
-// vercelTargets returns the Vercel targets that make up an environment, the
-// one that is deployed first.
-func vercelTargets(e checklist.Environment) []string {
-	if e == checklist.Production {
-		return []string{vercel.TargetProduction}
-	}
-	return []string{vercel.TargetPreview, vercel.TargetDevelopment}
+// Measure implements checklist.Meter on the request log of production.
+func (o *Outside) Measure(ctx context.Context, s *checklist.Session, m checklist.Metric) (checklist.Reading, error) {
+	return traffic.Meter{Requests: o.Requests(), Now: o.Prober.Now}.Measure(ctx, s, m)
 }
-
-// unknown marks a lost answer for the engine.
-func unknown(err error) error {
-	var lost *vercel.UnknownOutcomeError
-	if errors.As(err, &lost) || errors.Is(err, vault.ErrTimeout) || errors.Is(err, notify.ErrUnknown) {
-		return fmt.Errorf("%w: %w", checklist.ErrUnknown, err)
-	}
-	return err
-}
-
-// look is embedded by steps that only read: there is nothing to do, and all is
-// in Verify.
-type look struct{}
-
-func (look) Check(context.Context, *checklist.Scope) (bool, error) { return true, nil }
-func (look) Do(context.Context, *checklist.Scope) error            { return nil }
-
-// ask is embedded by steps whose work is a question to the operator, who may
-// be asked again without harm.
-type ask struct{}
-
-func (ask) Check(context.Context, *checklist.Scope) (bool, error) { return false, nil }

@@ -14,6 +14,7 @@ import (
 	"keyturn/keygen"
 	"keyturn/steps"
 	"keyturn/steps/sandbox"
+	"keyturn/steps/target"
 	"keyturn/steps/vercel"
 )
 
@@ -27,7 +28,7 @@ func newSlotStage(t *testing.T, items ...string) *stage {
 		Name: "orders-api", CustomEnvironments: []string{"qa"}, Branches: []string{"feat-1"},
 		Variables: []sandbox.VariableOptions{{Key: v1, CustomEnvironments: []string{"qa"}}},
 	}}}, items...)
-	s.outside.Targets[0].Slots = map[checklist.Environment][]steps.Slot{checklist.Staging: {
+	s.outside.Targets[0].Slots = map[checklist.Environment][]target.Slot{checklist.Staging: {
 		{Target: "preview"}, {Target: "preview", Branch: "feat-1"}, {CustomEnvironment: "qa"}, {Target: "development"},
 	}}
 	return s
@@ -121,14 +122,14 @@ func find(all []vercel.Deployment, id string) (vercel.Deployment, bool) {
 // What the environment's address accepts, a slot's deployment may not.
 func TestASlotWhoseDeploymentRefusesTheKeyFails(t *testing.T) {
 	t.Parallel()
-	for name, slot := range map[string]steps.Slot{
+	for name, slot := range map[string]target.Slot{
 		"custom:qa":      {CustomEnvironment: "qa"},
 		"preview:feat-1": {Target: "preview", Branch: "feat-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSlotStage(t, "generate", "add-staging", "test-staging")
-			s.outside.Targets[0].Slots[checklist.Staging] = []steps.Slot{{Target: "preview"}, slot}
+			s.outside.Targets[0].Slots[checklist.Staging] = []target.Slot{{Target: "preview"}, slot}
 			s.pass(t, "generate", "add-staging")
 			s.redeployOf(t, "preview", "staging") // and nothing of the slot
 
@@ -255,7 +256,7 @@ func TestADeploymentThatBreaksFails(t *testing.T) {
 func TestSignersAreNotAskedAtTheirDeployments(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "generate", "add-staging", "redeploy-staging", "test-staging")
-	s.outside.Targets[1].Role = steps.RoleSigner
+	s.outside.Targets[1].Role = target.RoleSigner
 	s.pass(t, "generate", "add-staging", "redeploy-staging")
 	s.look(t, "test-staging")
 	own := table(t, s.engine.Session().State("test-staging").Evidence, ownAddresses).Rows

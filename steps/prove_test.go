@@ -11,6 +11,7 @@ import (
 	"keyturn/checklist"
 	"keyturn/checklist/checklisttest"
 	"keyturn/steps"
+	"keyturn/steps/paperwork"
 	"keyturn/steps/sandbox"
 	"keyturn/steps/vercel"
 	"keyturn/vault"
@@ -137,12 +138,14 @@ func TestDiscardTestKey(t *testing.T) {
 // reviewed is a trail that only answers what the last record says.
 type reviewed struct {
 	steps.Trail
-	last steps.Reviewed
+	last paperwork.Reviewed
 	ok   bool
 	err  error
 }
 
-func (r reviewed) Review(context.Context) (steps.Reviewed, bool, error) { return r.last, r.ok, r.err }
+func (r reviewed) Review(context.Context) (paperwork.Reviewed, bool, error) {
+	return r.last, r.ok, r.err
+}
 
 func TestReview(t *testing.T) {
 	t.Parallel()
@@ -164,7 +167,7 @@ func TestReview(t *testing.T) {
 	t.Run("the record has open issues", func(t *testing.T) {
 		t.Parallel()
 		s := newStage(t, "review")
-		s.outside.Trail = reviewed{ok: true, last: steps.Reviewed{Name: "000001-rot", Words: "v1 to v2", Issues: []string{"billing was late"}}}
+		s.outside.Trail = reviewed{ok: true, last: paperwork.Reviewed{Name: "000001-rot", Words: "v1 to v2", Issues: []string{"billing was late"}}}
 		s.look(t, "review")
 		issues := table(t, s.engine.Session().State("review").Evidence, "Open issues of 000001-rot")
 		assert.Equal(t, [][]string{{"billing was late"}}, issues.Rows)

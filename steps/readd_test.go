@@ -13,7 +13,7 @@ import (
 	"keyturn/checklist"
 	"keyturn/checklist/checklisttest"
 	"keyturn/keygen"
-	"keyturn/steps"
+	"keyturn/steps/rollback"
 	"keyturn/steps/vercel"
 	"keyturn/vault"
 )
@@ -169,7 +169,7 @@ func TestReAddOldKeyRefuses(t *testing.T) {
 			if tc.is != nil {
 				require.ErrorIs(t, err, tc.is)
 			} else {
-				var compromised *steps.CompromisedError
+				var compromised *rollback.CompromisedError
 				require.ErrorAs(t, err, &compromised)
 				assert.NotEmpty(t, checklist.Hint(err))
 			}
@@ -185,7 +185,7 @@ func TestReAddOldKeyHeedsAnEmergencyInBetween(t *testing.T) {
 	s := newRollback(t, "production")
 	before := s.rows(t, v1)
 	err := s.engine.Run(t.Context(), "re-add-old", emergencyOnConsent{s, checklisttest.NewScript(t, checklisttest.Agree("re-add-old"))})
-	var compromised *steps.CompromisedError
+	var compromised *rollback.CompromisedError
 	require.ErrorAs(t, err, &compromised)
 	assert.Equal(t, before, s.rows(t, v1))
 }

@@ -10,8 +10,8 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/checklist/checklisttest"
-	"keyturn/steps"
 	"keyturn/steps/sandbox"
+	"keyturn/steps/target"
 )
 
 const compromised = "remove-compromised"
@@ -41,7 +41,7 @@ func (s *stage) reached(t *testing.T, key string) []string {
 			continue
 		}
 		var names []string
-		for _, slot := range steps.Places(v, bySlug) {
+		for _, slot := range target.Places(v, bySlug) {
 			names = append(names, slot.String())
 		}
 		places = append(places, strings.Join(names, "+"))
@@ -130,7 +130,7 @@ func TestACompromisedKeyInARowThatCannotBeTakenApart(t *testing.T) {
 		Name: "orders-api", CustomEnvironments: []string{"qa", "eu"}, WithoutKey: true,
 		Variables: []sandbox.VariableOptions{{Key: v1, CustomEnvironments: []string{"qa", "eu"}}, {Key: v1, Target: []string{"preview"}}},
 	}}}, compromised)
-	s.outside.Targets[0].Slots = map[checklist.Environment][]steps.Slot{checklist.Production: {{Target: "production"}, {CustomEnvironment: "eu"}}}
+	s.outside.Targets[0].Slots = map[checklist.Environment][]target.Slot{checklist.Production: {{Target: "production"}, {CustomEnvironment: "eu"}}}
 	s.in(t, compromised, checklist.Staging)
 	err := s.engine.Run(t.Context(), compromised, checklisttest.NewScript(t))
 	require.ErrorContains(t, err, "of which the session may take only custom:qa")

@@ -17,8 +17,8 @@ import (
 	"keyturn/checklist"
 	"keyturn/checklist/checklisttest"
 	"keyturn/keygen/sshsig"
-	"keyturn/steps"
 	"keyturn/steps/approval"
+	"keyturn/steps/consent"
 )
 
 // requestAt is a request as it is sent, made at a time.
@@ -64,7 +64,7 @@ func read(t *testing.T, path string) string {
 func TestFileSecondWritesTheRequest(t *testing.T) {
 	t.Parallel()
 	p := newPeople(t)
-	files := steps.FileSecond{Dir: filepath.Join(t.TempDir(), "state", "requests")}
+	files := consent.FileSecond{Dir: filepath.Join(t.TempDir(), "state", "requests")}
 	text := requestAt(t, p, checklisttest.Morning())
 	a := &answering{text: "/nowhere"}
 	_, err := files.Sign(t.Context(), text, a.ask)
@@ -160,50 +160,50 @@ func TestFileSecondReadsTheAnswer(t *testing.T) {
 	approved, refused := approval.Answer{Armor: armor}, approval.Answer{Text: refusal, Armor: refusing}
 	withText := approval.Answer{Text: text, Armor: armor}
 	for name, tc := range map[string]struct {
-		answer func(t *testing.T, files steps.FileSecond, dir string) string
+		answer func(t *testing.T, files consent.FileSecond, dir string) string
 		want   approval.Answer
 		err    string
 	}{
-		"a path": {func(t *testing.T, _ steps.FileSecond, dir string) string {
+		"a path": {func(t *testing.T, _ consent.FileSecond, dir string) string {
 			return write(t, filepath.Join(dir, "grace.sig"), armor)
 		}, approved, ""},
-		"a path with a space": {func(t *testing.T, _ steps.FileSecond, dir string) string {
+		"a path with a space": {func(t *testing.T, _ consent.FileSecond, dir string) string {
 			return " " + write(t, filepath.Join(dir, "from grace.sig"), armor) + "\n"
 		}, approved, ""},
-		"a path in quotes": {func(t *testing.T, _ steps.FileSecond, dir string) string {
+		"a path in quotes": {func(t *testing.T, _ consent.FileSecond, dir string) string {
 			return "'" + write(t, filepath.Join(dir, "from grace.sig"), armor) + "'"
 		}, approved, ""},
-		"a mail in a file": {func(t *testing.T, _ steps.FileSecond, dir string) string {
+		"a mail in a file": {func(t *testing.T, _ consent.FileSecond, dir string) string {
 			return write(t, filepath.Join(dir, "mail.txt"), "Hi\n"+quoted)
 		}, approved, ""},
-		"the default": {func(t *testing.T, files steps.FileSecond, _ string) string {
+		"the default": {func(t *testing.T, files consent.FileSecond, _ string) string {
 			return write(t, files.File(text)+".sig", armor)
 		}, withText, ""},
-		"the default, that is a refusal": {func(t *testing.T, files steps.FileSecond, _ string) string {
+		"the default, that is a refusal": {func(t *testing.T, files consent.FileSecond, _ string) string {
 			write(t, files.File(text)+".sig", armor)
 			write(t, strings.TrimSuffix(files.File(text), ".txt")+".refuse.txt", refusal)
 			write(t, strings.TrimSuffix(files.File(text), ".txt")+".refuse.txt.sig", refusing)
 			return files.File(text) + ".sig"
 		}, refused, ""},
-		"a refusal with its text beside it": {func(t *testing.T, _ steps.FileSecond, dir string) string {
+		"a refusal with its text beside it": {func(t *testing.T, _ consent.FileSecond, dir string) string {
 			write(t, filepath.Join(dir, "no.txt"), strings.ReplaceAll(refusal, "\n", "\r\n"))
 			return write(t, filepath.Join(dir, "no.txt.sig"), refusing)
 		}, refused, ""},
-		"pasted":                  {func(*testing.T, steps.FileSecond, string) string { return armor }, approved, ""},
-		"pasted as it was quoted": {func(*testing.T, steps.FileSecond, string) string { return quoted }, approved, ""},
-		"pasted with an indent": {func(*testing.T, steps.FileSecond, string) string {
+		"pasted":                  {func(*testing.T, consent.FileSecond, string) string { return armor }, approved, ""},
+		"pasted as it was quoted": {func(*testing.T, consent.FileSecond, string) string { return quoted }, approved, ""},
+		"pasted with an indent": {func(*testing.T, consent.FileSecond, string) string {
 			return "\t" + strings.ReplaceAll(armor, "\n", "\n\t")
 		}, approved, ""},
-		"a refusal that is pasted": {func(*testing.T, steps.FileSecond, string) string { return refusal + refusing }, refused, ""},
-		"no file":                  {func(*testing.T, steps.FileSecond, string) string { return "/nowhere/x.sig" }, approval.Answer{}, "read the signature: "},
-		"a folder":                 {func(_ *testing.T, _ steps.FileSecond, dir string) string { return dir }, approval.Answer{}, "not a regular file"},
-		"an endless file": {func(t *testing.T, _ steps.FileSecond, dir string) string {
+		"a refusal that is pasted": {func(*testing.T, consent.FileSecond, string) string { return refusal + refusing }, refused, ""},
+		"no file":                  {func(*testing.T, consent.FileSecond, string) string { return "/nowhere/x.sig" }, approval.Answer{}, "read the signature: "},
+		"a folder":                 {func(_ *testing.T, _ consent.FileSecond, dir string) string { return dir }, approval.Answer{}, "not a regular file"},
+		"an endless file": {func(t *testing.T, _ consent.FileSecond, dir string) string {
 			return write(t, filepath.Join(dir, "long.sig"), strings.Repeat("x", 1<<20)+"\n"+armor)
 		}, approval.Answer{}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			files := steps.FileSecond{Dir: filepath.Join(t.TempDir(), "requests")}
+			files := consent.FileSecond{Dir: filepath.Join(t.TempDir(), "requests")}
 			a := &answering{text: tc.answer(t, files, t.TempDir())}
 			got, err := files.Sign(t.Context(), text, a.ask)
 			if tc.err != "" {
@@ -221,7 +221,7 @@ func TestFileSecondReadsTheAnswer(t *testing.T) {
 func TestSandboxSecond(t *testing.T) {
 	t.Parallel()
 	p := newPeople(t)
-	second := steps.SandboxSecond{Principal: grace, Key: func(context.Context) (sshsig.Key, error) { return p.grace, nil }}
+	second := consent.SandboxSecond{Principal: grace, Key: func(context.Context) (sshsig.Key, error) { return p.grace, nil }}
 	text := requestAt(t, p, checklisttest.Morning())
 	roster, err := p.roster()
 	require.NoError(t, err)
@@ -283,7 +283,7 @@ func TestStockOpenSSHAnswersARequest(t *testing.T) {
 			run("-q", "-t", "ed25519", "-N", "", "-f", "key")
 			roster, err := sshsig.ParseRoster("allowed_signers", []byte(grace+` namespaces="keyturn-approval" `+read(t, filepath.Join(dir, "key.pub"))))
 			require.NoError(t, err)
-			a.config.Approver.(*steps.Approver).Roster = func() (sshsig.Roster, error) { return roster, nil }
+			a.config.Approver.(*consent.Approver).Roster = func() (sshsig.Roster, error) { return roster, nil }
 
 			r := a.leaves(t, a.approval(t))
 			file := strings.TrimSuffix(a.files.File(r.Text), ".txt") + tc.ending

@@ -24,6 +24,7 @@ import (
 	"keyturn/steps/probe"
 	"keyturn/steps/requestlog"
 	"keyturn/steps/sandbox"
+	"keyturn/steps/target"
 	"keyturn/steps/vercel"
 	"keyturn/vault"
 )
@@ -78,9 +79,9 @@ func (s *stage) begin(t testing.TB, c checklist.Checklist) {
 	t.Helper()
 	o := checklisttest.Opening(c)
 	o.Setup.Targets = nil
-	for _, target := range s.outside.Targets {
+	for _, t := range s.outside.Targets {
 		o.Setup.Targets = append(o.Setup.Targets, checklist.Target{
-			Name: target.Name, Platform: checklist.PlatformVercel, Project: target.Project, Role: steps.RoleVerifier,
+			Name: t.Name, Platform: checklist.PlatformVercel, Project: t.Project, Role: target.RoleVerifier,
 		})
 	}
 	o.Trail, o.TrailHead = trailID, strings.Repeat("0", 64)
@@ -127,7 +128,7 @@ func (s *stage) reach(t testing.TB) *steps.Outside {
 		Pause:  never,
 	}
 	for _, p := range s.sandbox.Projects() {
-		o.Targets = append(o.Targets, steps.Target{Project: p.ID, Name: p.Name, Path: "/api/test", URLs: map[checklist.Environment]string{
+		o.Targets = append(o.Targets, target.Target{Project: p.ID, Name: p.Name, Path: "/api/test", URLs: map[checklist.Environment]string{
 			checklist.Staging:    s.sandbox.ServiceURL(p.Name, sandbox.Staging) + "/api/test",
 			checklist.Production: s.sandbox.ServiceURL(p.Name, sandbox.Production) + "/api/test",
 		}})

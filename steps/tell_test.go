@@ -9,7 +9,6 @@ import (
 	"keyturn/checklist"
 	"keyturn/checklist/checklisttest"
 	"keyturn/keygen"
-	"keyturn/steps"
 	"keyturn/vault"
 )
 
@@ -32,7 +31,7 @@ func emergencyDesk(t *testing.T) *desk {
 	t.Helper()
 	return newDesk(t, checklist.Emergency(false), incident, map[string]checklist.Evidence{
 		"declare": {Summary: "v1 is compromised", Facts: map[string]string{
-			steps.FactCompromisedSince: "2026-03-02T07:30:00Z", steps.FactKnownBy: "it was in a <public> gist",
+			checklist.FactCompromisedSince: "2026-03-02T07:30:00Z", checklist.FactKnownBy: "it was in a <public> gist",
 		}},
 		"older-deployments": {Summary: "none of 3 older deployments accepts v1"},
 	})

@@ -13,9 +13,10 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/checklist/checklisttest"
+	"keyturn/checklist/record"
 	"keyturn/keygen/sshsig"
-	"keyturn/steps"
 	"keyturn/steps/approval"
+	"keyturn/steps/consent"
 )
 
 const approving = "approve-production"
@@ -24,12 +25,12 @@ const approving = "approve-production"
 type asking struct {
 	*stage
 	people
-	files steps.FileSecond
+	files consent.FileSecond
 }
 
 func newAsking(t *testing.T, required int) asking {
 	t.Helper()
-	a := asking{newStage(t, approving, "generate", "add-production"), newPeople(t), steps.FileSecond{Dir: filepath.Join(t.TempDir(), "requests")}}
+	a := asking{newStage(t, approving, "generate", "add-production"), newPeople(t), consent.FileSecond{Dir: filepath.Join(t.TempDir(), "requests")}}
 	c := approved(t)
 	c.Phases[0].Items[0].Required = false
 	a.beginRequiring(t, c, required)
@@ -167,7 +168,7 @@ func TestAnswersThatComeTooLate(t *testing.T) {
 			other.Opening.Session = "session-0"
 			a.beginRequiring(t, a.engine.Session().Checklist, 1)
 			a.stage.approver(t, a.people, a.files)
-			a.config.Approver.(*steps.Approver).Others = func(context.Context) ([]*checklist.Session, error) {
+			a.config.Approver.(*consent.Approver).Others = func(context.Context) ([]*checklist.Session, error) {
 				return []*checklist.Session{a.engine.Session(), other}, nil
 			}
 		}, func(_ asking, r checklist.Request) string {
@@ -227,9 +228,9 @@ func TestHowLongARequestCanBeAnswered(t *testing.T) {
 			a := newAsking(t, 1)
 			s := a.engine.Session()
 			s.Checklist.Limit = tc.limit
-			approver := a.config.Approver.(*steps.Approver)
-			approver.Exported = func(context.Context, string) (steps.Exported, bool, error) {
-				return steps.Exported{Seq: 1, Digest: tc.consent.Record, Events: 1, Journal: strings.Repeat("1", 64)}, true, nil
+			approver := a.config.Approver.(*consent.Approver)
+			approver.Exported = func(context.Context, string) (record.Pinned, bool, error) {
+				return record.Pinned{Exported: record.Exported{Seq: 1, Digest: tc.consent.Record}, Events: 1, Journal: strings.Repeat("1", 64)}, true, nil
 			}
 			r, err := approver.Request(t.Context(), s, tc.consent)
 			require.NoError(t, err)

@@ -13,8 +13,8 @@ import (
 	"keyturn/checklist"
 	"keyturn/checklist/journal"
 	"keyturn/keygen/sshsig"
-	"keyturn/steps"
 	"keyturn/steps/approval"
+	"keyturn/steps/consent"
 )
 
 // forger changes a session's events as its operator could, who chains and signs
@@ -88,7 +88,7 @@ func (f *forger) ask(before []checklist.Event, e checklist.Event) checklist.Requ
 	f.t.Helper()
 	s, err := checklist.Fold(before)
 	require.NoError(f.t, err)
-	a := &steps.Approver{
+	a := &consent.Approver{
 		Requester: e.By, Clock: func() time.Time { return e.At }, Random: f.asked,
 		Key: func(context.Context) (sshsig.Key, error) { return mustKey(f.t, e.By), nil },
 	}

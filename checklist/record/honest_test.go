@@ -26,7 +26,7 @@ func manual(c checklist.Checklist, after, id string) checklist.Checklist {
 		for _, i := range c.Phases[p].Items {
 			items = append(items, i)
 			if i.ID == after {
-				items = append(items, checklist.Item{ID: id, Title: "Tell the data center", Why: "They asked for it.", Step: checklist.ManualStep})
+				items = append(items, checklist.Item{ID: id, Title: "Tell the data center", Why: "They asked for it.", Step: checklist.StepManual})
 			}
 		}
 		c.Phases[p].Items = items

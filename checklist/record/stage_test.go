@@ -19,8 +19,8 @@ import (
 	"keyturn/checklist/record"
 	"keyturn/keygen"
 	"keyturn/keygen/sshsig"
-	"keyturn/steps"
 	"keyturn/steps/approval"
+	"keyturn/steps/consent"
 )
 
 // stage is a session that the real engine walks, with steps that make what the
@@ -211,13 +211,13 @@ func (s *stage) Sign(_ context.Context, text string, _ checklist.Asker) (string,
 	return approval.Sign(mustKey(s.t, who), text)
 }
 
-func (s *stage) approver() *steps.Approver {
-	return &steps.Approver{
+func (s *stage) approver() *consent.Approver {
+	return &consent.Approver{
 		Second: s, Requester: alice, Clock: s.clock, Random: s.random,
 		Roster: func() (sshsig.Roster, error) { return roster(s.t), nil },
 		Key:    func(context.Context) (sshsig.Key, error) { return mustKey(s.t, alice), nil },
-		Exported: func(context.Context, string) (steps.Exported, bool, error) {
-			return steps.Exported{Seq: s.exported.Seq, Digest: s.exported.Digest, Events: mustRecord(s.t, s.exported).Journal.Events, Journal: mustRecord(s.t, s.exported).Journal.HeadSHA256}, true, nil
+		Exported: func(context.Context, string) (record.Pinned, bool, error) {
+			return record.Pinned{Exported: s.exported, Events: mustRecord(s.t, s.exported).Journal.Events, Journal: mustRecord(s.t, s.exported).Journal.HeadSHA256}, true, nil
 		},
 	}
 }

@@ -120,7 +120,7 @@ func (k *course) shape(i int, e checklist.Event) error {
 		return fmt.Errorf("an event of kind %q needs no approval", e.Kind)
 	case e.Kind == checklist.Measured && e.Evidence != nil && len(e.Evidence.Facts) > 0:
 		return fmt.Errorf("a reading proves no fact")
-	case item.Step == checklist.ManualStep && e.Evidence != nil && len(e.Evidence.Facts)+len(e.Evidence.Readings) > 0:
+	case item.Step == checklist.StepManual && e.Evidence != nil && len(e.Evidence.Facts)+len(e.Evidence.Readings) > 0:
 		return fmt.Errorf("item %q was added by people, and proves no fact", e.Item)
 	}
 	return nil

@@ -13,7 +13,6 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/checklist/record"
-	"keyturn/steps"
 	"keyturn/steps/program"
 	"keyturn/steps/program/programtest"
 )
@@ -143,7 +142,7 @@ func TestKillBetweenTheEndAndItsRecord(t *testing.T) {
 // A rollback that dies there has its rotation recorded, once, and goes on.
 func TestKillRollbackBetweenTheEndAndTheRecordOfItsRotation(t *testing.T) {
 	t.Parallel()
-	l := life{State: inTrouble(t), Checklist: "rollback", Decision: steps.Abandon, Event: 1, Kind: checklist.Abandoned, Durable: true}
+	l := life{State: inTrouble(t), Checklist: "rollback", Decision: checklist.Abandon, Event: 1, Kind: checklist.Abandoned, Durable: true}
 	require.True(t, l.run(t), "this life was to be cut")
 	requireRolledBack(t, l)
 }

@@ -15,6 +15,8 @@ import (
 	"keyturn/checklist/journal"
 	"keyturn/keygen"
 	"keyturn/steps"
+	"keyturn/steps/consent"
+	"keyturn/steps/paperwork"
 	"keyturn/vault"
 )
 
@@ -64,7 +66,9 @@ func (p *Program) InProgress(checklistID string) (string, error) {
 
 // urgent reports whether a checklist is for a service that is in danger: what
 // it does not need must not keep it from being opened.
-func urgent(checklistID string) bool { return checklistID == emergencyID || checklistID == rollbackID }
+func urgent(checklistID string) bool {
+	return checklistID == checklist.KindEmergency || checklistID == checklist.KindRollback
+}
 
 // unreadable says which session cannot be shown, and why.
 type unreadable struct {
@@ -131,7 +135,7 @@ func (p *Program) Overview(ctx context.Context) (checklist.Overview, error) {
 		return o, err
 	}
 	for _, problem := range slices.Concat(problems, p.lacking, p.unrecorded, p.unfit(sessions), p.voidRequests(sessions)) {
-		o.Problems = append(o.Problems, problem.Error()+after(" — ", checklist.Hint(problem)))
+		o.Problems = append(o.Problems, problem.Error()+checklist.Suffix(" — ", checklist.Hint(problem)))
 	}
 	busy := map[string]string{}
 	for _, s := range sessions {
@@ -165,7 +169,7 @@ func (p *Program) Overview(ctx context.Context) (checklist.Overview, error) {
 		o.Offers = append(o.Offers, offer)
 	}
 	if err := p.keys(ctx, &o, sessions); err != nil {
-		o.Problems = append(o.Problems, err.Error()+after(" — ", checklist.Hint(err)))
+		o.Problems = append(o.Problems, err.Error()+checklist.Suffix(" — ", checklist.Hint(err)))
 	}
 	return o, nil
 }
@@ -176,7 +180,7 @@ func (p *Program) voidRequests(sessions []*checklist.Session) []error {
 	var all []error
 	for _, s := range sessions {
 		for _, r := range s.Requests {
-			file := steps.FileSecond{Dir: filepath.Join(p.dir, requestsFolder)}.File(r.Text)
+			file := consent.FileSecond{Dir: filepath.Join(p.dir, requestsFolder)}.File(r.Text)
 			if s.Standing(r, p.clock()) != checklist.RequestEnded || len(s.Agreed(r.Consent, p.clock())) >= s.Required() {
 				continue
 			}
@@ -187,13 +191,6 @@ func (p *Program) voidRequests(sessions []*checklist.Session) []error {
 		}
 	}
 	return all
-}
-
-func after(sep, text string) string {
-	if text == "" {
-		return ""
-	}
-	return sep + text
 }
 
 // keys fills in what the vault and Vercel know of each key.
@@ -261,7 +258,7 @@ func (p *Program) keys(ctx context.Context, o *checklist.Overview, sessions []*c
 func dueBy(sessions []*checklist.Session, e checklist.Environment, id keygen.KeyID, made keygen.Fingerprint) time.Time {
 	for _, s := range sessions {
 		if s.Key(checklist.NewKey) == id && made != "" && s.Fingerprint(e, checklist.NewKey) == made {
-			return steps.NextRotation(s)
+			return paperwork.NextRotation(s)
 		}
 	}
 	return time.Time{}
@@ -293,31 +290,12 @@ func keyOf(name vault.Name) (checklist.Environment, keygen.KeyID, bool) {
 	return e, id, err == nil && (e == checklist.Staging || e == checklist.Production)
 }
 
-// served returns since when each key is at Vercel, by environment.
+// served returns since when each key is in service, by environment.
 func (p *Program) served(ctx context.Context) (served, error) {
-	at := served{checklist.Staging: {}, checklist.Production: {}}
 	if p.watched != nil {
-		return at, nil
+		return served{checklist.Staging: {}, checklist.Production: {}}, nil
 	}
-	if p.byHand() {
-		return p.acceptedKeys(ctx)
-	}
-	for _, t := range p.outside.Targets {
-		serving, err := p.outside.Serving(ctx, t)
-		if err != nil {
-			return at, fmt.Errorf("look at the keys of %s: %w", t.Name, err)
-		}
-		for e, rows := range serving {
-			for _, v := range rows {
-				id, ok := keygen.ParseVariable(v.Key)
-				created := time.UnixMilli(v.CreatedAt).UTC()
-				if since, seen := at[e][id]; ok && (!seen || created.Before(since)) {
-					at[e][id] = created
-				}
-			}
-		}
-	}
-	return at, nil
+	return p.outside.Hosting().InService(ctx)
 }
 
 // Begin opens a new session of a checklist.

@@ -48,7 +48,7 @@ func (d *doctor) byHand(ctx context.Context, clock *clockWatch) {
 // accepted looks which keys of the vault are in service in an environment.
 func (d *doctor) accepted(ctx context.Context, e checklist.Environment) {
 	what := "keys of " + string(e)
-	keys, err := d.p.outside.Accepted(ctx, e)
+	keys, err := d.p.outside.Services().Accepted(ctx, e)
 	if err != nil {
 		d.add(what, "", err)
 		return

@@ -8,14 +8,14 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/keygen"
-	"keyturn/steps"
+	"keyturn/steps/target"
 	"keyturn/steps/vercel"
 	"keyturn/vault"
 )
 
 // keysAtVercel are the variables of one target.
 type keysAtVercel struct {
-	target    steps.Target
+	target    target.Target
 	variables []vercel.Variable
 	shared    []vercel.Variable // of the team
 	customs   map[string]string // ids of custom environments, by slug
@@ -31,10 +31,10 @@ func ours(variables []vercel.Variable) []vercel.Variable {
 
 // places are the names of the slots that a row fills.
 func (k keysAtVercel) places(v vercel.Variable) []string {
-	return slotNames(steps.Places(v, k.customs))
+	return slotNames(target.Places(v, k.customs))
 }
 
-func slotNames(slots []steps.Slot) []string {
+func slotNames(slots []target.Slot) []string {
 	var names []string
 	for _, s := range slots {
 		names = append(names, s.String())

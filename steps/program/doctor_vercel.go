@@ -10,10 +10,11 @@ import (
 	"time"
 
 	"keyturn/checklist"
-	"keyturn/steps"
 	"keyturn/steps/config"
+	"keyturn/steps/hosting"
 	"keyturn/steps/httpclient"
 	"keyturn/steps/requestlog"
+	"keyturn/steps/target"
 	"keyturn/steps/vercel"
 )
 
@@ -67,11 +68,11 @@ func (p *Program) examinedAPI(ctx context.Context, clock http.RoundTripper) (*ve
 }
 
 // examinedTargets are the targets without the secrets that pass protection.
-func (p *Program) examinedTargets() []steps.Target {
+func (p *Program) examinedTargets() []target.Target {
 	if p.Sandbox() {
 		return p.outside.Targets
 	}
-	var targets []steps.Target
+	var targets []target.Target
 	for _, t := range p.options.Config.Targets {
 		targets = append(targets, targetOf(t))
 	}
@@ -190,7 +191,7 @@ func (w *clockWatch) read() (time.Duration, bool) {
 }
 
 // target looks at one project and the keys in it.
-func (d *doctor) target(ctx context.Context, api *vercel.Client, t steps.Target, seen map[string]string) {
+func (d *doctor) target(ctx context.Context, api *vercel.Client, t target.Target, seen map[string]string) {
 	what := "target " + t.Name
 	project, err := api.Project(ctx, t.Project)
 	if err != nil {
@@ -215,12 +216,12 @@ func (d *doctor) target(ctx context.Context, api *vercel.Client, t steps.Target,
 			return
 		}
 	}
-	if k.customs, err = (&steps.Outside{Vercel: api}).CustomsOf(ctx, t, ours(k.variables)); err != nil {
+	if k.customs, err = hosting.CustomsOf(ctx, api, t, ours(k.variables)); err != nil {
 		d.add(what, "", err)
 		return
 	}
-	role := "a " + cmp.Or(t.Role, steps.RoleVerifier)
-	if t.Role == steps.RoleBoth {
+	role := "a " + cmp.Or(t.Role, target.RoleVerifier)
+	if t.Role == target.RoleBoth {
 		role = "verifier and signer"
 	}
 	d.good(what, "is the project %s (%s), %s; %d variables can be listed", project.Name, project.ID, role, len(k.variables))
@@ -232,7 +233,7 @@ func (d *doctor) target(ctx context.Context, api *vercel.Client, t steps.Target,
 }
 
 // protection looks whether the vault can pass a target's protection.
-func (d *doctor) protection(ctx context.Context, t steps.Target) {
+func (d *doctor) protection(ctx context.Context, t target.Target) {
 	if d.p.Sandbox() {
 		return
 	}

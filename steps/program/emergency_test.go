@@ -24,7 +24,6 @@ import (
 	"keyturn/checklist"
 	"keyturn/checklist/record"
 	"keyturn/keygen"
-	"keyturn/steps"
 	"keyturn/steps/probe"
 	"keyturn/steps/program"
 	"keyturn/steps/program/programtest"
@@ -120,7 +119,7 @@ func requireRecorded(t *testing.T, p *program.Program) (record.Record, record.Ve
 
 func TestEmergencyInBothOrders(t *testing.T) {
 	t.Parallel()
-	for _, order := range []string{steps.ChoiceNow, steps.ChoiceGrace} {
+	for _, order := range []string{checklist.ChoiceNow, checklist.ChoiceGrace} {
 		t.Run(order, func(t *testing.T) {
 			t.Parallel()
 			p := open(t, program.Options{})
@@ -137,9 +136,9 @@ func TestEmergencyInBothOrders(t *testing.T) {
 			assert.Equal(t, everyKey, keysAt(t, p))
 			requireSealed(t, p)
 
-			assert.Equal(t, order, s.Facts[steps.FactChoice])
-			assert.Equal(t, order == steps.ChoiceGrace, s.Opening.Grace)
-			since, err := time.Parse(time.RFC3339, s.Facts[steps.FactCompromisedSince])
+			assert.Equal(t, order, s.Facts[checklist.FactChoice])
+			assert.Equal(t, order == checklist.ChoiceGrace, s.Opening.Grace)
+			since, err := time.Parse(time.RFC3339, s.Facts[checklist.FactCompromisedSince])
 			require.NoError(t, err)
 			assert.WithinDuration(t, s.OpenedAt.Add(-3*time.Hour), since, time.Minute)
 			assert.Contains(t, s.State("see-who-breaks").Evidence.Summary, "production: ", "the numbers are in the record")
@@ -239,7 +238,7 @@ func verifyOne(t *testing.T, p *program.Program) record.Verified {
 func TestEmergencyWithEachFault(t *testing.T) {
 	t.Parallel()
 	for _, fault := range sandbox.Faults() {
-		for _, order := range []string{steps.ChoiceNow, steps.ChoiceGrace} {
+		for _, order := range []string{checklist.ChoiceNow, checklist.ChoiceGrace} {
 			t.Run(string(fault.Name)+" "+order, func(t *testing.T) {
 				t.Parallel()
 				p := open(t, program.Options{Fault: fault.Name})

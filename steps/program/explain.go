@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"keyturn/checklist"
-	"keyturn/steps"
+	"keyturn/steps/hosting"
 )
 
 // explainer knows of the realm's other sessions what they did to this one.
@@ -41,9 +41,9 @@ func (x explainer) Explain(ctx context.Context, s *checklist.Session, drift []ch
 func about(s *checklist.Session) string {
 	words := strings.ToLower(s.Checklist.Title)
 	switch s.Checklist.ID {
-	case emergencyID:
+	case checklist.KindEmergency:
 		return fmt.Sprintf("%s of %s", words, s.Key(checklist.OldKey))
-	case rollbackID:
+	case checklist.KindRollback:
 		return fmt.Sprintf("%s to %s", words, s.Key(checklist.OldKey))
 	}
 	return fmt.Sprintf("%s to %s", words, s.Key(checklist.NewKey))
@@ -61,7 +61,7 @@ func (x explainer) madeBy(ctx context.Context, other, s *checklist.Session, drif
 	n := 0
 	for _, d := range drift {
 		if slices.ContainsFunc(events, func(e checklist.Event) bool {
-			return e.Kind == checklist.Done && e.At.After(s.SeenAt) && steps.Concerns(*e.Effect, d.Subject)
+			return e.Kind == checklist.Done && e.At.After(s.SeenAt) && hosting.Concerns(*e.Effect, d.Subject)
 		}) {
 			n++
 		}
@@ -73,7 +73,7 @@ func (x explainer) madeBy(ctx context.Context, other, s *checklist.Session, drif
 // is about to leave in service.
 func revokedNewKey(other, s *checklist.Session) bool {
 	id := s.Key(checklist.NewKey)
-	if s.Checklist.ID == rollbackID { // it can still take that key out
+	if s.Checklist.ID == checklist.KindRollback { // it can still take that key out
 		return false
 	}
 	return id != "" && other.OpenedAt.After(s.OpenedAt) && slices.ContainsFunc(s.Environments(), func(e checklist.Environment) bool {

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/term"
 
 	"keyturn/checklist"
-	"keyturn/steps"
 	"keyturn/steps/config"
 	"keyturn/vault"
 )
@@ -92,7 +91,7 @@ func (f Flags) command() string {
 		{"config", absolute(f.Config)}, {"state", absolute(f.State)}, {"vault", f.Vault},
 	} {
 		if flag.value != "" {
-			words += " --" + flag.name + " " + steps.ShellWord(flag.value)
+			words += " --" + flag.name + " " + checklist.ShellWord(flag.value)
 		}
 	}
 	if f.Sandbox {

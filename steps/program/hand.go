@@ -2,16 +2,15 @@ package program
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
 
-	"keyturn/checklist"
 	"keyturn/keygen"
 	"keyturn/steps"
 	"keyturn/steps/clipboard"
 	"keyturn/steps/config"
+	"keyturn/steps/hosting"
 )
 
 // byHand reports whether the operator makes the changes at Vercel.
@@ -29,7 +28,7 @@ func (p *Program) hand() *steps.Hand {
 	return &steps.Hand{Dashboard: p.options.Config.Vercel.Dashboard(), Clipboard: clip}
 }
 
-func (p *Program) clipboard() (steps.Clipboard, error) {
+func (p *Program) clipboard() (hosting.Clipboard, error) {
 	if p.options.Clipboard != nil {
 		return p.options.Clipboard, nil
 	}
@@ -51,19 +50,4 @@ func (n noClipboard) Notice(time.Duration) string {
 
 func (n noClipboard) Put(context.Context, keygen.Secret, time.Duration) (func(context.Context) error, error) {
 	return nil, n.why
-}
-
-// acceptedKeys is served where nobody can look at Vercel: the keys of the vault
-// that a service accepts, since they were made.
-func (p *Program) acceptedKeys(ctx context.Context) (served, error) {
-	at := served{}
-	var errs []error
-	for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {
-		keys, err := p.outside.Accepted(ctx, e)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("ask which keys are in service in %s: %w", e, err))
-		}
-		at[e] = keys
-	}
-	return at, errors.Join(errs...)
 }

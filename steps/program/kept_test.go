@@ -22,7 +22,6 @@ import (
 	"keyturn/checklist"
 	"keyturn/checklist/journal"
 	"keyturn/keygen"
-	"keyturn/steps"
 	"keyturn/steps/program"
 	"keyturn/steps/program/programtest"
 	"keyturn/steps/sandbox"
@@ -55,7 +54,7 @@ func keptSessions() map[string]keptSession {
 	}
 	grace := func(q checklist.Question) (string, bool) {
 		for _, c := range q.Choices {
-			if c.ID == steps.ChoiceGrace {
+			if c.ID == checklist.ChoiceGrace {
 				return c.ID, true
 			}
 		}
@@ -70,8 +69,8 @@ func keptSessions() map[string]keptSession {
 		"emergency-killed":         {"emergency", noDrift, "", intended("remove-compromised", checklist.VariableDelete, checklist.Production)},
 		"emergency-grace-finished": {checklist: "emergency", answers: grace},
 		"emergency-grace-killed":   {"emergency", grace, "", intended("redeploy-new", checklist.DeploymentCreate, checklist.Production)},
-		"rollback-finished":        {"rollback", decides(steps.Resume), steps.Resume, nil},
-		"rollback-killed":          {"rollback", decides(steps.Abandon), steps.Abandon, intended("decide", checklist.VariableDelete, checklist.Production)},
+		"rollback-finished":        {"rollback", decides(checklist.Resume), checklist.Resume, nil},
+		"rollback-killed":          {"rollback", decides(checklist.Abandon), checklist.Abandon, intended("decide", checklist.VariableDelete, checklist.Production)},
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 	"keyturn/checklist"
 	"keyturn/keygen"
 	"keyturn/keygen/sshsig"
-	"keyturn/steps"
 	"keyturn/steps/config"
+	"keyturn/steps/consent"
 	"keyturn/steps/httpclient"
 	"keyturn/steps/paper"
 	"keyturn/steps/probe"
@@ -66,7 +66,7 @@ func (p *Program) reachLive(ctx context.Context, templates paper.Templates) erro
 	if documents == "" {
 		documents = filepath.Join(p.dir, "docs")
 	}
-	p.wire(api, log, targets, steps.FileSecond{Dir: filepath.Join(p.dir, requestsFolder)}, vercel.Poll{}, profile, documents)
+	p.wire(api, log, targets, consent.FileSecond{Dir: filepath.Join(p.dir, requestsFolder)}, vercel.Poll{}, profile, documents)
 	p.outside.Paper = templates
 	if p.byHand() {
 		p.outside.Hand = p.hand()

@@ -8,7 +8,7 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/keygen"
-	"keyturn/steps"
+	"keyturn/steps/keys"
 	"keyturn/vault"
 )
 
@@ -47,7 +47,7 @@ func StoreKey(ctx context.Context, o Options, name string, k ForeignKey, ask fun
 	fingerprint := secret.Fingerprint(p.trail.id())
 	put := vault.PutOptions{Fingerprint: fingerprint, Note: "stored by login", Made: k.Made, Replace: k.Replace}
 	if k.Made.IsZero() {
-		put.Note = steps.NoteAgeUnknown
+		put.Note = keys.NoteAgeUnknown
 	}
 	_, err = p.vault.Put(ctx, vault.Name(name), secret, put)
 	// --replace takes the place of what this vault knows, and of nothing else.

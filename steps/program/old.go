@@ -14,7 +14,6 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/checklist/journal"
-	"keyturn/steps"
 	"keyturn/steps/sandbox"
 	"keyturn/vault/durable"
 )
@@ -173,9 +172,9 @@ func (p *Program) refuseTwoServices(old *oldLive, services map[string][]string) 
 		}
 		others = append(others, service)
 		to := filepath.Join(old.dir, realmFolder(service), oldFolder, sessionsFolder)
-		fmt.Fprintf(&commands, "\n  %s %s", mkdir, steps.ShellWord(to))
+		fmt.Fprintf(&commands, "\n  %s %s", mkdir, checklist.ShellWord(to))
 		for _, session := range services[service] {
-			fmt.Fprintf(&commands, "\n  %s %s %s", mv, steps.ShellWord(filepath.Join(old.dir, sessionsFolder, session)), steps.ShellWord(to))
+			fmt.Fprintf(&commands, "\n  %s %s %s", mv, checklist.ShellWord(filepath.Join(old.dir, sessionsFolder, session)), checklist.ShellWord(to))
 		}
 	}
 	return &UsageError{checklist.WithHint(

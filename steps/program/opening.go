@@ -139,7 +139,7 @@ func (p *Program) tooFewApprovers() (config.Problem, bool) {
 func (p *Program) rosterProblems(until time.Time) []string {
 	roster, err := p.roster()
 	if err != nil {
-		return []string{"the record will not verify: " + err.Error() + after("; ", checklist.Hint(err))}
+		return []string{"the record will not verify: " + err.Error() + checklist.Suffix("; ", checklist.Hint(err))}
 	}
 	now := p.clock()
 	if until.Before(now) {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"keyturn/steps"
+	"keyturn/checklist"
 	"keyturn/vault/ownfile"
 )
 
@@ -27,7 +27,7 @@ func (e *ExposedError) Error() string {
 func (e *ExposedError) Hint() string {
 	fixes := make([]string, len(e.All))
 	for i, w := range e.All {
-		fixes[i] = w.Fix(steps.ShellWord)
+		fixes[i] = w.Fix(checklist.ShellWord)
 	}
 	return strings.Join(fixes, "\n")
 }
@@ -103,7 +103,7 @@ func exposedFindings(err error) []Finding {
 	}
 	d := &doctor{}
 	for _, w := range exposed.All {
-		d.bad("permissions", w.Error(), w.Fix(steps.ShellWord))
+		d.bad("permissions", w.Error(), w.Fix(checklist.ShellWord))
 	}
 	d.bad("everything else", "was not looked at: others may have changed it", "put the permissions right and see what was changed, then run keyturn doctor again")
 	return d.findings

@@ -18,6 +18,8 @@ import (
 	"keyturn/keygen"
 	"keyturn/steps"
 	"keyturn/steps/config"
+	"keyturn/steps/consent"
+	"keyturn/steps/hosting"
 	"keyturn/steps/sandbox"
 	"keyturn/vault"
 )
@@ -50,7 +52,7 @@ type Options struct {
 
 	// Clipboard takes values to where they are pasted, for changes by hand; nil for
 	// the machine's own.
-	Clipboard steps.Clipboard
+	Clipboard hosting.Clipboard
 	// Pause waits between two looks at something that takes a moment; nil to wait
 	// as long as it says.
 	Pause func(context.Context, time.Duration) error
@@ -72,7 +74,7 @@ type Program struct {
 	trail   *trail
 	outside *steps.Outside
 	// approver reaches the second persons.
-	approver *steps.Approver
+	approver *consent.Approver
 	world    *sandbox.World // nil outside the sandbox
 	watched  error          // why sessions can only be watched; nil when they can be driven
 

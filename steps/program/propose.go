@@ -47,10 +47,10 @@ func (p *Program) propose(ctx context.Context, checklistID string, op checklist.
 		return o, err
 	}
 	about := func() error { return p.aboutRotation(ctx, c, at, op, &o) }
-	if c.ID == emergencyID {
+	if c.ID == checklist.KindEmergency {
 		about = func() error { return p.aboutEmergency(ctx, c, at, op, &o) }
 	}
-	if c.ID == rollbackID {
+	if c.ID == checklist.KindRollback {
 		about = func() error { return p.aboutRollback(ctx, at, op, &o) }
 	}
 	err = about()
@@ -163,7 +163,7 @@ func (p *Program) nextKey(ctx context.Context, c checklist.Checklist, at served)
 		return "", err
 	}
 	for _, s := range sessions {
-		if s.Checklist.ID == emergencyID {
+		if s.Checklist.ID == checklist.KindEmergency {
 			existing = append(existing, s.Opening.Old)
 		}
 	}

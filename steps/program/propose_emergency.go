@@ -10,7 +10,6 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/keygen"
-	"keyturn/steps"
 	"keyturn/vault"
 )
 
@@ -120,14 +119,14 @@ func chooseWhere(ctx context.Context, id keygen.KeyID, at served, op checklist.O
 
 // chooseOrder shows who breaks, and asks what comes first.
 func (p *Program) chooseOrder(ctx context.Context, o checklist.Opening, op checklist.Operator) (grace bool, err error) {
-	broken := p.outside.WhoBreaks(ctx, o.Old, o.Environments, p.clock())
+	broken := p.outside.Requests().WhoBreaks(ctx, o.Old, o.Environments, p.clock())
 	a, err := op.Ask(ctx, checklist.Question{
-		Kind: checklist.Choose, Title: fmt.Sprintf("Revoke %s now?", o.Old), Default: steps.ChoiceNow,
+		Kind: checklist.Choose, Title: fmt.Sprintf("Revoke %s now?", o.Old), Default: checklist.ChoiceNow,
 		Body: "Whoever signs with it is refused once it is revoked.\n" + strings.Join(broken.Words, "\n"),
 		Choices: []checklist.Choice{
-			{ID: steps.ChoiceNow, Label: "Revoke now", Help: fmt.Sprintf("the runbook's order; %s follows in the same redeploy if it is ready within two minutes", o.New)},
-			{ID: steps.ChoiceGrace, Label: "New key first", Help: fmt.Sprintf("%s stays accepted until %s is in service, which takes one redeploy longer", o.Old, o.New)},
+			{ID: checklist.ChoiceNow, Label: "Revoke now", Help: fmt.Sprintf("the runbook's order; %s follows in the same redeploy if it is ready within two minutes", o.New)},
+			{ID: checklist.ChoiceGrace, Label: "New key first", Help: fmt.Sprintf("%s stays accepted until %s is in service, which takes one redeploy longer", o.Old, o.New)},
 		},
 	})
-	return a.Text == steps.ChoiceGrace, err
+	return a.Text == checklist.ChoiceGrace, err
 }

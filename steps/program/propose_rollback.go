@@ -10,18 +10,8 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/keygen"
-	"keyturn/steps"
+	"keyturn/steps/rollback"
 )
-
-// The ids of checklists that other sessions are looked for by.
-const (
-	quarterlyID = "quarterly"
-	emergencyID = "emergency"
-	rollbackID  = "rollback"
-)
-
-// removeCompromised is the step that revokes a compromised key.
-const removeCompromised = "remove-compromised-key"
 
 // alone is the answer that a rollback is about no session.
 const alone = "none"
@@ -50,7 +40,7 @@ func (p *Program) aboutRollback(ctx context.Context, at served, op checklist.Ope
 			return err
 		}
 		if revoked {
-			return &steps.CompromisedError{Key: string(o.Old), Environment: e, Session: by}
+			return &rollback.CompromisedError{Key: string(o.Old), Environment: e, Session: by}
 		}
 	}
 	a, err := op.Ask(ctx, checklist.Question{
@@ -68,7 +58,7 @@ func (p *Program) inTrouble(ctx context.Context, op checklist.Operator) (*checkl
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(s *checklist.Session) bool { return s.Checklist.ID != quarterlyID || s.Outcome != "" })
+	all = slices.DeleteFunc(all, func(s *checklist.Session) bool { return s.Checklist.ID != checklist.KindQuarterly || s.Outcome != "" })
 	switch len(all) {
 	case 0:
 		return nil, nil

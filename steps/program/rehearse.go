@@ -10,8 +10,9 @@ import (
 	"time"
 
 	"keyturn/checklist"
-	"keyturn/steps"
+	"keyturn/steps/proof"
 	"keyturn/steps/sandbox"
+	"keyturn/steps/traffic"
 	"keyturn/vault"
 )
 
@@ -54,7 +55,7 @@ func Rehearse(ctx context.Context, r RehearseOptions) (Rehearsed, error) {
 	// A keychain would keep the keys of every rehearsal; it is used when named.
 	o.Vault = cmp.Or(o.Vault, vault.BackendFile)
 	o.Explain, o.BuildTime = r.Explain, rehearsalBuildTime
-	if r.Checklist != rollbackID { // which begins with a rotation; its own part comes later
+	if r.Checklist != checklist.KindRollback { // which begins with a rotation; its own part comes later
 		o.Fault = r.Fault
 	}
 	p, err := Open(ctx, o)
@@ -69,9 +70,9 @@ func Rehearse(ctx context.Context, r RehearseOptions) (Rehearsed, error) {
 // walk walks the checklist. A rollback is walked with the rotation that it is
 // about.
 func (r RehearseOptions) walk(ctx context.Context, p *Program) (*checklist.Session, error) {
-	if r.Checklist == rollbackID {
+	if r.Checklist == checklist.KindRollback {
 		return (&RollbackRehearsal{
-			Program: p, Trouble: RemovalTrouble, Decision: steps.Resume, Fault: r.Fault,
+			Program: p, Trouble: RemovalTrouble, Decision: checklist.Resume, Fault: r.Fault,
 			Operator: r.Operator, Say: r.Say, Know: r.Know,
 		}).Run(ctx)
 	}
@@ -202,7 +203,7 @@ func failed(err error) bool {
 func (r *Rehearsal) mend(ctx context.Context, e *checklist.Engine, item checklist.Item, cause error) (moved bool, err error) {
 	var gate *checklist.GateError
 	var notYet *checklist.NotYet
-	var alert *steps.AlertError
+	var alert *traffic.AlertError
 	var putOff *checklist.PutOff
 	if errors.As(cause, &notYet) {
 		return false, nil // no fault's doing: the loop turns the clock to its time
@@ -251,7 +252,7 @@ func (r *Rehearsal) openGate(ctx context.Context, e *checklist.Engine, gate *che
 func (r *Rehearsal) proveAgain(ctx context.Context, e *checklist.Engine, gate *checklist.GateError) error {
 	again := 0
 	for _, i := range e.Session().Checklist.Items() {
-		if i.Step != steps.ProveBothKeys || e.Session().CanRepeat(i.ID) != nil {
+		if i.Step != checklist.StepProveBothKeys || e.Session().CanRepeat(i.ID) != nil {
 			continue
 		}
 		r.Say("doing %q again", i.Title)
@@ -284,7 +285,7 @@ func (r *Rehearsal) liftFault(cause error) error {
 
 // corrupted returns the item that stored the value which a probe found wrong.
 func corrupted(s *checklist.Session, item checklist.Item, cause error) (checklist.Item, bool) {
-	var stored *steps.StoredValueError
+	var stored *proof.StoredValueError
 	if !errors.As(cause, &stored) {
 		return checklist.Item{}, false
 	}
@@ -292,7 +293,7 @@ func corrupted(s *checklist.Session, item checklist.Item, cause error) (checklis
 		if stored.Item == i.ID {
 			return i, s.CanReopen(i.ID) == nil
 		}
-		if stored.Item == "" && (i.Step == steps.AddNewKey || i.Step == steps.ReAddOldKey) && i.In(item.Environments[0]) {
+		if stored.Item == "" && (i.Step == checklist.StepAddNewKey || i.Step == checklist.StepReAddOldKey) && i.In(item.Environments[0]) {
 			return i, s.CanReopen(i.ID) == nil
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"keyturn/checklist"
-	"keyturn/steps"
 	"keyturn/steps/httpclient"
 	"keyturn/steps/requestlog"
 	"keyturn/steps/sandbox"
@@ -50,24 +49,24 @@ func (p *Program) accident(t Trouble) (accident, error) {
 	}
 	switch t {
 	case StagingTrouble:
-		return accident{noticed: "test-staging", before: map[string]func(context.Context) error{
-			"add-staging": corrupt(sandbox.TrailingNewline), "redeploy-staging": corrupt(sandbox.None),
+		return accident{noticed: checklist.ItemTestStaging, before: map[string]func(context.Context) error{
+			checklist.ItemAddStaging: corrupt(sandbox.TrailingNewline), checklist.ItemRedeployStaging: corrupt(sandbox.None),
 		}}, nil
 	case ProductionTrouble:
-		return accident{noticed: "verify-production", before: map[string]func(context.Context) error{
-			"add-production": corrupt(sandbox.EmptyValue), "redeploy-production": corrupt(sandbox.None),
+		return accident{noticed: checklist.ItemVerifyProduction, before: map[string]func(context.Context) error{
+			checklist.ItemAddProduction: corrupt(sandbox.EmptyValue), checklist.ItemRedeployProduction: corrupt(sandbox.None),
 		}}, nil
 	case FailuresTrouble:
-		return accident{noticed: "monitor", before: map[string]func(context.Context) error{
-			"monitor": func(ctx context.Context) error {
+		return accident{noticed: checklist.ItemMonitor, before: map[string]func(context.Context) error{
+			checklist.ItemMonitor: func(ctx context.Context) error {
 				return p.sendBad(ctx, "nightly-export", "v2", requestlog.FailureThreshold+20)
 			},
 		}}, nil
 	case UnprovedTrouble:
-		return accident{noticed: "verify-removal", stop: true}, nil
+		return accident{noticed: checklist.ItemVerifyRemoval, stop: true}, nil
 	case RemovalTrouble:
-		return accident{noticed: "verify-all-new", before: map[string]func(context.Context) error{
-			"verify-all-new": func(ctx context.Context) error { return p.sendBad(ctx, "month-end-report", "v1", 12) },
+		return accident{noticed: checklist.ItemVerifyAllNew, before: map[string]func(context.Context) error{
+			checklist.ItemVerifyAllNew: func(ctx context.Context) error { return p.sendBad(ctx, "month-end-report", "v1", 12) },
 		}}, nil
 	}
 	return accident{}, fmt.Errorf("trouble %q is not known", t)
@@ -98,7 +97,7 @@ func (p *Program) sendBad(ctx context.Context, client, keyID string, n int) erro
 type RollbackRehearsal struct {
 	Program *Program
 	Trouble Trouble
-	// Decision is steps.Resume or steps.Abandon.
+	// Decision is checklist.Resume or checklist.Abandon.
 	Decision string
 	// Fault is in force from the beginning of the rollback.
 	Fault    sandbox.Fault
@@ -118,12 +117,12 @@ func (r *RollbackRehearsal) Run(ctx context.Context) (*checklist.Session, error)
 		return nil, err
 	}
 	s, err := r.RollBack(ctx)
-	if err != nil || r.Decision != steps.Resume {
+	if err != nil || r.Decision != checklist.Resume {
 		return s, err
 	}
 	r.Say("going on with the rotation")
-	r.know(quarterlyID)
-	_, err = r.rehearsal(quarterlyID).Run(ctx)
+	r.know(checklist.KindQuarterly)
+	_, err = r.rehearsal(checklist.KindQuarterly).Run(ctx)
 	return s, err
 }
 
@@ -132,8 +131,8 @@ func (r *RollbackRehearsal) RollBack(ctx context.Context) (*checklist.Session, e
 	if err := r.Program.world.SetFault(r.Fault); err != nil {
 		return nil, err
 	}
-	r.know(rollbackID)
-	back := r.rehearsal(rollbackID)
+	r.know(checklist.KindRollback)
+	back := r.rehearsal(checklist.KindRollback)
 	back.Operator = decider{r.Operator, r.Decision}
 	back.BetweenItems = r.BetweenItems
 	return back.Run(ctx)
@@ -145,8 +144,8 @@ func (r *RollbackRehearsal) IntoTrouble(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.know(quarterlyID)
-	rotation := r.rehearsal(quarterlyID)
+	r.know(checklist.KindQuarterly)
+	rotation := r.rehearsal(checklist.KindQuarterly)
 	rotation.Before = func(ctx context.Context, item string) error {
 		if a.stop && item == a.noticed {
 			return errTroubled

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"keyturn/checklist"
-	"keyturn/steps"
+	"keyturn/steps/paperwork"
 	"keyturn/steps/program"
 	"keyturn/steps/program/programtest"
 	"keyturn/vault"
@@ -69,7 +69,7 @@ func requireOverview(t *testing.T, p *program.Program, s *checklist.Session) {
 		if k.State == checklist.KeyInService {
 			want := k.Created.AddDate(0, 0, 90)
 			if k.ID == s.Key(checklist.NewKey) {
-				want = steps.NextRotation(s) // the day that the record and the calendar have
+				want = paperwork.NextRotation(s) // the day that the record and the calendar have
 			}
 			assert.Equal(t, want, k.RotateBy)
 		} else {

@@ -14,7 +14,6 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/keygen"
-	"keyturn/steps"
 	"keyturn/steps/program"
 	"keyturn/steps/program/programtest"
 )
@@ -37,7 +36,7 @@ func inTrouble(t testing.TB) (state string) {
 	state = t.TempDir()
 	p, err := program.Open(t.Context(), options(state))
 	require.NoError(t, err)
-	r, _ := rollback(p, program.RemovalTrouble, "")
+	r, _ := rollBack(p, program.RemovalTrouble, "")
 	require.NoError(t, errors.Join(r.IntoTrouble(t.Context()), p.Close()))
 	return state
 }
@@ -65,7 +64,7 @@ func requireRolledBack(t *testing.T, cut life) {
 		require.Empty(t, s.State(i.ID).Pending, i.ID)
 	}
 	requireOneDeploymentEach(t, p, s)
-	if cut.Decision == steps.Abandon {
+	if cut.Decision == checklist.Abandon {
 		requireAbandoned(t, p)
 		return
 	}
@@ -100,7 +99,7 @@ func requireOneDeploymentEach(t testing.TB, p *program.Program, s *checklist.Ses
 func TestKillRollbackAtEveryEvent(t *testing.T) {
 	skipShort(t)
 	t.Parallel()
-	for _, decision := range []string{steps.Resume, steps.Abandon} {
+	for _, decision := range []string{checklist.Resume, checklist.Abandon} {
 		t.Run(decision, func(t *testing.T) {
 			t.Parallel()
 			var events atomic.Int64
@@ -132,7 +131,7 @@ func TestKillRollbackAtEveryEvent(t *testing.T) {
 func TestKillRollbackInsideEffects(t *testing.T) {
 	skipShort(t)
 	t.Parallel()
-	for _, decision := range []string{steps.Resume, steps.Abandon} {
+	for _, decision := range []string{checklist.Resume, checklist.Abandon} {
 		t.Run(decision, func(t *testing.T) {
 			t.Parallel()
 			whole := life{State: inTrouble(t), Checklist: "rollback", Decision: decision, DrawsTo: filepath.Join(t.TempDir(), "draws")}

@@ -10,9 +10,9 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/keygen"
-	"keyturn/steps"
 	"keyturn/steps/program"
 	"keyturn/steps/program/programtest"
+	"keyturn/steps/rollback"
 	"keyturn/vault"
 )
 
@@ -36,7 +36,7 @@ func TestNoRollbackBeginsWithACompromisedKey(t *testing.T) {
 	s := rehearse(t, p, "emergency", &programtest.Operator{Answer: chooses("v1", "seal")})
 	require.EqualValues(t, "v1", s.Key(checklist.OldKey))
 	_, err := p.Begin(t.Context(), "rollback", &programtest.Operator{Answer: chooses("v1")})
-	var compromised *steps.CompromisedError
+	var compromised *rollback.CompromisedError
 	require.ErrorAs(t, err, &compromised)
 	assert.Equal(t, s.ID(), compromised.Session)
 	assert.Contains(t, checklist.Hint(err), "go forward to a new key")
@@ -62,7 +62,7 @@ func requireNoRows(t *testing.T, p *program.Program, id keygen.KeyID) {
 func TestAKeyThatIsRevokedMeanwhileIsNotPutBack(t *testing.T) {
 	t.Parallel()
 	p := open(t, program.Options{})
-	r, _ := rollback(p, program.RemovalTrouble, steps.Resume)
+	r, _ := rollBack(p, program.RemovalTrouble, checklist.Resume)
 	stop := errors.New("an emergency comes first")
 	r.BetweenItems = func(item string) error {
 		if item == "name-trouble" {
@@ -77,7 +77,7 @@ func TestAKeyThatIsRevokedMeanwhileIsNotPutBack(t *testing.T) {
 
 	back := program.Rehearsal{Program: p, Checklist: "rollback", Operator: &programtest.Operator{}, Say: t.Logf} // goes on with what the emergency changed
 	_, err = back.Run(t.Context())
-	var compromised *steps.CompromisedError
+	var compromised *rollback.CompromisedError
 	require.ErrorAs(t, err, &compromised)
 	assert.Equal(t, emergency.ID(), compromised.Session)
 	assert.Equal(t, "v1", compromised.Key)
@@ -89,7 +89,7 @@ func TestAKeyThatIsRevokedMeanwhileIsNotPutBack(t *testing.T) {
 func TestASealedKeyIsNotPutBack(t *testing.T) {
 	t.Parallel()
 	p := open(t, program.Options{})
-	r, _ := rollback(p, program.RemovalTrouble, steps.Resume)
+	r, _ := rollBack(p, program.RemovalTrouble, checklist.Resume)
 	require.NoError(t, r.IntoTrouble(t.Context()))
 	_, err := p.Vault().Seal(t.Context(), "production/v1", "found in a public repository")
 	require.NoError(t, err)
@@ -104,7 +104,7 @@ func TestASealedKeyIsNotPutBack(t *testing.T) {
 func TestAKeyThatIsLostIsNotPutBack(t *testing.T) {
 	t.Parallel()
 	p := open(t, program.Options{})
-	r, _ := rollback(p, program.RemovalTrouble, steps.Resume)
+	r, _ := rollBack(p, program.RemovalTrouble, checklist.Resume)
 	require.NoError(t, r.IntoTrouble(t.Context()))
 	require.NoError(t, p.Vault().Delete(t.Context(), "production/v1"))
 	_, err := r.RollBack(t.Context())

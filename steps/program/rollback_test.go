@@ -21,9 +21,9 @@ import (
 	"keyturn/checklist"
 	"keyturn/checklist/journal"
 	"keyturn/keygen"
-	"keyturn/steps"
 	"keyturn/steps/program"
 	"keyturn/steps/program/programtest"
+	"keyturn/steps/rollback"
 	"keyturn/steps/sandbox"
 	"keyturn/vault"
 )
@@ -39,7 +39,7 @@ func decides(decision string) func(checklist.Question) (string, bool) {
 }
 
 // rollback returns a rehearsal of a rollback, with an operator that remembers.
-func rollback(p *program.Program, trouble program.Trouble, decision string) (*program.RollbackRehearsal, *programtest.Operator) {
+func rollBack(p *program.Program, trouble program.Trouble, decision string) (*program.RollbackRehearsal, *programtest.Operator) {
 	op := &programtest.Operator{Answer: decides(decision)}
 	return &program.RollbackRehearsal{Program: p, Trouble: trouble, Decision: decision, Operator: op, Say: op.Say}, op
 }
@@ -182,7 +182,7 @@ func requireAbandoned(t *testing.T, p *program.Program) {
 	require.Contains(t, s.EndText, "rolled back by "+back.ID())
 	require.Equal(t, checklist.Abandoned, events[len(events)-1].Kind)
 	require.Equal(t, checklist.Finished, back.Outcome)
-	require.Equal(t, steps.Abandon, back.Facts[steps.FactDecision])
+	require.Equal(t, checklist.Abandon, back.Facts[checklist.FactDecision])
 	requireKeys(t, p, "v1")
 	requireAccepted(t, p, map[keygen.KeyID]bool{"v1": true, "v2": false})
 	requireVaultKeys(t, p, back, "v1", "v2")
@@ -217,12 +217,12 @@ func TestRollback(t *testing.T) {
 	t.Parallel()
 	for _, trouble := range program.Troubles() {
 		for decision, requireEnd := range map[string]func(*testing.T, *program.Program){
-			steps.Resume: requireResumed, steps.Abandon: requireAbandoned,
+			checklist.Resume: requireResumed, checklist.Abandon: requireAbandoned,
 		} {
 			t.Run(string(trouble)+" "+decision, func(t *testing.T) {
 				t.Parallel()
 				p := open(t, program.Options{})
-				r, op := rollback(p, trouble, decision)
+				r, op := rollBack(p, trouble, decision)
 				verified := false
 				r.BetweenItems = func(item string) error {
 					if item == "verify-old" {
@@ -265,17 +265,17 @@ func requireRollbackLeaksNothing(t *testing.T, p *program.Program, op *programte
 // Every sandbox fault strikes a rollback after a removal, which ends as without.
 func TestRollbackWithEachFault(t *testing.T) {
 	t.Parallel()
-	decisions := []string{steps.Resume, steps.Abandon}
+	decisions := []string{checklist.Resume, checklist.Abandon}
 	for i, f := range sandbox.Faults() {
 		for j, decision := range decisions {
 			if i%2 != j && !requireAll() {
 				continue // each fault strikes one of the two
 			}
-			requireEnd := map[string]func(*testing.T, *program.Program){steps.Resume: requireResumed, steps.Abandon: requireAbandoned}[decision]
+			requireEnd := map[string]func(*testing.T, *program.Program){checklist.Resume: requireResumed, checklist.Abandon: requireAbandoned}[decision]
 			t.Run(string(f.Name)+" "+decision, func(t *testing.T) {
 				t.Parallel()
 				p := open(t, program.Options{})
-				r, op := rollback(p, program.RemovalTrouble, decision)
+				r, op := rollBack(p, program.RemovalTrouble, decision)
 				r.Fault = f.Name
 				_, err := r.Run(t.Context())
 				require.NoError(t, err, "%s", checklist.Hint(err))
@@ -290,7 +290,7 @@ func TestRollbackWithEachFault(t *testing.T) {
 func TestARotationBeginsAfterOneThatWasGivenUp(t *testing.T) {
 	t.Parallel()
 	p := open(t, program.Options{})
-	r, _ := rollback(p, program.ProductionTrouble, steps.Abandon)
+	r, _ := rollBack(p, program.ProductionTrouble, checklist.Abandon)
 	_, err := r.Run(t.Context())
 	require.NoError(t, err)
 	s := rehearse(t, p, "quarterly", &programtest.Operator{Answer: noDrift})
@@ -316,7 +316,7 @@ func TestInvestigate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := open(t, program.Options{})
-			r, _ := rollback(p, tc.trouble, steps.Abandon)
+			r, _ := rollBack(p, tc.trouble, checklist.Abandon)
 			s, err := r.Run(t.Context())
 			require.NoError(t, err)
 			found := s.State("investigate").Evidence
@@ -344,13 +344,13 @@ func TestInvestigate(t *testing.T) {
 func TestRollbackFloor(t *testing.T) {
 	t.Parallel()
 	p := open(t, program.Options{})
-	r, _ := rollback(p, program.RemovalTrouble, steps.Abandon)
+	r, _ := rollBack(p, program.RemovalTrouble, checklist.Abandon)
 	s, err := r.Run(t.Context())
 	require.NoError(t, err)
 	parent, _ := session(t, p, "quarterly")
 	served := parent.State("redeploy-production").PassedAt
 	for _, project := range p.World().Projects() {
-		floor, err := time.Parse(time.RFC3339, s.Facts[steps.FactFloor(checklist.Production, project.ID)])
+		floor, err := time.Parse(time.RFC3339, s.Facts[rollback.FactFloor(checklist.Production, project.ID)])
 		require.NoError(t, err, "clients use v2, which older deployments do not know")
 		assert.True(t, floor.Before(served), "the deployment with both keys can be returned to: %s is before %s", floor, served)
 	}
@@ -363,7 +363,7 @@ func TestRollbackAlone(t *testing.T) {
 	p := open(t, program.Options{})
 	rehearse(t, p, "quarterly", &programtest.Operator{Answer: noDrift})
 	requireAccepted(t, p, map[keygen.KeyID]bool{"v1": false, "v2": true})
-	op := &programtest.Operator{Answer: decides(steps.Resume)}
+	op := &programtest.Operator{Answer: decides(checklist.Resume)}
 	s := rehearse(t, p, "rollback", op)
 	assert.Empty(t, s.Opening.Parent)
 	assert.EqualValues(t, "v1", s.Key(checklist.OldKey))
@@ -376,8 +376,8 @@ func TestRollbackAlone(t *testing.T) {
 		assert.Equal(t, vault.Active, entry.Status, "%s is in service again", e)
 	}
 
-	s = rehearse(t, p, "rollback", &programtest.Operator{Answer: decides(steps.Abandon)})
-	assert.Equal(t, steps.Abandon, s.Facts[steps.FactDecision])
+	s = rehearse(t, p, "rollback", &programtest.Operator{Answer: decides(checklist.Abandon)})
+	assert.Equal(t, checklist.Abandon, s.Facts[checklist.FactDecision])
 	requireKeys(t, p, "v1")
 	requireAccepted(t, p, map[keygen.KeyID]bool{"v1": true, "v2": false})
 }
@@ -390,7 +390,7 @@ func TestRollbackOfTheOnlyKey(t *testing.T) {
 	s := rehearse(t, p, "rollback", op)
 	assert.EqualValues(t, "v1", s.Key(checklist.OldKey))
 	assert.Empty(t, s.Key(checklist.NewKey))
-	assert.Equal(t, steps.Resume, s.Facts[steps.FactDecision])
+	assert.Equal(t, checklist.Resume, s.Facts[checklist.FactDecision])
 	for _, q := range op.Asked() {
 		if q.Item == "decide" {
 			assert.LessOrEqual(t, len(q.Choices), 1)
@@ -406,7 +406,7 @@ func TestRollbackOfTheOnlyKey(t *testing.T) {
 func TestARollbackDoesNotWriteBesideAnotherDriver(t *testing.T) {
 	t.Parallel()
 	p := open(t, program.Options{})
-	r, _ := rollback(p, program.RemovalTrouble, steps.Resume)
+	r, _ := rollBack(p, program.RemovalTrouble, checklist.Resume)
 	var held *checklist.Engine
 	r.BetweenItems = func(item string) error {
 		if item != "investigate" {
@@ -424,7 +424,7 @@ func TestARollbackDoesNotWriteBesideAnotherDriver(t *testing.T) {
 	requireAccepted(t, p, map[keygen.KeyID]bool{"v1": true, "v2": true})
 
 	require.NoError(t, held.Close())
-	s := rehearse(t, p, "rollback", &programtest.Operator{Answer: decides(steps.Resume)})
+	s := rehearse(t, p, "rollback", &programtest.Operator{Answer: decides(checklist.Resume)})
 	require.Equal(t, checklist.Finished, s.Outcome)
 	rehearse(t, p, "quarterly", &programtest.Operator{Answer: noDrift})
 	requireResumed(t, p)
@@ -434,7 +434,7 @@ func TestARollbackDoesNotWriteBesideAnotherDriver(t *testing.T) {
 func TestByteFlipOfARollback(t *testing.T) {
 	t.Parallel()
 	p := open(t, program.Options{})
-	r, _ := rollback(p, program.RemovalTrouble, steps.Abandon)
+	r, _ := rollBack(p, program.RemovalTrouble, checklist.Abandon)
 	s, err := r.Run(t.Context())
 	require.NoError(t, err)
 	name := "000002-" + s.ID() // the first is that of the rotation, which was given up

@@ -8,13 +8,13 @@ import (
 	"keyturn/checklist"
 	"keyturn/checklist/journal"
 	"keyturn/keygen"
-	"keyturn/steps"
+	"keyturn/steps/rollback"
 )
 
 // sessions is the realm's sessions, for a step that is about another one.
 type sessions struct{ program *Program }
 
-var _ steps.Sessions = sessions{}
+var _ rollback.Sessions = sessions{}
 
 // Session implements steps.Sessions.
 func (s sessions) Session(ctx context.Context, id string) (*checklist.Session, error) {
@@ -83,7 +83,7 @@ func (s *suspicion) Hint() string {
 // was compromised. A removal that was only begun counts: what made it necessary
 // does not end with it.
 func revoked(s *checklist.Session, id keygen.KeyID, e checklist.Environment) bool {
-	if s.Checklist.ID != emergencyID || s.Key(checklist.OldKey) != id {
+	if s.Checklist.ID != checklist.KindEmergency || s.Key(checklist.OldKey) != id {
 		return false
 	}
 	touches := false
@@ -91,7 +91,7 @@ func revoked(s *checklist.Session, id keygen.KeyID, e checklist.Environment) boo
 		touches = touches || of == e
 	}
 	for _, i := range s.Checklist.Items() {
-		if st := s.State(i.ID); i.Step == removeCompromised && touches {
+		if st := s.State(i.ID); i.Step == checklist.StepRemoveCompromisedKey && touches {
 			return st.Status == checklist.StatusPassed || len(st.Effects) > 0 || len(st.Pending) > 0
 		}
 	}

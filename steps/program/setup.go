@@ -8,9 +8,9 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/keygen/sshsig"
-	"keyturn/steps"
 	"keyturn/steps/probe"
 	"keyturn/steps/requestlog"
+	"keyturn/steps/target"
 )
 
 // setup returns what a session binds of the configuration, or of the sandbox.
@@ -45,9 +45,9 @@ func (p *Program) setup() checklist.Setup {
 }
 
 // boundTarget is a target as a session binds it. It holds no secret.
-func boundTarget(t steps.Target) checklist.Target {
+func boundTarget(t target.Target) checklist.Target {
 	bound := checklist.Target{
-		Name: t.Name, Platform: checklist.PlatformVercel, Project: t.Project, Role: cmp.Or(t.Role, steps.RoleVerifier),
+		Name: t.Name, Platform: checklist.PlatformVercel, Project: t.Project, Role: cmp.Or(t.Role, target.RoleVerifier),
 		Slots: map[checklist.Environment][]string{}, Probes: map[checklist.Environment]string{}, Protected: t.Protected,
 	}
 	for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {

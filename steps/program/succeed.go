@@ -11,7 +11,6 @@ import (
 	"keyturn/checklist"
 	"keyturn/checklist/record"
 	"keyturn/keygen/sshsig"
-	"keyturn/steps"
 	"keyturn/vault/durable"
 )
 
@@ -47,8 +46,8 @@ func SucceedTrail(ctx context.Context, o Options, reason, signature string) (sai
 	}
 	if armor == "" {
 		return []string{
-			"The text is in " + path + ". A second person signs exactly that, with", "  ssh-keygen -Y sign -f KEY -n " + sshsig.NamespaceHead + " " + steps.ShellWord(path),
-			"Then end with", "  " + p.options.Return + " trail succeed --signature " + steps.ShellWord(path+".sig"),
+			"The text is in " + path + ". A second person signs exactly that, with", "  ssh-keygen -Y sign -f KEY -n " + sshsig.NamespaceHead + " " + checklist.ShellWord(path),
+			"Then end with", "  " + p.options.Return + " trail succeed --signature " + checklist.ShellWord(path+".sig"),
 		}, nil
 	}
 	next, err := p.succeed(ctx, records, s, armor)
@@ -57,7 +56,7 @@ func SucceedTrail(ctx context.Context, o Options, reason, signature string) (sai
 	}
 	return []string{
 		fmt.Sprintf("%s goes on after %s. Keep both folders: an auditor verifies them together.", next.Dir(), records.Dir()),
-		"  " + p.options.Return + " verify " + steps.ShellWord(records.Dir()) + " " + steps.ShellWord(next.Dir()),
+		"  " + p.options.Return + " verify " + checklist.ShellWord(records.Dir()) + " " + checklist.ShellWord(next.Dir()),
 	}, nil
 }
 

@@ -8,15 +8,15 @@ import (
 
 	"keyturn/checklist"
 	"keyturn/keygen"
-	"keyturn/steps"
 	"keyturn/steps/config"
+	"keyturn/steps/target"
 	"keyturn/vault"
 )
 
 // liveTargets returns the targets of the configuration, with the secrets that
 // pass deployment protection. Those that the vault lacks are kept in p.lacking.
-func (p *Program) liveTargets(ctx context.Context) ([]steps.Target, error) {
-	var targets []steps.Target
+func (p *Program) liveTargets(ctx context.Context) ([]target.Target, error) {
+	var targets []target.Target
 	for _, c := range p.options.Config.Targets {
 		t := targetOf(c)
 		if c.Protected {
@@ -35,17 +35,17 @@ func (p *Program) liveTargets(ctx context.Context) ([]steps.Target, error) {
 }
 
 // targetOf is what the configuration says of a target. It holds no secret.
-func targetOf(c config.Target) steps.Target {
-	t := steps.Target{
+func targetOf(c config.Target) target.Target {
+	t := target.Target{
 		Project: c.Project, Name: c.Project, Role: c.Role, Protected: c.Protected,
-		URLs: map[checklist.Environment]string{}, Slots: map[checklist.Environment][]steps.Slot{},
+		URLs: map[checklist.Environment]string{}, Slots: map[checklist.Environment][]target.Slot{},
 	}
 	for _, e := range []checklist.Environment{checklist.Staging, checklist.Production} {
 		if probe := c.Probe.URL(string(e)); probe != "" {
 			t.URLs[e] = probe
 		}
 		for _, s := range c.Slots(string(e)) {
-			t.Slots[e] = append(t.Slots[e], steps.Slot{
+			t.Slots[e] = append(t.Slots[e], target.Slot{
 				Target: s.Target, Branch: s.Branch, CustomEnvironment: s.CustomEnvironment, Type: c.TypeFor(s),
 			})
 		}

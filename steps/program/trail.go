@@ -18,6 +18,7 @@ import (
 	"keyturn/keygen/sshsig"
 	"keyturn/steps"
 	"keyturn/steps/approval"
+	"keyturn/steps/paperwork"
 )
 
 // trail is the realm's trail of records, signed with the operator's key.
@@ -89,7 +90,7 @@ func (t *trail) whole() (*record.Trail, error) {
 		return nil, err
 	}
 	if again.problem != nil {
-		return nil, checklist.WithHint(again.problem, "put back a copy of the trail in which nothing was changed; keyturn verify %s says where it was", steps.ShellWord(t.dir()))
+		return nil, checklist.WithHint(again.problem, "put back a copy of the trail in which nothing was changed; keyturn verify %s says where it was", checklist.ShellWord(t.dir()))
 	}
 	t.folder, t.records, t.problem = again.folder, again.records, nil
 	return t.records, nil
@@ -145,23 +146,23 @@ func (t *trail) of(j *journal.File) *trail {
 }
 
 // Review implements steps.Trail.
-func (t *trail) Review(ctx context.Context) (steps.Reviewed, bool, error) {
+func (t *trail) Review(ctx context.Context) (paperwork.Reviewed, bool, error) {
 	records, err := t.whole()
 	if err != nil {
-		return steps.Reviewed{}, false, err
+		return paperwork.Reviewed{}, false, err
 	}
 	last, ok, err := records.Last()
 	if err != nil || !ok {
-		return steps.Reviewed{}, false, err
+		return paperwork.Reviewed{}, false, err
 	}
 	roster, err := t.program.roster()
 	if err != nil {
-		return steps.Reviewed{}, false, err
+		return paperwork.Reviewed{}, false, err
 	}
 	if _, err := record.VerifyTrail(ctx, []string{filepath.Join(records.Dir(), last.Name())}, record.Options{Roster: roster, Requests: approval.Texts{}}); err != nil {
-		return steps.Reviewed{}, false, err
+		return paperwork.Reviewed{}, false, err
 	}
-	reviewed := steps.Reviewed{Name: last.Name(), Words: last.Summary()}
+	reviewed := paperwork.Reviewed{Name: last.Name(), Words: last.Summary()}
 	for _, issue := range last.Issues {
 		words := issue.Text
 		if issue.Failed {
@@ -173,26 +174,20 @@ func (t *trail) Review(ctx context.Context) (steps.Reviewed, bool, error) {
 }
 
 // Exported implements steps.Trail.
-func (t *trail) Exported(_ context.Context, session string) (steps.Exported, bool, error) {
+func (t *trail) Exported(_ context.Context, session string) (record.Pinned, bool, error) {
 	records, e, ok, err := t.holding(session)
 	if err != nil || !ok {
-		return steps.Exported{}, false, err
+		return record.Pinned{}, false, err
 	}
 	r, err := records.Record(e.Seq)
 	if err != nil {
-		return steps.Exported{}, false, err
+		return record.Pinned{}, false, err
 	}
-	return steps.Exported{
-		Dir: e.Dir, Head: e.Head, Digest: e.Digest, Seq: e.Seq, Events: r.Journal.Events, Journal: r.Journal.HeadSHA256,
-	}, true, nil
+	return record.Pinned{Exported: e, Events: r.Journal.Events, Journal: r.Journal.HeadSHA256}, true, nil
 }
 
 // ApproveLate implements steps.Trail.
-func (t *trail) ApproveLate(ctx context.Context, session string, all []steps.Signed) error {
-	var late []record.Late
-	for _, signed := range all {
-		late = append(late, record.Late(signed))
-	}
+func (t *trail) ApproveLate(ctx context.Context, session string, all []record.Late) error {
 	records, _, ok, err := t.holding(session)
 	if err == nil && !ok {
 		err = fmt.Errorf("the trail has no record of %s", session)
@@ -200,7 +195,7 @@ func (t *trail) ApproveLate(ctx context.Context, session string, all []steps.Sig
 	if err != nil {
 		return err
 	}
-	return records.ApproveLate(ctx, session, late)
+	return records.ApproveLate(ctx, session, all)
 }
 
 // ApprovedLate implements steps.Trail. An approval that does not verify is none:
@@ -230,25 +225,25 @@ func (t *trail) ApprovedLate(ctx context.Context, session string) (by []string, 
 }
 
 // Export implements steps.Trail.
-func (t *trail) Export(ctx context.Context, s *checklist.Session) (steps.Exported, error) {
+func (t *trail) Export(ctx context.Context, s *checklist.Session) (record.Pinned, error) {
 	key, err := t.program.signingKey(ctx, operatorKey)
 	if err != nil {
-		return steps.Exported{}, err
+		return record.Pinned{}, err
 	}
 	lines, err := os.ReadFile(t.program.RosterPath())
 	if errors.Is(err, fs.ErrNotExist) {
-		return steps.Exported{}, checklist.WithHint(fmt.Errorf("read the roster: %w", err), "keyturn doctor prints the line that lets you sign")
+		return record.Pinned{}, checklist.WithHint(fmt.Errorf("read the roster: %w", err), "keyturn doctor prints the line that lets you sign")
 	}
 	if err != nil {
-		return steps.Exported{}, fmt.Errorf("read the roster: %w", err)
+		return record.Pinned{}, fmt.Errorf("read the roster: %w", err)
 	}
 	text, err := t.journal.Bytes()
 	if err != nil {
-		return steps.Exported{}, err
+		return record.Pinned{}, err
 	}
 	roster, err := sshsig.ParseRoster(t.program.RosterPath(), lines)
 	if err != nil {
-		return steps.Exported{}, err
+		return record.Pinned{}, err
 	}
 	required := 0
 	if slices.Contains(s.Environments(), checklist.Production) {
@@ -256,11 +251,11 @@ func (t *trail) Export(ctx context.Context, s *checklist.Session) (steps.Exporte
 	}
 	records, err := t.whole()
 	if err != nil {
-		return steps.Exported{}, err
+		return record.Pinned{}, err
 	}
 	exported, err := records.Append(ctx, record.Draft{
 		Journal: text, Signer: t.program.operator, Policy: record.PolicyOf(lines, required),
 		CreatedAt: t.program.clock(), Tool: "keyturn " + Version, Roster: roster, Requests: approval.Texts{},
 	}, key)
-	return steps.Exported{Dir: exported.Dir, Head: exported.Head, Digest: exported.Digest}, err
+	return record.Pinned{Exported: exported}, err
 }

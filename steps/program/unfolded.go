@@ -174,7 +174,7 @@ func (u unfolded) mayRevoke(id keygen.KeyID, e checklist.Environment) bool {
 		return u.ofEmergency() && slices.Contains(keysNamed(u.text), id)
 	}
 	o := u.opening
-	if o.Checklist != emergencyID || o.Old != id || !slices.Contains(o.Environments, e) {
+	if o.Checklist != checklist.KindEmergency || o.Old != id || !slices.Contains(o.Environments, e) {
 		return false
 	}
 	return u.acted[removalItem()] || !u.whole
@@ -183,19 +183,19 @@ func (u unfolded) mayRevoke(id keygen.KeyID, e checklist.Environment) bool {
 // ofEmergency looks for an emergency's traces, of which the first line has some
 // and each step of the removal others.
 func (u unfolded) ofEmergency() bool {
-	return strings.HasPrefix(u.session, emergencyID+"-") ||
-		bytes.Contains(u.text, []byte(`"checklist":"`+emergencyID+`"`)) || bytes.Contains(u.text, []byte(`"checklist":{"id":"`+emergencyID+`"`)) || bytes.Contains(u.text, []byte(`"`+removalItem()))
+	return strings.HasPrefix(u.session, checklist.KindEmergency+"-") ||
+		bytes.Contains(u.text, []byte(`"checklist":"`+checklist.KindEmergency+`"`)) || bytes.Contains(u.text, []byte(`"checklist":{"id":"`+checklist.KindEmergency+`"`)) || bytes.Contains(u.text, []byte(`"`+removalItem()))
 }
 
 // removalItem is the item of an emergency that takes the compromised key out;
 // the name of its step begins with the same words.
 func removalItem() string {
 	for _, i := range checklist.Emergency(false).Items() {
-		if i.Step == removeCompromised {
+		if i.Step == checklist.StepRemoveCompromisedKey {
 			return i.ID
 		}
 	}
-	return removeCompromised
+	return checklist.StepRemoveCompromisedKey
 }
 
 // unfolded returns the journals that the folds leave out: those in sessions/

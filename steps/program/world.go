@@ -14,10 +14,12 @@ import (
 	"keyturn/keygen"
 	"keyturn/keygen/sshsig"
 	"keyturn/steps"
+	"keyturn/steps/consent"
 	"keyturn/steps/httpclient"
 	"keyturn/steps/probe"
 	"keyturn/steps/requestlog"
 	"keyturn/steps/sandbox"
+	"keyturn/steps/target"
 	"keyturn/steps/vercel"
 	"keyturn/vault"
 )
@@ -138,14 +140,14 @@ func (p *Program) wireSandbox(ctx context.Context, poll vercel.Poll) error {
 	if err != nil {
 		return err
 	}
-	var targets []steps.Target
+	var targets []target.Target
 	for _, project := range p.world.Projects() {
-		targets = append(targets, steps.Target{Project: project.ID, Name: project.Name, Path: probePath, URLs: map[checklist.Environment]string{
+		targets = append(targets, target.Target{Project: project.ID, Name: project.Name, Path: probePath, URLs: map[checklist.Environment]string{
 			checklist.Staging:    p.world.ServiceURL(project.Name, sandbox.Staging) + probePath,
 			checklist.Production: p.world.ServiceURL(project.Name, sandbox.Production) + probePath,
 		}})
 	}
-	second := steps.SandboxSecond{Principal: sandboxApprover, Key: func(ctx context.Context) (sshsig.Key, error) {
+	second := consent.SandboxSecond{Principal: sandboxApprover, Key: func(ctx context.Context) (sshsig.Key, error) {
 		return p.signingKey(ctx, approverKey)
 	}}
 	if err := p.enrol(ctx); err != nil {
@@ -156,9 +158,9 @@ func (p *Program) wireSandbox(ctx context.Context, poll vercel.Poll) error {
 }
 
 // wire makes what the steps reach.
-func (p *Program) wire(api *vercel.Client, log requestlog.Source, targets []steps.Target, second steps.Second,
+func (p *Program) wire(api *vercel.Client, log requestlog.Source, targets []target.Target, second consent.Second,
 	poll vercel.Poll, profile probe.Profile, documents string) {
-	p.approver = &steps.Approver{
+	p.approver = &consent.Approver{
 		Second: second, Roster: p.roster, Requester: p.operator, Clock: p.clock, Random: p.options.Random,
 		Key:      func(ctx context.Context) (sshsig.Key, error) { return p.signingKey(ctx, operatorKey) },
 		Exported: p.trail.Exported,

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"keyturn/checklist"
-	"keyturn/steps"
 	"keyturn/steps/program"
 	"keyturn/steps/sandbox"
 	"keyturn/ui/plain"
@@ -129,7 +128,7 @@ func (a *app) rehearseNow(cmd *cobra.Command, name string, fault sandbox.Fault) 
 	a.milestones(done.Session)
 	trail := filepath.Join(done.Dir, "trail")
 	fmt.Fprintf(a.out, "\nThe rehearsal is over: session %s is %s in %s.\n", done.Session.ID(), done.Session.Outcome, done.Took)
-	fmt.Fprintf(a.out, "Verify its signed record with\n  keyturn verify --roster %s %s\n", steps.ShellWord(filepath.Join(done.Dir, "allowed_signers")), steps.ShellWord(trail))
+	fmt.Fprintf(a.out, "Verify its signed record with\n  keyturn verify --roster %s %s\n", checklist.ShellWord(filepath.Join(done.Dir, "allowed_signers")), checklist.ShellWord(trail))
 	return nil
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"keyturn/checklist"
-	"keyturn/steps"
 	"keyturn/steps/program"
 	"keyturn/steps/program/programtest"
 	"keyturn/ui/cli"
@@ -116,7 +115,7 @@ func requireNothingLeaks(t *testing.T, c leakCase, backend string) {
 func walkThrough(ctx context.Context, p *program.Program, id string, op *plain.Transcript, secrets *programtest.Secrets) error {
 	gather := func(string) error { return secrets.AddAll(ctx, p) }
 	if id == "rollback" {
-		r := program.RollbackRehearsal{Program: p, Trouble: program.RemovalTrouble, Decision: steps.Resume, Operator: op, Say: op.Say}
+		r := program.RollbackRehearsal{Program: p, Trouble: program.RemovalTrouble, Decision: checklist.Resume, Operator: op, Say: op.Say}
 		return errors.Join(r.IntoTrouble(ctx), gather(""), ended(r.RollBack(ctx)))
 	}
 	return ended((&program.Rehearsal{Program: p, Checklist: id, Operator: op, Say: op.Say, BetweenItems: gather}).Run(ctx))

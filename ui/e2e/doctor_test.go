@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"keyturn/steps"
+	"keyturn/checklist"
 	"keyturn/steps/config"
 )
 
@@ -150,7 +150,7 @@ func TestDoctorOfANewCompany(t *testing.T) {
 	r := c.runs("", nil, "--vault", "file", "doctor", "--config", c.file())
 	require.Equal(t, 1, r.code, "%s%s", r.stdout, r.stderr)
 	requireFixes(t, r.stdout)
-	login := "keyturn --config " + steps.ShellWord(c.file()) + " --vault file login "
+	login := "keyturn --config " + checklist.ShellWord(c.file()) + " --vault file login "
 	requireFinding(t, r.stdout, "clock: this machine is 2m0s behind Vercel", "NTP")
 	requireFinding(t, r.stdout, "keys in the vault: production/v1 is at Vercel and not in the vault", "store its value with "+login+"key production/v1")
 	requireFinding(t, r.stdout, "keys in the vault: staging/v1 is at Vercel", login+"key staging/v1")

@@ -53,10 +53,10 @@ func (o *Operator) Ask(ctx context.Context, q checklist.Question) (checklist.Ans
 			return checklist.Answer{Text: answer}, nil
 		}
 	}
-	return checklist.Answer{Text: consent(q)}, nil
+	return checklist.Answer{Text: consented(q)}, nil
 }
 
-func consent(q checklist.Question) string {
+func consented(q checklist.Question) string {
 	switch {
 	case q.Kind == checklist.Confirm:
 		return checklist.Yes

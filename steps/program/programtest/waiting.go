@@ -20,6 +20,8 @@ import (
 	"keyturn/keygen/sshsig"
 	"keyturn/steps"
 	"keyturn/steps/approval"
+	"keyturn/steps/consent"
+	"keyturn/steps/target"
 )
 
 // WaitingList is the checklist of a WaitingDesk.
@@ -129,8 +131,8 @@ func (d *WaitingDesk) Refuses(r checklist.Request, why string) string {
 // File returns where a request lies to be sent.
 func (d *WaitingDesk) File(r checklist.Request) string { return d.fileSecond().File(r.Text) }
 
-func (d *WaitingDesk) fileSecond() steps.FileSecond {
-	return steps.FileSecond{Dir: filepath.Join(d.dir, "requests")}
+func (d *WaitingDesk) fileSecond() consent.FileSecond {
+	return consent.FileSecond{Dir: filepath.Join(d.dir, "requests")}
 }
 
 func (d *WaitingDesk) roster() (sshsig.Roster, error) {
@@ -163,7 +165,7 @@ func waitingList() checklist.Checklist {
 func waitingSetup() checklist.Setup {
 	return checklist.Setup{
 		Service: "orders", Hosting: checklist.HostingAPI, RotationDays: 90, DualKeyDays: 7, Approval: checklist.ApprovalRule{Required: 1},
-		Targets: []checklist.Target{{Name: "orders-api", Platform: checklist.PlatformVercel, Project: "orders-api", Role: steps.RoleVerifier}},
+		Targets: []checklist.Target{{Name: "orders-api", Platform: checklist.PlatformVercel, Project: "orders-api", Role: target.RoleVerifier}},
 	}
 }
 
@@ -193,14 +195,14 @@ func (d *WaitingDesk) Open(context.Context, string) (*checklist.Engine, error) {
 }
 
 func (d *WaitingDesk) engine(j *journal.File) (*checklist.Engine, error) {
-	var second steps.Second = d.fileSecond()
+	var second consent.Second = d.fileSecond()
 	if !d.files {
-		second = steps.SandboxSecond{Principal: WaitingSecond, Key: func(context.Context) (sshsig.Key, error) { return d.bob, nil }}
+		second = consent.SandboxSecond{Principal: WaitingSecond, Key: func(context.Context) (sshsig.Key, error) { return d.bob, nil }}
 	}
 	return checklist.NewEngine(checklist.Config{
 		Journal: j, Steps: waitingSteps{}, Setup: waitingSetup(), Clock: d.Now, Operator: WaitingOperator, Run: "run-2",
 		Skeletons: []checklist.Skeleton{checklist.SkeletonOf(waitingList())},
-		Approver: &steps.Approver{
+		Approver: &consent.Approver{
 			Second: second, Roster: d.roster, Requester: WaitingOperator, Clock: d.Now, Random: rand.Reader,
 			Key: func(context.Context) (sshsig.Key, error) { return d.alice, nil },
 		},
@@ -212,7 +214,7 @@ type waitingSteps struct{}
 
 func (waitingSteps) Step(name string) (checklist.Step, bool) {
 	if name == waitingApproval {
-		return steps.NewCatalog(&steps.Outside{}).Step("approve")
+		return steps.NewCatalog(&steps.Outside{}).Step(checklist.StepApprove)
 	}
 	return noChange{}, name == waitingChange
 }
