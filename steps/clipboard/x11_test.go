@@ -73,11 +73,15 @@ func (d display) holds() string {
 	return string(out)
 }
 
+// copy copies as another program would, and again where the first time was lost: on
+// a busy machine the X server now and then ignores xsel.
 func (d display) copy(text string) {
-	cmd := exec.Command("xsel", "--clipboard", "--input")
-	cmd.Env, cmd.Stdin = d.env.list(), strings.NewReader(text)
-	require.NoError(d.t, cmd.Run())
-	eventually(d.t, func() bool { return d.holds() == text })
+	eventually(d.t, func() bool {
+		cmd := exec.Command("xsel", "--clipboard", "--input")
+		cmd.Env, cmd.Stdin = d.env.list(), strings.NewReader(text)
+		require.NoError(d.t, cmd.Run())
+		return d.holds() == text
+	})
 }
 
 // requireNotInProcesses looks for a text in what anybody can see of the

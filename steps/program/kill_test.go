@@ -23,12 +23,12 @@ import (
 type sample struct{ usually, required int }
 
 var (
-	eventsSampled    = sample{9, 1} // every one is made where it counts
-	drawsSampled     = sample{17, 11}
-	linesSampled     = sample{11, 7}
-	emergencySampled = sample{23, 7}
-	rollbackSampled  = sample{31, 13}
-	rollbackDraws    = sample{61, 61}
+	eventsSampled    = sample{25, 3}
+	drawsSampled     = sample{53, 17}
+	linesSampled     = sample{31, 11}
+	emergencySampled = sample{61, 13}
+	rollbackSampled  = sample{97, 23}
+	rollbackDraws    = sample{241, 97}
 )
 
 // skipShort leaves out what takes minutes under the race detector, and finds
