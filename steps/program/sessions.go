@@ -16,7 +16,7 @@ type sessions struct{ program *Program }
 
 var _ rollback.Sessions = sessions{}
 
-// Session implements steps.Sessions.
+// Session implements rollback.Sessions.
 func (s sessions) Session(ctx context.Context, id string) (*checklist.Session, error) {
 	events, err := s.Events(ctx, id)
 	if err != nil {
@@ -25,12 +25,12 @@ func (s sessions) Session(ctx context.Context, id string) (*checklist.Session, e
 	return checklist.Fold(events)
 }
 
-// Events implements steps.Sessions.
+// Events implements rollback.Sessions.
 func (s sessions) Events(_ context.Context, id string) ([]checklist.Event, error) {
 	return journal.Read(s.program.sessionsDir(), id)
 }
 
-// Compromised implements steps.Sessions. A journal that cannot be read may be
+// Compromised implements rollback.Sessions. A journal that cannot be read may be
 // the one that tells of a compromise. Where its text names the key with the
 // removal of an emergency, the error is a *suspicion; any other is told, and
 // keeps no service without the key that it needs.
@@ -98,12 +98,12 @@ func revoked(s *checklist.Session, id keygen.KeyID, e checklist.Environment) boo
 	return false
 }
 
-// RolledBack implements steps.Sessions.
+// RolledBack implements rollback.Sessions.
 func (s sessions) RolledBack(ctx context.Context, id, itemID, by string, seen map[string]string) error {
 	return s.write(id, func(e *checklist.Engine) error { return e.RollBack(ctx, itemID, by, seen, silent{}) })
 }
 
-// Abandon implements steps.Sessions. A session that was abandoned already, and
+// Abandon implements rollback.Sessions. A session that was abandoned already, and
 // not recorded, is recorded.
 func (s sessions) Abandon(ctx context.Context, id, reason string) error {
 	return s.write(id, func(e *checklist.Engine) error {

@@ -23,15 +23,15 @@ type Clipboard struct {
 	Refuses error         // what Put says; nil where it works
 }
 
-// Describe implements steps.Clipboard.
+// Describe implements hosting.Clipboard.
 func (*Clipboard) Describe() string { return "the test's clipboard" }
 
-// Notice implements steps.Clipboard.
+// Notice implements hosting.Clipboard.
 func (*Clipboard) Notice(d time.Duration) string {
 	return "The value is on the test's clipboard for " + d.String() + "."
 }
 
-// Put implements steps.Clipboard.
+// Put implements hosting.Clipboard.
 func (c *Clipboard) Put(_ context.Context, secret keygen.Secret, d time.Duration) (func(context.Context) error, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
