@@ -194,7 +194,7 @@ func (s *stage) Measure(_ context.Context, _ *checklist.Session, m checklist.Met
 	return checklist.Reading{Metric: m, Value: s.reading, At: s.now}, nil
 }
 
-// Sign implements steps.Second: the second persons sign whatever they are shown.
+// Sign implements consent.Second: the second persons sign whatever they are shown.
 func (s *stage) Sign(_ context.Context, text string, _ checklist.Asker) (string, error) {
 	if s.away > 0 {
 		s.away--
