@@ -4,13 +4,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"keyturn/checklist"
+	"keyturn/checklist/journal"
 	"keyturn/steps/program"
 	"keyturn/steps/program/programtest"
 	"keyturn/steps/sandbox"
@@ -121,6 +124,50 @@ func TestKillInsideEffects(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestKillWhileARequestWaits kills a rehearsal right behind each of its requests for
+// an approval is in the journal: the process that goes on asks for the same, so that
+// an answer that is on its way still counts.
+func TestKillWhileARequestWaits(t *testing.T) {
+	skipShort(t)
+	t.Parallel()
+	for n := range 2 {
+		t.Run(fmt.Sprintf("request %d", n+1), func(t *testing.T) {
+			t.Parallel()
+			l := life{State: memoryDir(t), Checklist: "quarterly", Event: n + 1, Durable: true, Kind: checklist.Requested}
+			require.True(t, l.run(t), "this life was to be cut")
+			s := findSession(t, l.State, l.Checklist)
+			require.Len(t, s.Requests, n+1)
+			waits := s.Requests[n]
+
+			requireRestOfLife(t, l)
+			s = findSession(t, l.State, l.Checklist)
+			same := slices.DeleteFunc(slices.Clone(s.Requests), func(r checklist.Request) bool { return r.Consent != waits.Consent })
+			assert.Equal(t, []checklist.Request{waits}, same, "nobody was asked a second time")
+			assert.True(t, slices.ContainsFunc(s.Approvals, func(a checklist.Approval) bool { return a.Request == waits.ID }), "its answer counts")
+		})
+	}
+}
+
+// findSession folds the one session of a checklist in a state that no process has open.
+func findSession(t *testing.T, state, checklistID string) *checklist.Session {
+	t.Helper()
+	dir := filepath.Join(state, "sandbox", "sessions")
+	ids, err := journal.List(dir)
+	require.NoError(t, err)
+	var found []*checklist.Session
+	for _, id := range ids {
+		events, err := journal.Read(dir, id)
+		require.NoError(t, err)
+		s, err := checklist.Fold(events)
+		require.NoError(t, err)
+		if s.Checklist.ID == checklistID {
+			found = append(found, s)
+		}
+	}
+	require.Len(t, found, 1)
+	return found[0]
 }
 
 // TestKillBehindALostAnswer kills a rehearsal whose writes took effect without

@@ -75,7 +75,11 @@ func TestNothingHangsOnWords(t *testing.T) {
 // rewordedFiles are those whose sentences are for people, as patterns below the
 // root. What follows is format, and is left alone.
 var (
-	rewordedFiles = []string{"checklist/*.go", "checklist/record/*.go", "steps/*.go"}
+	rewordedFiles = []string{
+		"checklist/*.go", "checklist/record/*.go", "steps/*.go", "steps/target/*.go", "steps/keys/*.go", "steps/traffic/*.go",
+		"steps/proof/*.go", "steps/hosting/*.go", "steps/consent/*.go", "steps/paperwork/*.go", "steps/emergency/*.go",
+		"steps/rollback/*.go", "steps/drill/*.go",
+	}
 	leftAsTheyAre = []string{"checklist/line.go", "checklist/record/files.go", "checklist/record/head.go"}
 )
 
