@@ -105,8 +105,6 @@ func newArea(l *look) textarea.Model {
 	return m
 }
 
-func (p *prompt) title() string { return p.q.Title }
-
 func (p *prompt) typing() bool {
 	return p.q.Kind == checklist.Type || p.q.Kind == checklist.Write
 }

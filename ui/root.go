@@ -45,7 +45,6 @@ type overlay interface {
 	sheet(l *look, w, most int) int
 	rows(l *look, w, h int) []string
 	keys() []key.Binding
-	title() string
 	typing() bool
 }
 
