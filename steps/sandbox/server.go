@@ -54,7 +54,10 @@ func serve(ctx context.Context, wantedPort int, handler http.Handler) (*server, 
 		port:   address.Port,
 		served: make(chan error, 1),
 	}
-	go func() { s.served <- s.http.Serve(listener) }()
+	go func() {
+		s.served <- s.http.Serve(listener)
+		close(s.served) // closing once more finds nothing to wait for
+	}()
 	return s, nil
 }
 

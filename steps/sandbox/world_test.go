@@ -229,6 +229,14 @@ func TestAChangeThatCannotBeSavedIsNotMade(t *testing.T) {
 	MustAdd(t, w, "orders-api", Staging, "v2", MustSecret(t))
 }
 
+func TestClosingTwiceIsHarmless(t *testing.T) {
+	t.Parallel()
+	w, err := Open(t.Context(), testOptions(t))
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	assert.NoError(t, w.Close())
+}
+
 // Whatever happens in a world, its folder holds no secret that can be read, and
 // what it answers holds none either, but for the one call made for that.
 func TestNoSecretLeaves(t *testing.T) {
